@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_AGENT_ECS_CAPABILITIES_H
+#define BERTH_AGENT_ECS_CAPABILITIES_H
+
+#include <stddef.h>
+
+#include "agent/config/config.h"
+
+/* Attributes of a container instance: a name, and a value or NULL. */
+struct ecs_attribute {
+	char *name;
+	char *value; /* NULL: name only */
+};
+
+struct ecs_attributes {
+	struct ecs_attribute *items;
+	size_t count;
+};
+
+/*
+ * What this agent can do, in the words of the scheduler (requiresAttributes of a task definition). Only what is true of
+ * Berth's own runtime on this configuration is named: a task that asks for more is placed elsewhere, not failed here.
+ */
+void capabilities_list(const struct agent_config *config, struct ecs_attributes *ret);
+
+void ecs_attributes_add(struct ecs_attributes *attributes, const char *name, const char *value);
+void ecs_attributes_free(struct ecs_attributes *attributes);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_AGENT_ECS_HOST_H
+#define BERTH_AGENT_ECS_HOST_H
+
+#include <stdint.h>
+
+#include "agent/config/config.h"
+#include "base/error.h"
+
+/* What this host offers to tasks: the numbers of the registration, and of the engine's ledger. */
+struct host_resources {
+	int64_t cpu_units;  /* 1024 for each CPU that this process may use */
+	int64_t memory_mib; /* physical memory less ECS_RESERVED_MEMORY */
+};
+
+/* -ERANGE: more memory is reserved than there is. */
+int host_resources_read(const struct agent_config *config, struct host_resources *ret, struct error *err);
+
+/* CPUs that this process may use, at least 1. */
+int64_t host_cpu_count(void);
+
+#endif
