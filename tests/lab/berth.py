@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control plane, agents and the host that they run on, as one object for a test."""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+from . import leaks
+from .processes import Daemon, free_port, wait_for
+from .services import Containerd, Registry
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "debug"))
+REGION, KEY, SECRET = "us-west-2", "AKIDBERTHTEST", "berth-test-secret"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": REGION}
+
+
+def program(name):
+    return os.path.join(BUILD, "bin", name)
+
+
+def environment(**more):
+    """The environment of a daemon: nothing of the caller's but what finding programs and the sanitizers need."""
+    kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "HOME")
+            if name in os.environ}
+    return dict(kept, **CREDENTIALS, **more)
+
+
+class Control:
+    """berth-control on a port of its own."""
+
+    def __init__(self, directory, subnet="10.99.0.0/24", state="memory", arguments=(), scale=1):
+        self.directory, self.port = directory, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data = ":memory:" if state == "memory" else os.path.join(directory, "control.db")
+        os.makedirs(directory, exist_ok=True)
+        argv = [program("berth-control"), "--listen", f"127.0.0.1:{self.port}", "--data", self.data, "--region", REGION,
+                "--subnet", subnet, *arguments]
+        if scale != 1:
+            argv += ["--time-scale", str(scale)]
+        self.daemon = Daemon("berth-control", argv, os.path.join(directory, "control.log"), environment())
+
+    def start(self):
+        self.daemon.start()
+        wait_for("berth-control", self.answers)
+        return self
+
+    def answers(self):
+        if not self.daemon.alive():
+            raise RuntimeError("berth-control ended: " + self.daemon.text()[-2000:])
+        self.call("ListClusters")
+        return True
+
+    def call(self, operation, **members):
+        """One API call without the weight of an SDK."""
+        request = urllib.request.Request(self.url, data=json.dumps(members).encode(), headers={
+            "X-Amz-Target": f"AmazonEC2ContainerServiceV20141113.{operation}",
+            "Content-Type": "application/x-amz-json-1.1"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def metrics(self, task):
+        with urllib.request.urlopen(f"{self.url}/berth/v1/metrics?task={task}", timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def boto(self, service="ecs"):
+        import boto3
+        from botocore.config import Config
+        return boto3.client(service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=KEY,
+                            aws_secret_access_key=SECRET, config=Config(retries={"max_attempts": 1}))
+
+    def aws(self, *arguments):
+        """`aws ecs ...` as a person types it; returns the decoded answer. Debian's aws, not one found first in PATH."""
+        argv = ["/usr/bin/aws", "--endpoint-url", self.url, "ecs", *arguments]
+        done = subprocess.run(argv, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=60)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}")
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def stop(self):
+        return self.daemon.stop()
+
+
+class Agent:
+    """berth-agent with directories of its own."""
+
+    def __init__(self, lab, name="agent", **settings):
+        self.lab, self.name = lab, name
+        self.directory = os.path.join(lab.directory, name)
+        self.data, self.run = os.path.join(self.directory, "data"), os.path.join(self.directory, "run")
+        for directory in (self.data, self.run):
+            os.makedirs(directory, exist_ok=True)
+        self.introspection = free_port()
+        self.settings = dict(ECS_CLUSTER="default", ECS_BACKEND_HOST=lab.control.url, ECS_DATADIR=self.data,
+                             ECS_LOGLEVEL="debug", BERTH_RUN_DIR=self.run, BERTH_LIBEXEC_DIR=os.path.join(BUILD, "bin"),
+                             BERTH_CONTAINERD_ADDRESS=lab.containerd.address, BERTH_CONTAINERD_NAMESPACE="berth",
+                             BERTH_INTROSPECTION_PORT=str(self.introspection),
+                             BERTH_CGROUP_PARENT=lab.cgroup, ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="2s",
+                             ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER="0s")
+        self.settings.update({key: str(value) for key, value in settings.items() if value is not None})
+        self.daemon = Daemon("berth-agent", [program("berth-agent")], os.path.join(self.directory, "agent.log"),
+                             environment(**self.settings))
+
+    def start(self, wait=True):
+        self.daemon.start()
+        if wait:
+            wait_for("the agent to be connected", self.connected)
+        return self
+
+    def connected(self):
+        if not self.daemon.alive():
+            raise RuntimeError("berth-agent ended: " + self.daemon.text()[-3000:])
+        return any(instance["agentConnected"] for instance in self.lab.instances() if instance["containerInstanceArn"] ==
+                   self.metadata()["ContainerInstanceArn"])
+
+    def introspect(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.introspection}{path}", timeout=5) as answer:
+            return json.loads(answer.read())
+
+    def metadata(self):
+        return self.introspect("/v1/metadata")
+
+    def kill(self):
+        return self.daemon.kill(signal.SIGKILL)
+
+    def stop(self):
+        return self.daemon.stop()
+
+
+class Lab:
+    """One private host. Use it as a context; at the end everything is stopped, and what is left is an error."""
+
+    def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1):
+        self.directory = tempfile.mkdtemp(prefix="berth-lab-")
+        self.cgroup = "/" + os.path.basename(self.directory)
+        self.keep = keep
+        self.before = leaks.snapshot(self)
+        self.containerd = Containerd(os.path.join(self.directory, "containerd"))
+        self.registry = Registry(os.path.join(self.directory, "registry"))
+        self.control = Control(os.path.join(self.directory, "control"), subnet, state, control_arguments, scale)
+        self.agents = []
+        self._ecs = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        try:
+            self.close(check=kind is None)
+        finally:
+            if kind is not None:
+                self.report()
+            if not self.keep:
+                shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self):
+        self.containerd.start()
+        self.registry.start()
+        self.control.start()
+        return self
+
+    @property
+    def ecs(self):
+        self._ecs = self._ecs or self.control.boto()
+        return self._ecs
+
+    def agent(self, name=None, **settings):
+        agent = Agent(self, name or f"agent{len(self.agents)}", **settings)
+        self.agents.append(agent)
+        return agent
+
+    def instances(self, cluster="default"):
+        arns = self.control.call("ListContainerInstances", cluster=cluster)["containerInstanceArns"]
+        if not arns:
+            return []
+        return self.control.call("DescribeContainerInstances", cluster=cluster,
+                                 containerInstances=arns)["containerInstances"]
+
+    def define(self, family, containers, mode="awsvpc", **more):
+        """Registers a task definition and returns `family:revision`. A container may leave out what is usual."""
+        containers = [dict({"name": "app", "essential": True, "memory": 64, "cpu": 10}, **container)
+                      for container in containers]
+        answer = self.control.call("RegisterTaskDefinition", family=family, networkMode=mode,
+                                   containerDefinitions=containers, **more)
+        definition = answer["taskDefinition"]
+        return f"{definition['family']}:{definition['revision']}"
+
+    def run(self, definition, count=1, awsvpc=True, **more):
+        """RunTask; returns the ARNs. Failures are an error."""
+        if awsvpc:
+            more.setdefault("networkConfiguration", {"awsvpcConfiguration": {"subnets": ["subnet-berth"]}})
+        tasks, failures = [], []
+        while count > 0:
+            answer = self.control.call("RunTask", cluster="default", taskDefinition=definition, count=min(count, 10),
+                                       **more)
+            tasks += [task["taskArn"] for task in answer["tasks"]]
+            failures += answer["failures"]
+            count -= 10
+        if failures:
+            raise RuntimeError(f"RunTask: {failures}")
+        return tasks
+
+    def describe(self, *arns):
+        tasks = []
+        for start in range(0, len(arns), 100):
+            tasks += self.control.call("DescribeTasks", cluster="default", tasks=list(arns[start:start + 100]))["tasks"]
+        return tasks
+
+    def task(self, arn):
+        return self.describe(arn)[0]
+
+    def wait_status(self, arn, status, seconds=20):
+        def check():
+            task = self.task(arn)
+            if task["lastStatus"] == "STOPPED" and status != "STOPPED":
+                raise RuntimeError(f"the task stopped: {json.dumps(task, indent=1, default=str)}")
+            return task["lastStatus"] == status and task
+        try:
+            return wait_for(f"{arn} to be {status}", check, seconds)
+        except TimeoutError:
+            print(json.dumps(self.task(arn), indent=1, default=str), file=sys.stderr)
+            raise
+
+    def stop_task(self, arn, reason="a test asks for it"):
+        return self.control.call("StopTask", cluster="default", task=arn, reason=reason)
+
+    def close(self, check=True):
+        """Stops every task through the control plane, then the daemons; then nothing may be left."""
+        problems = []
+        try:
+            if self.control.daemon.alive() and any(agent.daemon.alive() for agent in self.agents):
+                arns = self.control.call("ListTasks", cluster="default")["taskArns"]
+                for arn in arns:
+                    self.stop_task(arn)
+                for arn in arns:
+                    self.wait_status(arn, "STOPPED", 60)
+                if check:
+                    for agent in self.agents:
+                        if agent.daemon.alive():
+                            wait_for("the agent to clean up its tasks",
+                                     lambda agent=agent: not agent.introspect("/v1/tasks")["Tasks"], 30)
+        except Exception as error:
+            problems.append(f"stopping the tasks: {error!r}")
+        for agent in self.agents:
+            code = agent.stop() if agent.daemon.process else 0
+            if check and code not in (0, None, -signal.SIGKILL, -signal.SIGTERM) and not getattr(agent, "may_fail", False):
+                problems.append(f"{agent.name} ended with {code}: {agent.daemon.text()[-3000:]}")
+        for daemon in (self.control, self.registry, self.containerd):
+            with contextlib.suppress(Exception):
+                daemon.stop()
+        left = leaks.difference(self.before, lambda: leaks.snapshot(self)) if check else []
+        leaks.sweep(self)
+        if check and (problems or left):
+            self.report()
+            raise AssertionError("\n".join(problems + [f"left behind: {item}" for item in left]))
+
+    def report(self):
+        """What a failed test needs to be understood."""
+        for daemon in [self.control.daemon, *(agent.daemon for agent in self.agents)]:
+            print(f"--- {daemon.name}: {daemon.log}\n{daemon.text()[-6000:]}", file=sys.stderr)
+
+
+def lab_main():
+    """`python3 -m tests.lab`: a lab to play with until Enter is pressed."""
+    with Lab() as lab:
+        lab.agent().start()
+        print(f"aws --endpoint-url {lab.control.url} ecs list-container-instances\nregistry: {lab.registry.host}")
+        input("Enter ends it\n")
+
+
+__all__ = ["Lab", "Agent", "Control", "Containerd", "Registry", "wait_for", "free_port", "program"]

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host holds that Berth could have left there: the end of every end-to-end test."""
+import contextlib
+import glob
+import json
+import os
+import signal
+import subprocess
+import time
+
+
+def _run(*argv):
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _processes(directory):
+    """Processes that name the lab's directory in their arguments, and every berth program with it in its environment."""
+    found = {}
+    for path in glob.glob("/proc/[0-9]*"):
+        with contextlib.suppress(OSError):
+            pid = int(os.path.basename(path))
+            if pid == os.getpid():
+                continue
+            with open(f"{path}/cmdline", "rb") as file:
+                arguments = file.read().replace(b"\0", b" ").decode(errors="replace")
+            with open(f"{path}/environ", "rb") as file:
+                names = file.read()
+            with open(f"{path}/cgroup") as file:
+                groups = file.read()
+            if (directory in arguments or directory.encode() in names or "/" + os.path.basename(directory) in groups) \
+                    and "pytest" not in arguments:
+                found[pid] = f"process {pid}: {arguments[:200]}"
+    return found
+
+
+def cgroups(parent):
+    roots = glob.glob("/sys/fs/cgroup/*/") + ["/sys/fs/cgroup/"]
+    return [found for root in roots for found in glob.glob(root.rstrip("/") + parent + "/*/")]
+
+
+def mounts(directory):
+    with open("/proc/self/mounts") as file:
+        return [line.split()[1] for line in file if directory in line.split()[1]]
+
+
+def snapshot(lab):
+    links = json.loads(_run("ip", "-j", "link") or "[]")
+    routes = json.loads(_run("ip", "-j", "route", "show", "table", "all") or "[]")
+    rules = [line.strip() for line in _run("nft", "list", "tables").splitlines() if "berth" in line]
+    found = {f"interface {link['ifname']}" for link in links if link["ifname"].startswith(("ve", "berth"))}
+    found |= {f"route {route['dst']} dev {route['dev']}" for route in routes
+              if route.get("dev", "").startswith(("ve", "berth"))}
+    found |= {f"nft {rule}" for rule in rules}
+    found |= {f"mount {where}" for where in mounts(lab.directory)}
+    found |= {f"cgroup {group}" for group in cgroups(lab.cgroup)}
+    found |= {f"task directory {path}" for path in glob.glob(f"{lab.directory}/*/data/tasks/*")}
+    found |= {f"namespace {path}" for path in glob.glob(f"{lab.directory}/*/run/netns/*")}
+    found |= set(_processes(lab.directory).values())
+    return found
+
+
+def difference(before, now, seconds=5):
+    """What is there now and was not before; asynchronous kernel teardown gets a moment."""
+    end = time.monotonic() + seconds
+    while True:
+        left = sorted(now() - before)
+        if not left or time.monotonic() > end:
+            return left
+        time.sleep(0.05)
+
+
+def sweep(lab):
+    """Clears what a failed test left, so that the next one starts clean."""
+    for pid in _processes(lab.directory):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    time.sleep(0.05)
+    for where in reversed(mounts(lab.directory)):
+        subprocess.run(["umount", "-l", where], stderr=subprocess.DEVNULL)
+    roots = glob.glob("/sys/fs/cgroup/*/") + ["/sys/fs/cgroup/"]
+    for root in roots:
+        for path, _, _ in os.walk(root.rstrip("/") + lab.cgroup, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Daemons that a test starts and ends by pid, and waiting for what they do with a deadline."""
+import os
+import signal
+import socket
+import subprocess
+import time
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, check, seconds=15, every=0.01):
+    """The first true answer of `check`; an exception that it raises counts as no answer until the deadline."""
+    end = time.monotonic() + seconds
+    last = None
+    while True:
+        try:
+            answer = check()
+            if answer:
+                return answer
+        except Exception as error:  # what is not there yet may fail in any way
+            last = error
+        if time.monotonic() >= end:
+            raise TimeoutError(f"{what}: not within {seconds} s" + (f" (last: {last!r})" if last else ""))
+        time.sleep(every)
+
+
+class Daemon:
+    """One process with its output in a file."""
+
+    def __init__(self, name, argv, log, env=None, cwd=None):
+        self.name, self.argv, self.log, self.env, self.cwd = name, argv, log, env, cwd
+        self.process = None
+
+    def start(self):
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.env,
+                                            cwd=self.cwd, start_new_session=True)
+        return self
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def text(self):
+        try:
+            with open(self.log, errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def kill(self, number=signal.SIGKILL):
+        """Signals the process and waits for its end; returns its exit code (negative for a signal)."""
+        if not self.alive():
+            return self.process.returncode if self.process else None
+        os.kill(self.pid, number)
+        try:
+            return self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.kill(self.pid, signal.SIGKILL)
+            return self.process.wait(10)
+
+    def stop(self):
+        return self.kill(signal.SIGTERM)
