@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_NETNS_ADDR_H
+#define BERTH_NETNS_ADDR_H
+
+#include "netns/ip.h"
+#include "netns/netlink.h"
+
+#include <stddef.h>
+
+/*
+ * Adds an address. An IPv6 address is added without duplicate detection (which would keep it
+ * unusable for a second): the addresses that we give are ours. With a host address on lo (127/8,
+ * 169.254.170.2/32) the scope is host's.
+ */
+void address_add(struct netlink_batch *batch, int link_index, const char *link_name,
+		 const struct ip_prefix *address);
+
+/* One that is gone already is no error. */
+void address_delete(struct netlink_batch *batch, int link_index, const char *link_name,
+		    const struct ip_prefix *address);
+
+struct address_list {
+	struct ip_prefix *items;
+	size_t count;
+};
+
+/* The addresses of one link, both families, IPv6 link-local ones included. The caller frees. */
+int address_list(struct netlink *netlink, int link_index, struct address_list *ret,
+		 struct error *err);
+void address_list_free(struct address_list *list);
+
+#endif

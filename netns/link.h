@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_NETNS_LINK_H
+#define BERTH_NETNS_LINK_H
+
+#include "netns/ip.h"
+#include "netns/netlink.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LINK_ALIAS_SIZE 256
+#define LINK_KIND_SIZE  24
+
+/* The group that every link of ours carries on the host side, so that a sweep finds them. */
+#define LINK_GROUP_BERTH 0xEC5u
+
+struct link {
+	int index;
+	char name[IFNAMSIZ];
+	char kind[LINK_KIND_SIZE]; /* "veth", "bridge", ...; empty for a plain device */
+	char alias[LINK_ALIAS_SIZE];
+	struct mac_address mac;
+	bool has_mac;
+	bool is_loopback;
+	bool is_up;
+	uint32_t mtu;
+	uint32_t group;
+	int peer_index; /* IFLA_LINK: of a veth, the other end's index in the other namespace; 0 =
+			   none */
+};
+
+struct link_list {
+	struct link *items;
+	size_t count;
+};
+
+/* -ENODEV when there is none. */
+int link_by_name(struct netlink *netlink, const char *name, struct link *ret, struct error *err);
+
+/* The link with this MAC, except loopback; of several the one with the shortest name. -ENODEV. */
+int link_by_mac(struct netlink *netlink, const struct mac_address *mac, struct link *ret,
+		struct error *err);
+
+/* All links; with `group` not 0 only those of that group. The caller frees. */
+int link_list(struct netlink *netlink, uint32_t group, struct link_list *ret, struct error *err);
+void link_list_free(struct link_list *list);
+
+/*
+ * A veth pair made in one message: the host end in the socket's namespace, the peer directly in
+ * another, so that it never shows on the host. Both get their MAC at birth: nobody (systemd's
+ * MACAddressPolicy) rewrites it then. The peer is down: set it up through a socket of its own
+ * namespace (the kernel refuses an "up" peer with ENOTCONN).
+ */
+struct veth_spec {
+	const char *host_name;
+	const char *peer_name;
+	int peer_netns_fd;
+	struct mac_address host_mac;
+	struct mac_address peer_mac;
+	uint32_t mtu;      /* of both ends; 0 = the kernel's 1500 */
+	uint32_t group;    /* of the host end */
+	const char *alias; /* of the host end; NULL = none. Written right after: the kernel takes
+			      none at creation. */
+};
+
+/* *ret: the host end, down. -EEXIST when either name is taken. A pair that got no alias is removed
+ * again. */
+int veth_create(struct netlink *netlink, const struct veth_spec *spec, struct link *ret,
+		struct error *err);
+
+/* Changes, queued in a batch. `name` serves the error text. */
+void link_set_up(struct netlink_batch *batch, int index, const char *name);
+void link_set_down(struct netlink_batch *batch, int index, const char *name);
+void link_set_mtu(struct netlink_batch *batch, int index, const char *name, uint32_t mtu);
+void link_set_mac(struct netlink_batch *batch, int index, const char *name,
+		  const struct mac_address *mac);
+void link_rename(struct netlink_batch *batch, int index, const char *name, const char *new_name);
+void link_set_alias(struct netlink_batch *batch, int index, const char *name, const char *alias);
+void link_set_group(struct netlink_batch *batch, int index, const char *name, uint32_t group);
+/* No IPv6 link-local address of the kernel's making. Before the link goes up. */
+void link_set_no_link_local(struct netlink_batch *batch, int index, const char *name);
+/* Into another namespace, under `new_name` in the same message (NULL: as it is called). The kernel
+ * drops addresses. */
+void link_move(struct netlink_batch *batch, int index, const char *name, int netns_fd,
+	       const char *new_name);
+/* Blocks 15 to 30 ms for a veth. A link that is gone already is no error. */
+void link_delete(struct netlink_batch *batch, int index, const char *name);
+
+/*
+ * Waits until none of the named links exists in the socket's namespace; those that are left at the
+ * deadline are deleted explicitly. For the host ends of veths whose namespace has just been
+ * dropped.
+ */
+int links_wait_gone(struct netlink *netlink, const char *const *names, size_t count,
+		    int64_t timeout_ms, struct error *err);
+
+#endif

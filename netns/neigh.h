@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_NETNS_NEIGH_H
+#define BERTH_NETNS_NEIGH_H
+
+#include "netns/ip.h"
+#include "netns/netlink.h"
+
+/* A permanent neighbour: `address` is at `mac` on the link, without ARP or neighbour discovery.
+ * Replaces another. */
+void neighbour_set(struct netlink_batch *batch, int link_index, const char *link_name,
+		   const struct ip_address *address, const struct mac_address *mac);
+
+/* One that is gone already is no error. */
+void neighbour_delete(struct netlink_batch *batch, int link_index, const char *link_name,
+		      const struct ip_address *address);
+
+#endif

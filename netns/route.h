@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_NETNS_ROUTE_H
+#define BERTH_NETNS_ROUTE_H
+
+#include "netns/ip.h"
+#include "netns/netlink.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum route_type {
+	ROUTE_UNICAST,
+	ROUTE_BLACKHOLE, /* connect() fails at once with EINVAL */
+};
+
+struct route {
+	enum route_type type;
+	struct ip_prefix destination; /* length 0: the default route */
+	struct ip_address gateway;    /* family 0: none, the destination is on the link */
+	bool onlink;       /* the gateway is reachable on the link though no address says so */
+	int link_index;    /* 0 for a blackhole */
+	uint32_t priority; /* 0: the kernel's default */
+};
+
+/* Into the main table. -EEXIST is an error, tolerate it with netlink_tolerate() where it is none.
+ */
+void route_add(struct netlink_batch *batch, const struct route *route);
+/* As route_add(), in place of whatever leads to this destination. */
+void route_replace(struct netlink_batch *batch, const struct route *route);
+/* One that is gone already is no error. */
+void route_delete(struct netlink_batch *batch, const struct route *route);
+
+struct route_list {
+	struct route *items;
+	size_t count;
+};
+
+/* The main table's unicast and blackhole routes of a family (0 = both). The caller frees. */
+int route_list(struct netlink *netlink, int family, struct route_list *ret, struct error *err);
+void route_list_free(struct route_list *list);
+
+/* Whether the list holds a route with this type, destination, gateway and link (index 0: any). */
+bool route_list_contains(const struct route_list *list, const struct route *route);
+
+#endif
