@@ -47,11 +47,6 @@ struct container_dependency {
 	enum container_condition condition;
 };
 
-struct container_link {
-	const char *container;
-	const char *alias; /* the container's name when none was given */
-};
-
 struct environment_file {
 	const char *value; /* S3 ARN */
 	const char *type;
@@ -125,8 +120,7 @@ struct container_spec {
 	size_t mount_point_count;
 	const struct volume_from *volumes_from;
 	size_t volume_from_count;
-	const struct container_link *links;
-	size_t link_count;
+	struct text_list links; /* "name" or "name:alias", as given */
 	const struct container_dependency *depends_on;
 	size_t depends_on_count;
 

@@ -52,6 +52,7 @@ enum container_condition {
 	CONTAINER_CONDITION_SUCCESS,
 	CONTAINER_CONDITION_HEALTHY,
 	CONTAINER_CONDITION_CREATE,
+	CONTAINER_CONDITION_OTHER,
 };
 
 /* The agent's own name: "NONE", "MANIFEST_PULLED", ... Static. */
@@ -75,6 +76,8 @@ int task_status_parse(const char *text, enum task_status *ret, struct error *err
 int container_status_parse(const char *text, enum container_status *ret, struct error *err);
 int health_status_parse(const char *text, enum health_status *ret, struct error *err);
 int managed_agent_status_parse(const char *text, enum managed_agent_status *ret, struct error *err);
-int container_condition_parse(const char *text, enum container_condition *ret, struct error *err);
+
+/* OTHER for what it does not know, and for NULL. */
+enum container_condition container_condition_of(const char *text);
 
 #endif

@@ -18,7 +18,7 @@ struct text_pair {
 	const char *value; /* never NULL */
 };
 
-/* In the order of the message; no name twice. */
+/* In the order of the message. Of a name that is there twice the first one counts. */
 struct text_map {
 	const struct text_pair *items;
 	size_t count;

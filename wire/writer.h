@@ -40,8 +40,7 @@ void write_epoch(struct writer *writer, const char *key, int64_t wall_ms);
 void write_raw(struct writer *writer, const char *key, const char *json);
 void write_texts(struct writer *writer, const char *key, const char *const *items, size_t count);
 
-/* As write_double and write_epoch, alone. */
-void append_json_double(struct strbuf *out, double value);
+/* As write_epoch, alone. */
 void append_json_epoch(struct strbuf *out, int64_t wall_ms);
 
 #endif
