@@ -10,26 +10,29 @@
 #include "base/loop.h"
 #include "control-plane/scheduler/scheduler.h"
 #include "control-plane/services/task.h"
+#include "control-plane/store/store.h"
 
 /*
  * The task service: every task of every cluster, from RunTask to an hour after STOPPED.
  *
- * Live tasks are held in memory and written through to SQLite: each entry point below is one transaction, committed
- * before it returns and before an agent hears of it. services_new() reads them back, so a restart forgets nothing.
+ * Live tasks are held in memory and written through to SQLite: each entry point below is one
+ * transaction, committed before it returns and before an agent hears of it. services_new() reads
+ * them back, so a restart forgets nothing.
  */
 struct services;
-struct store;
 
 struct services_subnet {
-	const char *id;	  /* "subnet-..." */
-	const char *cidr; /* "10.0.0.0/24"; network, router, DNS, reserved and broadcast addresses are not given out */
+	const char *id;   /* "subnet-..." */
+	const char *cidr; /* "10.0.0.0/24"; network, router, DNS, reserved and broadcast addresses
+			     are not given out */
 	const char *zone; /* availability zone; NULL: matches instances of every zone */
-	const char *gateway;	/* NULL: the first address of the network */
+	const char *gateway;    /* NULL: the first address of the network */
 	const char *dns_server; /* NULL: the second address of the network */
 };
 
 struct services_credentials {
-	const char *access_key; /* NULL: random triples are made, whose access key begins with "BERTHLOCAL" */
+	const char *access_key; /* NULL: random triples are made, whose access key begins with
+				   "BERTHLOCAL" */
 	const char *secret_key;
 	const char *session_token;
 };
@@ -39,20 +42,23 @@ struct services_config {
 	const char *account;
 	const struct services_subnet *subnets;
 	size_t subnet_count;
-	int64_t enis_per_instance;    /* awsvpc tasks that one instance may hold; 0: as many as the subnet has addresses */
+	int64_t enis_per_instance;    /* awsvpc tasks that one instance may hold; 0: as many as the
+					 subnet has addresses */
 	int64_t stopped_retention_ms; /* how long a stopped task can be described; 0: one hour */
 	size_t stopped_tasks_max;     /* the oldest go first beyond it; 0: 10,000 */
-	size_t live_tasks_max;	      /* RunTask refuses beyond it; 0: 5,000 */
+	size_t live_tasks_max;        /* RunTask refuses beyond it; 0: 5,000 */
 	struct services_credentials role_credentials;
 	int64_t credentials_ttl_ms; /* 0: six hours */
-	double time_scale;	    /* shortens every timer in tests; 0: 1.0 */
+	double time_scale;          /* shortens every timer in tests; 0: 1.0 */
 };
 
 int services_new(struct loop *loop, struct store *store, const struct services_config *config,
 		 struct services **ret_services, struct error *err);
 void services_free(struct services *services);
+DEFINE_CLEANUP(struct services, services_free);
 
-/* --- what others ask ------------------------------------------------------------------------------------------- */
+/* --- what others ask
+ * ------------------------------------------------------------------------------------------- */
 
 /* By ARN. NULL: unknown, or stopped too long ago. */
 struct task *services_find_task(struct services *services, const char *arn);
@@ -73,7 +79,8 @@ struct services_usage {
 	int64_t live_tasks;    /* not STOPPED */
 };
 
-/* Of one container instance, for remainingResources and the counts of DescribeContainerInstances. */
+/* Of one container instance, for remainingResources and the counts of DescribeContainerInstances.
+ */
 void services_instance_usage(const struct services *services, const char *instance_arn,
 			     struct services_usage *ret_usage);
 /* Of one cluster: counts only. */
@@ -85,41 +92,54 @@ void services_usage_free(struct services_usage *usage);
 bool services_agent_connected(const struct services *services, const char *instance_arn);
 
 /*
- * The container instances of a cluster as the scheduler and the query language see them. Valid until the next call
- * into the service; free with services_view_free().
+ * The container instances of a cluster as the scheduler and the query language see them. Valid
+ * until the next call into the service; free with services_view_free().
  */
 struct services_view {
 	struct scheduler_instance *instances;
 	size_t count;
 	void *memory;
 };
-int services_view(struct services *services, const char *cluster_arn, struct services_view *ret_view,
-		  struct error *err);
+int services_view(struct services *services, const char *cluster_arn,
+		  struct services_view *ret_view, struct error *err);
 void services_view_free(struct services_view *view);
 
-/* --- what happens to container instances ----------------------------------------------------------------------- */
+/* --- what happens to container instances
+ * ----------------------------------------------------------------------- */
 
 /* The agent came or went: connectivity of its tasks, agentConnected. */
 void services_agent_up(struct services *services, const char *instance_arn);
 void services_agent_down(struct services *services, const char *instance_arn);
 
 /*
- * DeregisterContainerInstance, after the caller has checked `force`: every task on it is STOPPED at once with
- * "Container instance deregistration forced by user", interfaces and resources are given back, and its sessions end.
+ * DeregisterContainerInstance, after the caller has checked `force`: every task on it is STOPPED at
+ * once with "Container instance deregistration forced by user", interfaces and resources are given
+ * back, and its sessions end.
  */
-int services_instance_deregistered(struct services *services, const char *instance_arn, struct error *err);
+int services_instance_deregistered(struct services *services, const char *instance_arn,
+				   struct error *err);
 
-/* The latest metrics of a task as JSON ({"taskArn": ..., "receivedAt": ..., "metrics": {...}}), NULL: none yet. */
+/* The latest metrics of a task as JSON ({"taskArn": ..., "receivedAt": ..., "metrics": {...}}),
+ * NULL: none yet. */
 const char *services_task_metrics(const struct services *services, const char *task_arn);
 
-/* --- what sessions plug in ------------------------------------------------------------------------------------- */
+/*
+ * Whoever rolls a store transaction back must call this: what the service changed in it is read
+ * back from the store. Nothing when it changed nothing.
+ */
+void services_rolled_back(struct services *services);
+
+/* --- what sessions plug in
+ * ------------------------------------------------------------------------------------- */
 
 struct services_outlet {
-	/* The task must (still) be told to its agent: started, or stopped. Called after the commit. */
+	/* The task must (still) be told to its agent: started, or stopped. Called after the commit.
+	 */
 	void (*task_changed)(void *data, struct task *task);
 	/* The instance is gone: close what it has open. */
 	void (*instance_gone)(void *data, const char *instance_arn);
 };
-void services_set_outlet(struct services *services, const struct services_outlet *outlet, void *data);
+void services_set_outlet(struct services *services, const struct services_outlet *outlet,
+			 void *data);
 
 #endif

@@ -6,14 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "wire/status.h"
 
 /*
- * A task as DescribeTasks shows it, and what must be remembered to run it. The task service owns every task; others
- * read. Times are wall-clock milliseconds, 0 where the thing has not happened.
+ * A task as DescribeTasks shows it, and what must be remembered to run it. The task service owns
+ * every task; others read. Times are wall-clock milliseconds, 0 where the thing has not happened.
  */
 
-enum task_status {
+enum task_state {
 	TASK_PROVISIONING,
 	TASK_PENDING,
 	TASK_ACTIVATING,
@@ -24,8 +26,6 @@ enum task_status {
 	TASK_STOPPED,
 };
 
-enum task_health { TASK_HEALTH_UNKNOWN, TASK_HEALTH_HEALTHY, TASK_HEALTH_UNHEALTHY };
-
 enum task_stop_code {
 	TASK_STOP_NONE,
 	TASK_STOP_FAILED_TO_START,
@@ -35,9 +35,9 @@ enum task_stop_code {
 	TASK_STOP_TERMINATION_NOTICE,
 };
 
-enum container_status { CONTAINER_PENDING, CONTAINER_RUNNING, CONTAINER_STOPPED };
+enum container_state { CONTAINER_PENDING, CONTAINER_RUNNING, CONTAINER_STOPPED };
 
-enum attachment_status {
+enum attachment_state {
 	ATTACHMENT_PRECREATED,
 	ATTACHMENT_CREATED,
 	ATTACHMENT_ATTACHING,
@@ -63,31 +63,32 @@ struct task_container {
 	char *name;
 	char *arn;
 	char *image;
-	char *cpu;		  /* as DescribeTasks has it: a string */
-	char *memory;		  /* NULL: not defined */
+	char *cpu;                /* as DescribeTasks has it: a string */
+	char *memory;             /* NULL: not defined */
 	char *memory_reservation; /* NULL: not defined */
 	bool essential;
 	bool has_health_check;
 
-	enum container_status status;
-	char *runtime_id;   /* NULL until reported, as the rest */
+	enum container_state state;
+	char *runtime_id; /* NULL until reported, as the rest */
 	char *image_digest;
 	char *reason;
 	bool has_exit_code;
 	int exit_code;
-	enum task_health health;
+	enum health_status health;
 	int64_t health_since_ms;
 	struct task_binding *bindings;
 	size_t binding_count;
 };
 
 /* The elastic network interface of an awsvpc task. */
-struct task_attachment {
+struct task_eni {
 	char *id; /* UUID */
 	char *arn;
-	enum attachment_status status;
+	enum attachment_state state;
 	char *subnet_id;
-	char *eni_id; /* NULL before CREATED, as the rest; kept after DELETED so that people can see what it was */
+	char *eni_id; /* NULL before CREATED, as the rest; kept after DELETED so that people can see
+			 what it was */
 	char *mac;
 	char *private_ip;
 	char *private_dns_name;
@@ -98,7 +99,7 @@ struct task_attachment {
 };
 
 struct task_role {
-	char *role_arn;	      /* NULL: the task has none */
+	char *role_arn;       /* NULL: the task has none */
 	char *credentials_id; /* UUID, constant through the life of the task */
 	int64_t expires_ms;   /* of what was last handed out */
 	bool acknowledged;
@@ -112,7 +113,7 @@ struct task_port_set {
 };
 
 struct task {
-	char *id;  /* 32 hex digits */
+	char *id; /* 32 hex digits */
 	char *arn;
 	char *cluster_arn;
 	char *cluster_name;
@@ -124,10 +125,10 @@ struct task {
 	char *group;
 	char *started_by; /* NULL: none */
 	char *launch_type;
-	char *zone;		/* NULL: unknown */
+	char *zone;             /* NULL: unknown */
 	char *cpu_architecture; /* "x86_64" */
-	char *overrides;	/* JSON text as the caller gave it, NULL: none */
-	char *cpu;		/* strings as DescribeTasks has them */
+	char *overrides;        /* JSON text as the caller gave it, NULL: none */
+	char *cpu;              /* strings as DescribeTasks has them */
 	char *memory;
 	bool enable_execute_command;
 
@@ -135,9 +136,9 @@ struct task {
 	int64_t memory_mib;
 	struct task_port_set ports;
 
-	enum task_status status;
-	enum task_status desired; /* TASK_RUNNING or TASK_STOPPED */
-	enum task_health health;
+	enum task_state state;
+	enum task_state desired; /* TASK_RUNNING or TASK_STOPPED */
+	enum health_status health;
 	int64_t version;
 	bool connected;
 	int64_t connectivity_ms;
@@ -154,27 +155,28 @@ struct task {
 
 	struct task_container *containers;
 	size_t container_count;
-	struct task_attachment *attachment; /* NULL: not awsvpc */
+	struct task_eni *eni; /* NULL: not awsvpc */
 	struct task_role role;
 	struct task_role execution_role;
 
 	/* What the agent has confirmed: see control-plane/sessions. */
-	bool sent;	    /* the payload left at least once */
+	bool sent; /* the payload left at least once */
 	bool run_acknowledged;
 	bool stop_acknowledged;
 	bool attach_acknowledged;
 	int64_t attach_sent_ms; /* first time, for the wait of the attachment */
 };
 
-const char *task_status_name(enum task_status status);
-const char *task_health_name(enum task_health health);
+const char *task_state_name(enum task_state state);
+const char *task_health_name(enum health_status health);
 const char *task_stop_code_name(enum task_stop_code code); /* NULL for TASK_STOP_NONE */
-const char *container_status_name(enum container_status status);
-const char *attachment_status_name(enum attachment_status status);
+const char *container_state_name(enum container_state state);
+const char *attachment_state_name(enum attachment_state state);
 
 struct task_container *task_find_container(struct task *task, const char *name);
+/* Overwrites nothing: a task holds no secrets. NULL is allowed. */
 void task_free(struct task *task);
-void task_free_cleanup(struct task **task);
+DEFINE_CLEANUP(struct task, task_free);
 
 /* The durable form: one JSON document for each task. */
 char *task_to_document(const struct task *task);
