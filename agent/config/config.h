@@ -7,20 +7,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/str.h"
 
 /*
- * What the agent can be told, from its environment and from an env file (/etc/ecs/ecs.config), as values of the right
- * type within their bounds. The table of all settings is settings.c; the reference for people is printed from it.
+ * What the agent can be told, from its environment and from an env file (/etc/ecs/ecs.config), as
+ * values of the right type within their bounds. The table of all settings is settings.c; the
+ * reference for people is printed from it.
  *
- * Precedence: environment, then file, then default. An empty value counts as absent. What is wrong is gathered whole:
- * `mistakes` stop the agent, `warnings` name the value that is used instead.
+ * Precedence: environment, then file, then default. An empty value counts as absent. What is wrong
+ * is gathered whole: `mistakes` stop the agent, `warnings` name the value that is used instead.
  */
-
-struct config_list {
-	char **items;
-	size_t count;
-};
 
 struct config_pair {
 	char *name;
@@ -38,15 +36,16 @@ struct config_ports {
 };
 
 enum config_pull_behavior {
-	CONFIG_PULL_DEFAULT,	  /* pull; when that fails, use what is there */
-	CONFIG_PULL_ALWAYS,	  /* pull, and fail when that fails */
-	CONFIG_PULL_ONCE,	  /* pull only an image that no earlier task pulled */
+	CONFIG_PULL_DEFAULT,      /* pull; when that fails, use what is there */
+	CONFIG_PULL_ALWAYS,       /* pull, and fail when that fails */
+	CONFIG_PULL_ONCE,         /* pull only an image that no earlier task pulled */
 	CONFIG_PULL_PREFER_CACHED /* pull only an image that is not there */
 };
 
 enum config_eni_driver {
-	CONFIG_ENI_VETH, /* a pair whose host end is routed: works everywhere */
-	CONFIG_ENI_DEVICE /* the network device with the ENI's MAC is moved into the task, as on EC2 */
+	CONFIG_ENI_VETH,  /* a pair whose host end is routed: works everywhere */
+	CONFIG_ENI_DEVICE /* the network device with the ENI's MAC is moved into the task, as on EC2
+			   */
 };
 
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
@@ -65,7 +64,8 @@ enum config_engine_auth_type { CONFIG_AUTH_NONE, CONFIG_AUTH_DOCKER, CONFIG_AUTH
 
 enum config_log_rollover { CONFIG_ROLLOVER_SIZE, CONFIG_ROLLOVER_NONE, CONFIG_ROLLOVER_HOURLY };
 
-/* Strings are never NULL ("" when unset) unless said otherwise. Durations are milliseconds. Freed by config_free(). */
+/* Strings are never NULL ("" when unset) unless said otherwise. Durations are milliseconds. Freed
+ * by config_free(). */
 struct agent_config {
 	/* who and where */
 	char *cluster; /* "" = the default cluster, made when it is missing */
@@ -73,7 +73,7 @@ struct agent_config {
 	char *backend_host; /* as given; config_endpoint() makes the URL */
 	char *access_key_id;
 	char *secret_access_key; /* secret */
-	char *session_token;	 /* secret */
+	char *session_token;     /* secret */
 	bool accept_insecure_certs;
 	char *ca_file; /* "" = the system's */
 	char *detailed_os_family;
@@ -95,7 +95,7 @@ struct agent_config {
 	struct config_ports reserved_ports_udp;
 	struct config_map instance_attributes;
 	struct config_map instance_tags;
-	int64_t host_cpu_units;	 /* 0 = what the host has */
+	int64_t host_cpu_units;  /* 0 = what the host has */
 	int64_t host_memory_mib; /* 0 = what the host has */
 
 	/* tasks and containers */
@@ -108,12 +108,12 @@ struct agent_config {
 	enum config_pull_behavior image_pull_behavior;
 	int64_t task_cleanup_wait_ms;
 	int64_t task_cleanup_wait_jitter_ms;
-	struct config_list logging_drivers;
+	struct str_list logging_drivers;
 	bool disable_privileged;
 	bool disable_health_check;
 	bool task_cpu_mem_limit;
 	enum config_engine_auth_type engine_auth_type;
-	char *engine_auth_data; /* secret, JSON */
+	char *engine_auth_data;  /* secret, JSON */
 	int64_t task_pids_limit; /* 0 = none */
 
 	/* metrics, metadata, credentials */
@@ -133,9 +133,9 @@ struct agent_config {
 	/* task networking */
 	bool task_eni;
 	char *cni_plugins_path; /* "" in the settings = libexec_dir; filled in after loading */
-	char *cni_config_dir;	/* "" = Berth makes the configuration */
+	char *cni_config_dir;   /* "" = Berth makes the configuration */
 	bool awsvpc_block_imds;
-	struct config_list awsvpc_additional_local_routes; /* CIDRs */
+	struct str_list awsvpc_additional_local_routes; /* CIDRs */
 	enum config_eni_driver eni_driver;
 
 	/* parts of the house */
@@ -144,49 +144,54 @@ struct agent_config {
 	char *containerd_address;
 	char *containerd_namespace;
 	char *ctr;
-	char *runtime; /* runc, crun or any of their command line; a path or a name looked for in PATH */
+	char *runtime; /* runc, crun or any of their command line; a path or a name looked for in
+			  PATH */
 	char *registry_ca_file;
-	struct config_list insecure_registries; /* host[:port] reached over plain HTTP */
+	struct str_list insecure_registries; /* host[:port] reached over plain HTTP */
 	bool seccomp_all_architectures;
 	double time_scale; /* >= 1: divides every protocol timer above one second, for tests */
+
+	unsigned char *origins; /* of each setting, for config_print() */
 };
 
 /* What was found wrong, one sentence for each, in the order of the table. Secrets never appear. */
 struct config_report {
-	struct config_list mistakes;
-	struct config_list warnings;
+	struct str_list mistakes;
+	struct str_list warnings;
 };
 
 /*
- * Reads `environment` (NULL-terminated "NAME=value", such as environ) and the file `file` ("" or NULL: none; a file
- * that does not exist is an empty one).
+ * Reads `environment` (NULL-terminated "NAME=value", such as environ) and the file `file` ("" or
+ * NULL: none; a file that does not exist is an empty one).
  *
- * *ret_report (may be NULL: dropped) is written in both cases, freed by config_report_free(). -EINVAL when there is a mistake,
- * with the first of them in err; the rest is in the report.
+ * *ret_report (may be NULL: dropped) is written in both cases, freed by config_report_free().
+ * -EINVAL when there is a mistake, with the first of them in err; the rest is in the report.
  */
-int config_load(char *const *environment, const char *file, struct agent_config **ret, struct config_report *ret_report,
-		struct error *err);
+int config_load(char *const *environment, const char *file, struct agent_config **ret,
+		struct config_report *ret_report, struct error *err);
 
 void config_free(struct agent_config *config);
 void config_report_free(struct config_report *report);
-static inline void config_free_cleanup(struct agent_config **config)
-{
-	config_free(*config);
-}
+DEFINE_CLEANUP(struct agent_config, config_free);
 
-/* The URL of the ECS API: ECS_BACKEND_HOST (https:// when it says no scheme), else the region's. The caller frees it. */
+/* The URL of the ECS API: ECS_BACKEND_HOST (https:// when it says no scheme), else the region's.
+ * The caller frees it. */
 char *config_endpoint(const struct agent_config *config);
 
-/* A protocol timer of `ms` as it is waited for: divided by time_scale when above one second, but never below 1 ms. */
+/* A protocol timer of `ms` as it is waited for: divided by time_scale when above one second, but
+ * never below 1 ms. */
 int64_t config_scaled_ms(const struct agent_config *config, int64_t ms);
 
-/* The registry credentials for `image` from ECS_ENGINE_AUTH_DATA, or false. Both are freed by the caller. */
-bool config_registry_auth(const struct agent_config *config, const char *image, char **ret_user, char **ret_password);
+/* The registry credentials for `image` from ECS_ENGINE_AUTH_DATA, or false. Both are freed by the
+ * caller. */
+bool config_registry_auth(const struct agent_config *config, const char *image, char **ret_user,
+			  char **ret_password);
 
 /* Every setting as a Markdown table per group, for docs/configuration.md. */
 void config_print_reference(FILE *out);
 
-/* Every setting with its value and where it came from; secrets as "(set)". For --check-config and the debug log. */
+/* Every setting with its value and where it came from; secrets as "(set)". For --check-config and
+ * the debug log. */
 void config_print(const struct agent_config *config, FILE *out);
 
 #endif

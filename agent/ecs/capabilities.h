@@ -18,8 +18,9 @@ struct ecs_attributes {
 };
 
 /*
- * What this agent can do, in the words of the scheduler (requiresAttributes of a task definition). Only what is true of
- * Berth's own runtime on this configuration is named: a task that asks for more is placed elsewhere, not failed here.
+ * What this agent can do, in the words of the scheduler (requiresAttributes of a task definition).
+ * Only what is true of Berth's own runtime on this configuration is named: a task that asks for
+ * more is placed elsewhere, not failed here.
  */
 void capabilities_list(const struct agent_config *config, struct ecs_attributes *ret);
 

@@ -2,8 +2,8 @@
 #ifndef BERTH_AGENT_ECS_CLIENT_H
 #define BERTH_AGENT_ECS_CLIENT_H
 
-#include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/config/config.h"
@@ -11,43 +11,47 @@
 #include "base/error.h"
 #include "base/http.h"
 #include "base/loop.h"
+#include "wire/api.h"
 
 /*
  * Calls of the ECS API: JSON 1.1 over HTTP, SigV4, and the retries inside one call.
  *
  * ECS_RETRY_STANDARD: 3 attempts, waits of random * 2^attempt s up to 20 s.
  * ECS_RETRY_SUBMIT:   298 attempts, waits of 2^n * 30..59 ms up to n = 13, then five minutes.
- * Retried are connection errors, timeouts, 500/502/503/504, RequestTimeout and throttling codes. The submit client has
- * a budget of 500 tokens, 5 for a retry (10 after a timeout), so that a dead control plane is not hammered for ever.
+ * Retried are connection errors, timeouts, 500/502/503/504, RequestTimeout and throttling codes.
+ * The submit client has a budget of 500 tokens, 5 for a retry (10 after a timeout), so that a dead
+ * control plane is not hammered for ever.
  */
 enum ecs_retry { ECS_RETRY_STANDARD, ECS_RETRY_SUBMIT };
 
+/* The answer, or what failed. Valid during the callback. */
 struct ecs_response {
-	int http_status;	   /* 0: no answer came */
-	json_t *body;		   /* borrowed, an object on success, else NULL */
-	const char *error_name;	   /* NULL on success; "" when no answer came or it named no error */
-	const char *error_message; /* NULL on success */
-	bool quota_exhausted;	   /* the budget for retries ended the call */
-	int error;		   /* 0, or -errno: -EPROTO an answer that is an error, -EIO and others no answer */
-	struct error err;	   /* a sentence for the log; empty on success */
+	int error;        /* 0: success; -EPROTO: an error answer; else -errno: no answer */
+	const char *body; /* NUL-terminated; "" without one */
+	size_t size;
+	struct api_failure failure; /* of an error answer */
+	bool quota_exhausted;       /* the budget for retries ended the call */
+	struct error err;           /* a sentence for the log; empty on success */
 };
 
 struct ecs_client;
 struct ecs_call;
 
 /* `loop`, `http`, `credentials` and `config` are borrowed and outlive the client. */
-struct ecs_client *ecs_client_new(struct loop *loop, struct http_client *http, struct ecs_credentials *credentials,
+struct ecs_client *ecs_client_new(struct loop *loop, struct http_client *http,
+				  struct ecs_credentials *credentials,
 				  const struct agent_config *config);
 void ecs_client_free(struct ecs_client *client); /* cancels what runs, without callbacks */
 
 typedef void ecs_call_callback(void *data, const struct ecs_response *response);
 
 /*
- * Calls `operation` with `request` (an object; borrowed, read before the call returns). The callback comes exactly once, later,
+ * Calls `operation` with the JSON text `body` (copied). The callback comes exactly once, later,
  * unless the call is cancelled. *ret_call (may be NULL) is valid until then.
  */
-void ecs_call(struct ecs_client *client, const char *operation, json_t *request, enum ecs_retry retry,
-	      ecs_call_callback *callback, void *data, struct ecs_call **ret_call);
+void ecs_call(struct ecs_client *client, const char *operation, const char *body,
+	      enum ecs_retry retry, ecs_call_callback *callback, void *data,
+	      struct ecs_call **ret_call);
 void ecs_call_cancel(struct ecs_call *call);
 
 #endif

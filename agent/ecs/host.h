@@ -14,7 +14,8 @@ struct host_resources {
 };
 
 /* -ERANGE: more memory is reserved than there is. */
-int host_resources_read(const struct agent_config *config, struct host_resources *ret, struct error *err);
+int host_resources_read(const struct agent_config *config, struct host_resources *ret,
+			struct error *err);
 
 /* CPUs that this process may use, at least 1. */
 int64_t host_cpu_count(void);

@@ -4,11 +4,12 @@
 
 #include <stdint.h>
 
-/* Who this agent is to the control plane: known after registration, the same for every session. Strings are borrowed. */
+/* Who this agent is to the control plane: known after registration, the same for every session.
+ * Strings are borrowed. */
 struct ecs_instance {
-	const char *cluster;		/* as configured, or "default" */
+	const char *cluster;            /* as configured, or "default" */
 	const char *container_instance; /* ARN */
-	const char *availability_zone;	/* may be "" */
+	const char *availability_zone;  /* may be "" */
 	const char *agent_version;
 	const char *agent_hash;
 	const char *engine_version; /* sent as dockerVersion; "" = unknown, left out */

@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/tcs.h"
+
 /*
- * From raw counters of a container to the statistics sets that the telemetry channel carries. Pure: no clock, no file.
- * agent-control-plane-protocol.md §4.5.
+ * From raw counters of a container to the statistics sets that the telemetry channel carries. Pure:
+ * no clock, no file. agent-control-plane-protocol.md §4.5.
  */
 
 /* One reading of a container. Counters are cumulative since its start. */
@@ -27,29 +29,6 @@ struct metrics_sample {
 	uint64_t restarts;
 };
 
-struct metrics_doubles {
-	double max, min, sum;
-	int64_t count; /* 0: nothing to report */
-};
-
-struct metrics_counters {
-	uint64_t max, min, sum; /* 63 bits each; what is above is in overflow_* */
-	uint64_t overflow_max, overflow_min, overflow_sum;
-	int64_t count;
-};
-
-/* What one interval says of one container. Sets with a count of 0 are left out. */
-struct metrics_sets {
-	struct metrics_doubles cpu_percent; /* of the whole host */
-	struct metrics_doubles memory_mib;
-	struct metrics_counters read_bytes, write_bytes;
-	struct metrics_counters rx_bytes, rx_packets, rx_dropped, rx_errors;
-	struct metrics_counters tx_bytes, tx_packets, tx_dropped, tx_errors;
-	struct metrics_doubles rx_bytes_per_second, tx_bytes_per_second;
-	bool has_restarts;
-	int64_t restarts; /* since the last interval */
-};
-
 /* The last samples of one container; at `capacity` the oldest goes. */
 struct metrics_buffer;
 
@@ -60,10 +39,10 @@ void metrics_buffer_free(struct metrics_buffer *buffer);
 void metrics_add(struct metrics_buffer *buffer, const struct metrics_sample *sample);
 
 /*
- * The sets over the samples that were not yet sent. False when there is nothing to report: fewer than two samples, or no
- * unsent one with a CPU figure.
+ * The sets over the samples that were not yet sent, into all of *ret but its name. False when there
+ * is nothing to report: fewer than two samples, or no unsent one with a CPU figure.
  */
-bool metrics_collect(const struct metrics_buffer *buffer, struct metrics_sets *ret);
+bool metrics_collect(const struct metrics_buffer *buffer, struct tcs_container_metric *ret);
 
 /* Everything added so far has been handed over. */
 void metrics_mark_sent(struct metrics_buffer *buffer);

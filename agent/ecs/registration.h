@@ -9,18 +9,18 @@
 
 /* Exit codes of the agent: what its supervisor does next. */
 enum ecs_exit {
-	ECS_EXIT_OK = 0,	/* stop, and stay stopped */
-	ECS_EXIT_ERROR = 1,	/* start again, with back-off */
-	ECS_EXIT_TERMINAL = 5,	/* stay stopped: starting again cannot help */
+	ECS_EXIT_OK = 0,       /* stop, and stay stopped */
+	ECS_EXIT_ERROR = 1,    /* start again, with back-off */
+	ECS_EXIT_TERMINAL = 5, /* stay stopped: starting again cannot help */
 	ECS_EXIT_UPDATE = 42
 };
 
 struct registration_result {
-	enum ecs_exit exit_code;	/* ECS_EXIT_OK: registered */
+	enum ecs_exit exit_code;        /* ECS_EXIT_OK: registered */
 	const char *container_instance; /* ARN; borrowed, valid during the callback */
-	const char *availability_zone;	/* may be "" */
-	const char *cluster;		/* the name that was used: "default" when none is configured */
-	struct error err;		/* what went wrong, when it did */
+	const char *availability_zone;  /* may be "" */
+	const char *cluster; /* the name that was used: "default" when none is configured */
+	struct error err;    /* what went wrong, when it did */
 };
 
 typedef void registration_callback(void *data, const struct registration_result *result);
@@ -28,14 +28,15 @@ typedef void registration_callback(void *data, const struct registration_result 
 struct registration;
 
 /*
- * Registers this instance, or registers `saved_arn` (NULL: none) again. `saved_cluster` (NULL: none) must be the
- * configured one. Makes the default cluster when none is configured and it is missing. Throttling and server errors are
- * retried for an hour.
+ * Registers this instance, or registers `saved_arn` (NULL: none) again. `saved_cluster` (NULL:
+ * none) must be the configured one. Makes the default cluster when none is configured and it is
+ * missing. Throttling and server errors are retried for an hour.
  *
  * The callback comes exactly once, later; the registration is freed after it.
  */
-struct registration *registration_start(struct loop *loop, struct ecs_client *client, const struct agent_config *config,
-					const char *saved_arn, const char *saved_cluster, registration_callback *callback,
+struct registration *registration_start(struct loop *loop, struct ecs_client *client,
+					const struct agent_config *config, const char *saved_arn,
+					const char *saved_cluster, registration_callback *callback,
 					void *data);
 void registration_cancel(struct registration *registration);
 

@@ -11,8 +11,8 @@
 #include "base/web.h"
 
 /*
- * The telemetry session: connects, sends what `telemetry` has queued, each message under a signed header block, and
- * reconnects with back-off. agent-control-plane-protocol.md §4.
+ * The telemetry session: connects, sends what `telemetry` has queued, each message under a signed
+ * header block, and reconnects with back-off. agent-control-plane-protocol.md §4.
  */
 struct tcs_session;
 
@@ -29,7 +29,8 @@ struct tcs_context {
 
 struct tcs_session *tcs_session_new(const struct tcs_context *context);
 void tcs_session_start(struct tcs_session *session);
-/* Drops the connection once; the session comes back by its own policy. Called when ACS hears of an inactive instance. */
+/* Drops the connection once; the session comes back by its own policy. Called when ACS hears of an
+ * inactive instance. */
 void tcs_session_drop(struct tcs_session *session);
 void tcs_session_free(struct tcs_session *session);
 

@@ -9,15 +9,14 @@
 #include "agent/ecs/instance.h"
 #include "agent/ecs/metrics.h"
 #include "base/loop.h"
+#include "wire/status.h"
 
 /*
- * What is watched, and the messages made of it: every 20 s the figures of all watched containers become at most a few
- * requests of ten tasks each, kept in two queues of 15 (metrics, health) until the telemetry session takes them. At the
- * bound the newest interval is dropped.
+ * What is watched, and the messages made of it: every 20 s the figures of all watched containers
+ * become at most a few requests of ten tasks each, kept in two queues of 15 (metrics, health) until
+ * the telemetry session takes them. At the bound the newest interval is dropped.
  */
 struct telemetry;
-
-enum telemetry_health { TELEMETRY_HEALTH_UNKNOWN, TELEMETRY_HEALTHY, TELEMETRY_UNHEALTHY };
 
 struct telemetry_container {
 	const char *task_arn;
@@ -28,7 +27,8 @@ struct telemetry_container {
 };
 
 /* `config` and `instance` are borrowed. */
-struct telemetry *telemetry_new(struct loop *loop, const struct agent_config *config, const struct ecs_instance *instance);
+struct telemetry *telemetry_new(struct loop *loop, const struct agent_config *config,
+				const struct ecs_instance *instance);
 void telemetry_free(struct telemetry *telemetry);
 
 /* Begins the schedule: the first interval is collected at once. */
@@ -42,12 +42,13 @@ void telemetry_unwatch(struct telemetry *telemetry, const char *task_arn, const 
 void telemetry_add_sample(struct telemetry *telemetry, const char *task_arn, const char *name,
 			  const struct metrics_sample *sample);
 void telemetry_set_health(struct telemetry *telemetry, const char *task_arn, const char *name,
-			  enum telemetry_health health, int64_t since_wall_ms);
+			  enum health_status health, int64_t since_wall_ms);
 
 /* The container runtime answered, or did not. Called when an ACS heartbeat had the check made. */
 void telemetry_set_runtime_status(struct telemetry *telemetry, bool healthy);
 
-/* How many samples a second apart, or whatever the polling interval is, are worth taking: the interval in ms. */
+/* How often each watched container shall be sampled, in ms: once a second, or the polling interval.
+ */
 int64_t telemetry_sample_interval_ms(const struct agent_config *config);
 
 #endif

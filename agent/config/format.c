@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings for people: what is allowed, what is set, and the reference. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/config/settings.h"
+
+void config_duration_format(int64_t ms, struct strbuf *out)
+{
+	if (ms == 0) {
+		strbuf_append(out, "0s");
+		return;
+	}
+	if (ms >= 3600000)
+		strbuf_appendf(out, "%" PRId64 "h", ms / 3600000);
+	if (ms % 3600000 >= 60000)
+		strbuf_appendf(out, "%" PRId64 "m", ms % 3600000 / 60000);
+	if (ms % 60000 >= 1000)
+		strbuf_appendf(out, "%" PRId64 "s", ms % 60000 / 1000);
+	if (ms % 1000 > 0)
+		strbuf_appendf(out, "%" PRId64 "ms", ms % 1000);
+}
+
+static void choices_format(const struct setting *setting, struct strbuf *out)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; setting->choices[i]; i++) {
+		if (*setting->choices[i] == '\0')
+			continue;
+		strbuf_appendf(out, "%s%s", separator, setting->choices[i]);
+		separator = ", ";
+	}
+}
+
+void config_value_allowed(const struct setting *setting, struct strbuf *out)
+{
+	switch (setting->type) {
+	case SETTING_STRING:
+	case SETTING_TRIMMED:
+		strbuf_append(out, "any text");
+		return;
+	case SETTING_BOOL:
+		strbuf_append(out, "true or false");
+		return;
+	case SETTING_DURATION:
+		strbuf_append(out, "a duration such as 90s, 10m or 1h30m");
+		if (setting->min > 1) {
+			strbuf_append(out, " of at least ");
+			config_duration_format(setting->min, out);
+		}
+		return;
+	case SETTING_INTEGER:
+		strbuf_appendf(out, "a whole number from %" PRId64 " to %" PRId64, setting->min,
+			       setting->max);
+		return;
+	case SETTING_NUMBER:
+		strbuf_appendf(out, "a number from %" PRId64 " to %" PRId64, setting->min,
+			       setting->max);
+		return;
+	case SETTING_CHOICE:
+		strbuf_append(out, "one of ");
+		choices_format(setting, out);
+		return;
+	case SETTING_PORTS:
+		strbuf_append(out, "a JSON array of ports from 0 to 65535, such as [22,8080]");
+		return;
+	case SETTING_NAMES:
+		strbuf_append(out, "a JSON array of strings");
+		if (setting->choices) {
+			strbuf_append(out, " from ");
+			choices_format(setting, out);
+		}
+		return;
+	case SETTING_MAP:
+		strbuf_append(out, "a JSON object of strings, such as {\"stack\":\"prod\"}");
+		return;
+	case SETTING_CIDRS:
+		strbuf_append(out, "a JSON array of prefixes, such as [\"10.0.15.0/24\"]");
+		return;
+	case SETTING_COMMA_LIST:
+		strbuf_append(out, "names with commas between them");
+		return;
+	case SETTING_RATE:
+		strbuf_append(out, "two whole numbers, such as 40,60");
+		return;
+	}
+}
+
+static void strings_format(const struct str_list *list, struct strbuf *out)
+{
+	strbuf_append_char(out, '[');
+	for (size_t i = 0; i < list->count; i++) {
+		if (i > 0)
+			strbuf_append_char(out, ',');
+		strbuf_append_json(out, list->items[i]);
+	}
+	strbuf_append_char(out, ']');
+}
+
+void config_value_format(const struct setting *setting, const struct agent_config *config,
+			 struct strbuf *out)
+{
+	const void *place = (const char *)config + setting->offset;
+
+	switch (setting->type) {
+	case SETTING_STRING:
+	case SETTING_TRIMMED:
+		if (setting->secret)
+			strbuf_append(out, **(char *const *)place ? "(set)" : "");
+		else
+			strbuf_append(out, *(char *const *)place);
+		return;
+	case SETTING_BOOL:
+		strbuf_append(out, *(const bool *)place ? "true" : "false");
+		return;
+	case SETTING_DURATION:
+		config_duration_format(*(const int64_t *)place, out);
+		return;
+	case SETTING_INTEGER:
+		if (*(const int64_t *)place != 0 || *setting->fallback)
+			strbuf_appendf(out, "%" PRId64, *(const int64_t *)place);
+		return;
+	case SETTING_NUMBER:
+		strbuf_append_json_double(out, *(const double *)place);
+		return;
+	case SETTING_CHOICE:
+		strbuf_append(out, setting->choices[*(const int *)place]);
+		return;
+	case SETTING_PORTS: {
+		const struct config_ports *ports = place;
+
+		strbuf_append_char(out, '[');
+		for (size_t i = 0; i < ports->count; i++)
+			strbuf_appendf(out, "%s%u", i > 0 ? "," : "", ports->items[i]);
+		strbuf_append_char(out, ']');
+		return;
+	}
+	case SETTING_NAMES:
+	case SETTING_CIDRS:
+		strings_format(place, out);
+		return;
+	case SETTING_COMMA_LIST: {
+		const struct str_list *list = place;
+
+		for (size_t i = 0; i < list->count; i++)
+			strbuf_appendf(out, "%s%s", i > 0 ? "," : "", list->items[i]);
+		return;
+	}
+	case SETTING_MAP: {
+		const struct config_map *map = place;
+
+		strbuf_append_char(out, '{');
+		for (size_t i = 0; i < map->count; i++) {
+			strbuf_append(out, i > 0 ? "," : "");
+			strbuf_append_json(out, map->items[i].name);
+			strbuf_append_char(out, ':');
+			strbuf_append_json(out, map->items[i].value);
+		}
+		strbuf_append_char(out, '}');
+		return;
+	}
+	case SETTING_RATE: {
+		const int64_t *rate = place;
+
+		strbuf_appendf(out, "%" PRId64 ",%" PRId64, rate[0], rate[1]);
+		return;
+	}
+	}
+}
+
+void config_print(const struct agent_config *config, FILE *out)
+{
+	for (size_t i = 0; i < config_setting_count; i++) {
+		_cleanup_strbuf_ struct strbuf value = STRBUF_INIT;
+
+		config_value_format(&config_settings[i], config, &value);
+		fprintf(out, "%s=%s (%s)\n", config_settings[i].name, strbuf_text(&value),
+			config_origin_names[config->origins[i]]);
+	}
+}
+
+/* In a cell of a Markdown table a bar would end the cell. */
+static void cell(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+}
+
+void config_print_reference(FILE *out)
+{
+	const char *group = "";
+
+	for (size_t i = 0; i < config_setting_count; i++) {
+		const struct setting *setting = &config_settings[i];
+		_cleanup_strbuf_ struct strbuf allowed = STRBUF_INIT;
+
+		if (strcmp(group, setting->group) != 0) {
+			group = setting->group;
+			fprintf(out, "%s## %s\n\n", i > 0 ? "\n" : "", group);
+			fputs("| Variable | Default | Allowed | What it does | Used by |\n"
+			      "|---|---|---|---|---|\n",
+			      out);
+		}
+		config_value_allowed(setting, &allowed);
+		fprintf(out, "| `%s` | ", setting->name);
+		if (*setting->fallback) {
+			fputc('`', out);
+			cell(out, setting->fallback);
+			fputc('`', out);
+		} else {
+			fputs(setting->required ? "(required)" : "(none)", out);
+		}
+		fputs(" | ", out);
+		cell(out, strbuf_text(&allowed));
+		fputs(" | ", out);
+		cell(out, setting->doc);
+		if (setting->fatal)
+			fputs(" A value that is not allowed stops the agent.", out);
+		if (setting->secret)
+			fputs(" Secret: never logged or printed.", out);
+		fprintf(out, " | %s |\n", setting->used_by);
+	}
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/config/settings.h"
+#include "base/alloc.h"
+#include "base/file.h"
+
+#define FILE_LIMIT  (1024 * 1024)
+#define POLL_MIN_MS 5000
+#define POLL_MAX_MS 20000
+
+enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT };
+
+const char *const config_origin_names[] = { "default", "file", "environment" };
+
+static const char *environment_get(char *const *environment, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (; *environment; environment++)
+		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+			return *environment + length + 1;
+	return NULL;
+}
+
+static void mistake(struct config_report *report, const struct error *err)
+{
+	str_list_add(&report->mistakes, err->text);
+}
+
+static void read_file(const char *file, struct config_map *ret, struct config_report *report)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+	struct stat info;
+	int result;
+
+	result = file_read(AT_FDCWD, file, FILE_LIMIT, &text, NULL, &err);
+	if (result == -ENOENT)
+		return;
+	if (result < 0) {
+		error_prefix(&err, "read the configuration");
+		mistake(report, &err);
+		return;
+	}
+	config_file_parse(text, file, ret, &report->warnings);
+	explicit_bzero(text, strlen(text));
+	if (stat(file, &info) < 0 || !(info.st_mode & S_IROTH))
+		return;
+	for (size_t i = 0; i < config_setting_count; i++)
+		if (config_settings[i].secret && config_map_get(ret, config_settings[i].name))
+			str_list_add_owned(&report->warnings,
+					   xasprintf("%s holds %s and everybody on this host can "
+						     "read it: chmod 600 %s",
+						     file, config_settings[i].name, file));
+}
+
+/* A misspelt name does nothing, silently: say so, for the names that look like ours. */
+static void report_unknown(const struct config_map *file_values, const char *file,
+			   char *const *environment, struct config_report *report)
+{
+	for (size_t i = 0; i < file_values->count; i++) {
+		const char *name = file_values->items[i].name;
+
+		if ((str_starts_with(name, "ECS_") || str_starts_with(name, "BERTH_")) &&
+		    !config_setting_find(name))
+			str_list_add_owned(&report->warnings,
+					   xasprintf("%s: this version has no setting %s; it is "
+						     "ignored",
+						     file, name));
+	}
+	for (; *environment; environment++) {
+		_cleanup_free_ char *name = xstrndup(*environment, strcspn(*environment, "="));
+
+		if (str_starts_with(name, "BERTH_") && !config_setting_find(name))
+			str_list_add_owned(&report->warnings,
+					   xasprintf("environment: this version has no setting %s; "
+						     "it is ignored",
+						     name));
+	}
+}
+
+/* The text of a setting and where it comes from. An empty one counts as absent. */
+static const char *find_text(const struct setting *setting, char *const *environment,
+			     const struct config_map *values, enum origin *ret_origin)
+{
+	const char *const names[] = { setting->name, setting->other_name };
+
+	*ret_origin = ORIGIN_ENVIRONMENT;
+	for (size_t i = 0; i < 2 && names[i]; i++) {
+		const char *text = environment_get(environment, names[i]);
+
+		if (text && *text)
+			return text;
+	}
+	*ret_origin = ORIGIN_FILE;
+	for (size_t i = 0; i < 2 && names[i]; i++) {
+		const char *text = config_map_get(values, names[i]);
+
+		if (text && *text)
+			return text;
+	}
+	*ret_origin = ORIGIN_DEFAULT;
+	return setting->fallback;
+}
+
+/* [] and {} are the same as absent: an empty list cannot be configured, as in the reference. */
+static bool is_empty_list(const struct setting *setting, const struct agent_config *config)
+{
+	const void *place = (const char *)config + setting->offset;
+
+	switch (setting->type) {
+	case SETTING_PORTS:
+		return ((const struct config_ports *)place)->count == 0;
+	case SETTING_NAMES:
+	case SETTING_CIDRS:
+		return ((const struct str_list *)place)->count == 0;
+	case SETTING_MAP:
+		return ((const struct config_map *)place)->count == 0;
+	default:
+		return false;
+	}
+}
+
+static void load_setting(size_t index, char *const *environment, const struct config_map *values,
+			 struct agent_config *config, struct config_report *report)
+{
+	const struct setting *setting = &config_settings[index];
+	struct error err = ERROR_INIT;
+	_cleanup_free_ char *note = NULL;
+	enum origin origin;
+	const char *text = find_text(setting, environment, values, &origin);
+	int result = config_value_parse(setting, text, config, &note, &err);
+
+	if (note)
+		str_list_add(&report->warnings, note);
+	if (result < 0 && (setting->fatal || result == -ENOENT)) {
+		mistake(report, &err);
+	} else if (result < 0) {
+		str_list_add_owned(&report->warnings, xasprintf("%s; the default \"%s\" is used",
+								err.text, setting->fallback));
+	}
+	if (origin != ORIGIN_DEFAULT && (result < 0 || is_empty_list(setting, config))) {
+		config_value_free(setting, config);
+		config_value_parse(setting, setting->fallback, config, NULL, NULL);
+		origin = ORIGIN_DEFAULT;
+	}
+	config->origins[index] = (unsigned char)origin;
+}
+
+static void check_whole(struct agent_config *config, struct config_report *report)
+{
+	for (size_t i = 0; i < config_setting_count; i++) {
+		const struct setting *setting = &config_settings[i];
+
+		if (setting->required && **(char **)((char *)config + setting->offset) == '\0')
+			str_list_add_owned(
+				&report->mistakes,
+				xasprintf("%s is not set: give the region, such as eu-central-1",
+					  setting->name));
+	}
+	if (config->access_key_id[0] && !config->secret_access_key[0])
+		str_list_add(
+			&report->mistakes,
+			"AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not: give both or "
+			"neither");
+	if (config->secret_access_key[0] && !config->access_key_id[0])
+		str_list_add(
+			&report->mistakes,
+			"AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not: give both or "
+			"neither");
+	if (config->poll_metrics && config->polling_metrics_wait_ms < POLL_MIN_MS) {
+		config->polling_metrics_wait_ms = POLL_MIN_MS;
+		str_list_add(&report->warnings,
+			     "ECS_POLLING_METRICS_WAIT_DURATION is below 5s; 5s is used");
+	}
+	if (config->poll_metrics && config->polling_metrics_wait_ms > POLL_MAX_MS) {
+		config->polling_metrics_wait_ms = POLL_MAX_MS;
+		str_list_add(&report->warnings,
+			     "ECS_POLLING_METRICS_WAIT_DURATION is above 20s; 20s is used");
+	}
+	if (config->cni_plugins_path[0] == '\0')
+		str_replace(&config->cni_plugins_path, config->libexec_dir);
+}
+
+int config_load(char *const *environment, const char *file, struct agent_config **ret,
+		struct config_report *ret_report, struct error *err)
+{
+	struct config_report report = { .mistakes = STR_LIST_INIT, .warnings = STR_LIST_INIT };
+	_cleanup_(config_free_cleanup) struct agent_config *config = xcalloc(1, sizeof(*config));
+	struct config_map values = { 0 };
+	int result = 0;
+
+	config->origins = xcalloc(config_setting_count, 1);
+	if (!str_is_empty(file))
+		read_file(file, &values, &report);
+	for (size_t i = 0; i < config_setting_count; i++)
+		load_setting(i, environment, &values, config, &report);
+	report_unknown(&values, file, environment, &report);
+	config_map_free(&values);
+	check_whole(config, &report);
+
+	if (report.mistakes.count > 0)
+		result = error_say(err, EINVAL, "%s", report.mistakes.items[0]);
+	else
+		*ret = TAKE(config);
+	if (ret_report)
+		*ret_report = report;
+	else
+		config_report_free(&report);
+	return result;
+}
+
+void config_free(struct agent_config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config_setting_count; i++)
+		config_value_free(&config_settings[i], config);
+	free(config->origins);
+	free(config);
+}
+
+void config_report_free(struct config_report *report)
+{
+	str_list_free(&report->mistakes);
+	str_list_free(&report->warnings);
+}

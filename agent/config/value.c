@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values from text and back. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/config/settings.h"
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/number.h"
+
+#define LIST_MAX 4096
+
+static void *place_of(const struct setting *setting, const struct agent_config *config)
+{
+	return (char *)(uintptr_t)config + setting->offset;
+}
+
+static char *trimmed(const char *text)
+{
+	static const char blanks[] = " \t\r\n\v\f";
+	size_t length;
+
+	text += strspn(text, blanks);
+	length = strlen(text);
+	while (length > 0 && strchr(blanks, text[length - 1]))
+		length--;
+	return xstrndup(text, length);
+}
+
+/* The sentence that every refusal of a value ends in. */
+static int refuse(const struct setting *setting, const char *text, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf allowed = STRBUF_INIT;
+
+	config_value_allowed(setting, &allowed);
+	if (setting->secret)
+		return error_say(err, EINVAL, "%s: the value (not shown) is not allowed: give %s",
+				 setting->name, strbuf_text(&allowed));
+	return error_say(err, EINVAL, "%s: \"%.200s\" is not allowed: give %s", setting->name, text,
+			 strbuf_text(&allowed));
+}
+
+static int bool_parse(const char *text, bool *ret)
+{
+	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
+	static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
+	_cleanup_free_ char *word = trimmed(text);
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		if (str_eq(word, yes[i])) {
+			*ret = true;
+			return 0;
+		}
+		if (str_eq(word, no[i])) {
+			*ret = false;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* The first JSON value in `text`, as the reference reads it: what follows does not matter. */
+static json_t *first_json(const char *text)
+{
+	return json_loads(text, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, NULL);
+}
+
+static int ports_parse(const char *text, struct config_ports *ret)
+{
+	_cleanup_json_ json_t *json = first_json(text);
+	struct config_ports ports = { 0 };
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(json) || json_array_size(json) > LIST_MAX)
+		return -EINVAL;
+	ports.items = xcalloc(json_array_size(json) + 1, sizeof(*ports.items));
+	json_array_foreach (json, i, item) {
+		if (!json_is_integer(item) || json_integer_value(item) < 0 ||
+		    json_integer_value(item) > UINT16_MAX) {
+			free(ports.items);
+			return -EINVAL;
+		}
+		ports.items[ports.count++] = (uint16_t)json_integer_value(item);
+	}
+	*ret = ports;
+	return 0;
+}
+
+static int map_parse(const char *text, struct config_map *ret)
+{
+	_cleanup_json_ json_t *json = NULL;
+	struct config_map map = { 0 };
+	struct json_at root;
+	const char *name;
+	json_t *value;
+
+	if (json_parse(text, strlen(text), NULL, &json, NULL) < 0)
+		return -EINVAL;
+	root = json_root(json);
+	if (json_expect_object(&root, NULL) < 0 || json_object_size(json) > LIST_MAX)
+		return -EINVAL;
+	json_object_foreach (json, name, value) {
+		if (!json_is_string(value) && !json_is_null(value)) {
+			config_map_free(&map);
+			return -EINVAL;
+		}
+		config_map_set(&map, name, json_is_string(value) ? json_string_value(value) : "");
+	}
+	*ret = map;
+	return 0;
+}
+
+static bool is_cidr(const char *text)
+{
+	_cleanup_free_ char *address = xstrdup(text);
+	char *slash = strchr(address, '/');
+	unsigned char bytes[sizeof(struct in6_addr)];
+	int64_t length;
+
+	if (!slash)
+		return false;
+	*slash = '\0';
+	if (inet_pton(AF_INET, address, bytes) == 1)
+		return number_parse_i64(slash + 1, 0, 32, &length, NULL) == 0;
+	if (inet_pton(AF_INET6, address, bytes) == 1)
+		return number_parse_i64(slash + 1, 0, 128, &length, NULL) == 0;
+	return false;
+}
+
+static bool is_choice(const struct setting *setting, const char *word)
+{
+	if (!setting->choices)
+		return true;
+	for (size_t i = 0; setting->choices[i]; i++)
+		if (str_eq(setting->choices[i], word))
+			return true;
+	return false;
+}
+
+/* SETTING_NAMES and SETTING_CIDRS. A name that is not known is a mistake (-ENOENT), a malformed
+ * list is not. */
+static int strings_parse(const struct setting *setting, const char *text, struct str_list *ret,
+			 struct error *err)
+{
+	_cleanup_json_ json_t *json = first_json(text);
+	_cleanup_str_list_ struct str_list list = STR_LIST_INIT;
+	_cleanup_str_list_ struct str_list unknown = STR_LIST_INIT;
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(json) || json_array_size(json) > LIST_MAX)
+		return refuse(setting, text, err);
+	json_array_foreach (json, i, item) {
+		const char *word = json_string_value(item);
+
+		if (!word || (setting->type == SETTING_CIDRS && !is_cidr(word)))
+			return refuse(setting, text, err);
+		if (!is_choice(setting, word))
+			str_list_add(&unknown, word);
+		str_list_add(&list, word);
+	}
+	if (unknown.count > 0) {
+		_cleanup_free_ char *names = str_list_join(&unknown, ", ");
+		_cleanup_strbuf_ struct strbuf allowed = STRBUF_INIT;
+
+		config_value_allowed(setting, &allowed);
+		error_say(err, ENOENT, "%s: \"%.200s\" is not known: give %s", setting->name, names,
+			  strbuf_text(&allowed));
+		return -ENOENT;
+	}
+	*ret = list;
+	list = (struct str_list)STR_LIST_INIT;
+	return 0;
+}
+
+static void comma_list_parse(const char *text, struct str_list *ret)
+{
+	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
+
+	str_list_split(&parts, text, ',', false);
+	for (size_t i = 0; i < parts.count; i++) {
+		char *part = trimmed(parts.items[i]);
+
+		if (*part)
+			str_list_add_owned(ret, part);
+		else
+			free(part);
+	}
+}
+
+/* "steady,burst". A half of 0 takes its default, a negative one resets both, as the reference does.
+ */
+static int rate_parse(const struct setting *setting, const char *text, int64_t ret[2])
+{
+	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
+	int64_t rate[2], fallback[2] = { 0, 0 };
+
+	str_list_split(&parts, text, ',', true);
+	if (parts.count != 2)
+		return -EINVAL;
+	if (text != setting->fallback && rate_parse(setting, setting->fallback, fallback) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_free_ char *half = trimmed(parts.items[i]);
+
+		if (number_parse_i64(half, 0, 1000000, &rate[i], NULL) < 0)
+			return -EINVAL;
+		if (rate[i] == 0)
+			rate[i] = fallback[i];
+	}
+	ret[0] = rate[0];
+	ret[1] = rate[1];
+	return 0;
+}
+
+static int duration_value_parse(const struct setting *setting, const char *text, int64_t *ret_ms,
+				char **ret_note, struct error *err)
+{
+	_cleanup_free_ char *word = trimmed(text);
+	_cleanup_strbuf_ struct strbuf allowed = STRBUF_INIT;
+	int64_t ns, fallback_ns = 0;
+
+	if (config_duration_parse(word, &ns, NULL) < 0)
+		return refuse(setting, text, err);
+	if (config_duration_parse(setting->fallback, &fallback_ns, NULL) < 0)
+		return refuse(setting, setting->fallback, err);
+	if (ns == 0) { /* as if it were not set */
+		*ret_ms = fallback_ns / 1000000;
+		return 0;
+	}
+	if (ns / 1000000 >= setting->min && ns > 0) {
+		*ret_ms = ns / 1000000;
+		return 0;
+	}
+	if (setting->below == BELOW_IS_BAD)
+		return refuse(setting, text, err);
+	*ret_ms = setting->below == BELOW_IS_MINIMUM ? setting->min : fallback_ns / 1000000;
+	if (ret_note) {
+		struct strbuf used = STRBUF_INIT;
+
+		config_value_allowed(setting, &allowed);
+		config_duration_format(*ret_ms, &used);
+		*ret_note =
+			xasprintf("%s: \"%.200s\" is too short: give %s; %s is used", setting->name,
+				  text, strbuf_text(&allowed), strbuf_text(&used));
+		strbuf_free(&used);
+	}
+	return 0;
+}
+
+static int choice_parse(const struct setting *setting, const char *text, int *ret,
+			struct error *err)
+{
+	_cleanup_free_ char *word = trimmed(text);
+
+	/* "critical" is how the level is rendered: take it as well. */
+	for (int i = 0; setting->choices[i]; i++) {
+		bool same = setting->any_case ? str_eq_nocase(word, setting->choices[i])
+					      : str_eq(text, setting->choices[i]);
+
+		if (same) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return refuse(setting, text, err);
+}
+
+int config_value_parse(const struct setting *setting, const char *text, struct agent_config *config,
+		       char **ret_note, struct error *err)
+{
+	void *place = place_of(setting, config);
+	_cleanup_free_ char *word = NULL;
+
+	switch (setting->type) {
+	case SETTING_STRING:
+		*(char **)place = xstrdup(text);
+		return 0;
+	case SETTING_TRIMMED:
+		*(char **)place = trimmed(text);
+		return 0;
+	case SETTING_BOOL:
+		return bool_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
+	case SETTING_DURATION:
+		return duration_value_parse(setting, text, place, ret_note, err);
+	case SETTING_INTEGER:
+		word = trimmed(text);
+		if (*word == '\0' && *setting->fallback == '\0') {
+			*(int64_t *)place = 0;
+			return 0;
+		}
+		if (number_parse_i64(word, setting->min, setting->max, place, NULL) < 0)
+			return refuse(setting, text, err);
+		return 0;
+	case SETTING_NUMBER:
+		word = trimmed(text);
+		if (number_parse_double(word, (double)setting->min, (double)setting->max, place,
+					NULL) < 0)
+			return refuse(setting, text, err);
+		return 0;
+	case SETTING_CHOICE:
+		return choice_parse(setting, text, place, err);
+	case SETTING_PORTS:
+		return ports_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
+	case SETTING_MAP:
+		if (*text == '\0')
+			return 0;
+		return map_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
+	case SETTING_NAMES:
+	case SETTING_CIDRS:
+		if (*text == '\0')
+			return 0;
+		return strings_parse(setting, text, place, err);
+	case SETTING_COMMA_LIST:
+		comma_list_parse(text, place);
+		return 0;
+	case SETTING_RATE:
+		return rate_parse(setting, text, place) < 0 ? refuse(setting, text, err) : 0;
+	}
+	return error_say(err, EINVAL, "%s: the setting has no parser", setting->name);
+}
+
+void config_value_free(const struct setting *setting, struct agent_config *config)
+{
+	void *place = place_of(setting, config);
+
+	switch (setting->type) {
+	case SETTING_STRING:
+	case SETTING_TRIMMED:
+		if (setting->secret && *(char **)place)
+			explicit_bzero(*(char **)place, strlen(*(char **)place));
+		free(*(char **)place);
+		*(char **)place = NULL;
+		return;
+	case SETTING_PORTS:
+		free(((struct config_ports *)place)->items);
+		*(struct config_ports *)place = (struct config_ports){ 0 };
+		return;
+	case SETTING_MAP:
+		config_map_free(place);
+		return;
+	case SETTING_NAMES:
+	case SETTING_CIDRS:
+	case SETTING_COMMA_LIST:
+		str_list_free(place);
+		return;
+	default:
+		return;
+	}
+}
