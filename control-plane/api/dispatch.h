@@ -19,13 +19,14 @@ struct api_request {
 
 struct api_response {
 	int status;
-	char *body; /* JSON, allocated */
+	char *body;             /* JSON, allocated */
 	const char *error_type; /* x-amzn-ErrorType; NULL on success */
 	char request_id[37];
 };
 
 /* Always answers. */
-void api_dispatch(struct api *api, const struct api_request *request, struct api_response *ret_response);
+void api_dispatch(struct api *api, const struct api_request *request,
+		  struct api_response *ret_response);
 void api_response_clear(struct api_response *response);
 
 #endif

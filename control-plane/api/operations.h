@@ -4,7 +4,8 @@
 
 #include "control-plane/api/api.h"
 
-/* One table per file, each ended by { 0 }. A new file adds its table here and to the list in operations.c. */
+/* One table per file, each ended by { 0 }. A new file adds its table here and to the list in
+ * operations.c. */
 extern const struct api_operation api_cluster_operations[];
 extern const struct api_operation api_task_definition_operations[];
 extern const struct api_operation api_container_instance_operations[];

@@ -7,9 +7,9 @@
 #include "base/error.h"
 
 /*
- * The types that an operation's input may have, as a table. Input is brought into shape once, before the handler: types
- * are checked, null members taken away, unknown members dropped (control-plane API §1.1). After that a handler may use
- * jansson's getters without asking for types.
+ * The types that an operation's input may have, as a table. Input is brought into shape once,
+ *before the handler: types are checked, null members taken away, unknown members dropped
+ *(control-plane API §1.1). After that a handler may use jansson's getters without asking for types.
  *
  *	static const struct api_member stop_task_input[] = {
  *		{ "cluster", API_STRING }, { "task", API_STRING }, { "reason", API_STRING }, { 0 },
@@ -40,6 +40,7 @@ struct api_member {
  * A new object with the known members of `input`. -EINVAL with a sentence that names the place:
  * "containerDefinitions[0].cpu: must be an integer, got a string".
  */
-int api_shape(const struct api_member *members, const json_t *input, json_t **ret_object, struct error *err);
+int api_shape(const struct api_member *members, const json_t *input, json_t **ret_object,
+	      struct error *err);
 
 #endif

@@ -8,8 +8,9 @@
 #include "base/error.h"
 
 /*
- * Amazon Resource Names of ECS: arn:aws:ecs:<region>:<account>:<type>/<path>. The long format everywhere
- * (control-plane API §1.3): cluster/<name>, task/<cluster>/<id>, task-definition/<family>:<revision>, ...
+ * Amazon Resource Names of ECS: arn:aws:ecs:<region>:<account>:<type>/<path>. The long format
+ * everywhere (control-plane API §1.3): cluster/<name>, task/<cluster>/<id>,
+ * task-definition/<family>:<revision>, ...
  */
 struct arn_scope {
 	const char *region;  /* borrowed */
@@ -38,7 +39,8 @@ const char *arn_type_name(enum arn_type type);
 char *arn_cluster(const struct arn_scope *scope, const char *cluster);
 char *arn_task(const struct arn_scope *scope, const char *cluster, const char *id);
 char *arn_container_instance(const struct arn_scope *scope, const char *cluster, const char *id);
-char *arn_container(const struct arn_scope *scope, const char *cluster, const char *task_id, const char *uuid);
+char *arn_container(const struct arn_scope *scope, const char *cluster, const char *task_id,
+		    const char *uuid);
 char *arn_task_definition(const struct arn_scope *scope, const char *family, int64_t revision);
 char *arn_attachment(const struct arn_scope *scope, const char *cluster, const char *uuid);
 char *arn_service(const struct arn_scope *scope, const char *cluster, const char *name);
@@ -49,17 +51,20 @@ struct arn {
 	enum arn_type type;
 	char *region;
 	char *account;
-	char *cluster; /* NULL in the short format, and for types without a cluster; the name itself for ARN_CLUSTER */
-	char *id;      /* what follows the cluster: task id, instance id, service name, cluster name, "family" */
-	char *rest;    /* ARN_CONTAINER: uuid after the task id (NULL in the short format), ARN_TASK_SET: "ecs-svc/N" */
+	char *cluster; /* NULL in the short format, and for types without a cluster; the name itself
+			  for ARN_CLUSTER */
+	char *id;   /* what follows the cluster: task id, instance id, service name, cluster name,
+		       "family" */
+	char *rest; /* ARN_CONTAINER: uuid after the task id (NULL in the short format),
+		       ARN_TASK_SET: "ecs-svc/N" */
 	int64_t revision; /* ARN_TASK_DEFINITION: -1 when the ARN names none */
 };
 
 bool arn_looks_like(const char *text); /* starts with "arn:" */
 
 /*
- * -EINVAL with "Unexpected number of separators"-style text when it is not an ARN of ECS of a known type.
- * Any region and account are accepted here: see arn_in_scope().
+ * -EINVAL with "Unexpected number of separators"-style text when it is not an ARN of ECS of a known
+ * type. Any region and account are accepted here: see arn_in_scope().
  */
 int arn_parse(const char *text, struct arn *ret_arn, struct error *err);
 bool arn_in_scope(const struct arn *arn, const struct arn_scope *scope);

@@ -5,13 +5,14 @@
 #include <stddef.h>
 
 /*
- * The tables, as steps that each data file goes through once, in order (PRAGMA user_version counts them). A step that
- * has been released is never changed: append another. The text of an area stands in a file of its own
- * (schema_<area>.c), declared here and put in its place in schema.c.
+ * The tables, as steps that each data file goes through once, in order (PRAGMA user_version counts
+ * them). A step that has been released is never changed: append another. The text of an area stands
+ * in a file of its own (schema_<area>.c), declared here and put in its place in schema.c.
  */
 extern const char *const store_schema_steps[];
 extern const size_t store_schema_step_count;
 
-extern const char store_schema_core_1[]; /* meta, clusters, task definitions, container instances, attributes, tags */
+extern const char store_schema_core_1[]; /* meta, clusters, task definitions, container instances,
+					    attributes, tags */
 
 #endif

@@ -9,10 +9,12 @@
 #include "control-plane/store/arn.h"
 
 /*
- * Everything that the control plane must not forget, in one SQLite file or in memory. The areas stand in files of
- * their own: clusters.h, task_definitions.h, container_instances.h, attributes.h, tags.h, ...
+ * Everything that the control plane must not forget, in one SQLite file or in memory. The areas
+ * stand in files of their own: clusters.h, task_definitions.h, container_instances.h, attributes.h,
+ * tags.h, ...
  *
- * A data file belongs to one region and account: its ARNs are built from them, and agents remember their ARN.
+ * A data file belongs to one region and account: its ARNs are built from them, and agents remember
+ * their ARN.
  */
 struct store;
 struct db;
@@ -26,23 +28,23 @@ struct store_config {
 /* -EINVAL when the file belongs to another region or account, else what SQLite says. */
 int store_open(const struct store_config *config, struct store **ret_store, struct error *err);
 void store_close(struct store *store);
-DEFINE_CLEANUP(struct store, store_close)
+DEFINE_CLEANUP(struct store, store_close);
 
 struct db *store_db(struct store *store);
 const struct arn_scope *store_scope(const struct store *store);
 
 /*
- * Transactions nest by counting: only the outermost begin and commit reach SQLite, so that a function that needs
- * several writes to be one may be called alone or as a part of something bigger. A rollback inside dooms the whole:
- * the outermost commit then rolls back and returns -ECANCELED.
+ * Transactions, as base/db.h has them: they nest, only the outermost begins and commits, a rollback
+ * within undoes all. So a function that needs several writes to be one may be called alone or as a
+ * part of something bigger.
  */
 int store_begin(struct store *store, struct error *err);
 int store_commit(struct store *store, struct error *err);
 void store_rollback(struct store *store);
 
 /*
- * The next value of a durable counter that only grows, starting at 1 ("acs-sequence", ...). A value is never given
- * twice, even after a crash.
+ * The next value of a durable counter that only grows, starting at 1 ("acs-sequence", ...). A value
+ * is never given twice, even after a crash.
  */
 int store_next(struct store *store, const char *counter, int64_t *ret_value, struct error *err);
 
