@@ -173,6 +173,7 @@ const char *task_stop_code_name(enum task_stop_code code); /* NULL for TASK_STOP
 const char *container_state_name(enum container_state state);
 const char *attachment_state_name(enum attachment_state state);
 
+void task_bindings_free(struct task_binding *bindings, size_t count);
 struct task_container *task_find_container(struct task *task, const char *name);
 /* Overwrites nothing: a task holds no secrets. NULL is allowed. */
 void task_free(struct task *task);
