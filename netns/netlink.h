@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,5 +63,13 @@ int netlink_run(struct netlink *netlink, struct netlink_batch *batch, struct err
 int netlink_query(struct netlink *netlink, struct netlink_batch *query,
 		  int (*row)(const struct nlmsghdr *message, void *data),
 		  void (*restart)(void *data), void *data, struct error *err);
+
+/* Subscribes to, or leaves, a group of notifications (RTNLGRP_LINK). Requests go on working
+ * meanwhile. */
+int netlink_listen(struct netlink *netlink, unsigned int group, bool on, struct error *err);
+
+/* Waits until the socket hears something, or the time is over, and drops all that it heard: look
+ * for yourself. */
+void netlink_await(struct netlink *netlink, int64_t timeout_ms);
 
 #endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "netns/link.h"
+#include "netns/netlink.h"
+
+/* Which of the names exists: its index in the list, or `count` when none does. */
+static int first_left(struct netlink *netlink, const char *const *names, size_t count,
+		      size_t *ret_left, struct link *ret_link, struct error *err)
+{
+	for (size_t i = *ret_left; i < count; i++) {
+		int r = link_by_name(netlink, names[i], ret_link, err);
+
+		if (r == -ENODEV)
+			continue;
+		*ret_left = i;
+		return r;
+	}
+	*ret_left = count;
+	return 0;
+}
+
+static int delete_left(struct netlink *netlink, const char *const *names, size_t count,
+		       struct error *err)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct link link;
+
+		r = link_by_name(netlink, names[i], &link, err);
+		if (r == 0)
+			link_delete(batch, link.index, link.name);
+		else if (r == -ENODEV)
+			r = 0;
+	}
+	if (r == 0)
+		r = netlink_run(netlink, batch, err);
+	netlink_batch_free(batch);
+	return r;
+}
+
+int links_wait_gone(struct netlink *netlink, const char *const *names, size_t count,
+		    int64_t timeout_ms, struct error *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+	size_t left = 0;
+	int r;
+
+	/* Listen first, look afterwards: what goes in between is not missed. */
+	r = netlink_listen(netlink, RTNLGRP_LINK, true, err);
+	if (r < 0)
+		return r;
+	for (;;) {
+		int64_t wait_ms = deadline_ms - clock_monotonic_ms();
+		struct link link;
+
+		r = first_left(netlink, names, count, &left, &link, err);
+		if (r < 0 || left == count || wait_ms <= 0)
+			break;
+		netlink_await(netlink, wait_ms);
+	}
+	(void)netlink_listen(netlink, RTNLGRP_LINK, false, NULL);
+	if (r == 0 && left < count)
+		r = delete_left(netlink, names + left, count - left, err);
+	return r;
+}
