@@ -140,6 +140,7 @@ struct agent_config {
 
 	/* parts of the house */
 	char *run_dir;
+	char *cgroup_parent; /* "/ecs" */
 	char *libexec_dir;
 	char *containerd_address;
 	char *containerd_namespace;
