@@ -563,7 +563,8 @@ const struct setting config_settings[] = {
 	  .offset = AT(cgroup_parent),
 	  .fallback = "/ecs",
 	  .used_by = "containers",
-	  .doc = "Control group below which the groups of tasks are: two agents on one host need two." },
+	  .doc = "Control group below which the groups of tasks are: two agents on one host need "
+		 "two." },
 	{ .group = HOUSE,
 	  .name = "BERTH_CTR",
 	  .type = SETTING_TRIMMED,

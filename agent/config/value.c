@@ -256,10 +256,9 @@ static int choice_parse(const struct setting *setting, const char *text, int *re
 {
 	_cleanup_free_ char *word = trimmed(text);
 
-	/* "critical" is how the level is rendered: take it as well. */
 	for (int i = 0; setting->choices[i]; i++) {
 		bool same = setting->any_case ? str_eq_nocase(word, setting->choices[i])
-					      : str_eq(text, setting->choices[i]);
+					      : str_eq(word, setting->choices[i]);
 
 		if (same) {
 			*ret = i;
