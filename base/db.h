@@ -35,9 +35,9 @@ int db_exec(struct db *db, const char *sql, struct error *err);
 /* The caller frees with stmt_free(). */
 int db_prepare(struct db *db, const char *sql, struct stmt **ret, struct error *err);
 /*
- * The same, kept by the db and prepared once for each text (`sql` is a literal: its address is the
- * key): reset and with cleared bindings. Give it back with stmt_reset() (or _cleanup_stmt_reset_)
- * as soon as the rows are read; never stmt_free() it.
+ * The same, kept by the db and prepared once for each text: reset and with cleared bindings. Give
+ * it back with stmt_reset() (or _cleanup_stmt_reset_) as soon as the rows are read; never
+ * stmt_free() it.
  */
 int db_cached(struct db *db, const char *sql, struct stmt **ret, struct error *err);
 
@@ -65,7 +65,11 @@ bool stmt_is_null(struct stmt *stmt, int column);
 void stmt_reset(struct stmt *stmt);
 void stmt_free(struct stmt *stmt);
 
-/* BEGIN IMMEDIATE. Nests: only the outermost begins and commits; a rollback within undoes all. */
+/*
+ * BEGIN IMMEDIATE. They nest: only the outermost begins and commits, and a rollback within undoes
+ * all. Each begin is followed by one commit that succeeds or one rollback (also after a commit that
+ * failed).
+ */
 int db_begin(struct db *db, struct error *err);
 int db_commit(struct db *db, struct error *err);
 /* Never fails; nothing when no transaction is open. */

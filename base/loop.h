@@ -19,6 +19,7 @@ struct loop_timer;
 struct loop_signal;
 struct loop_fd;
 
+/* Also has SIGPIPE ignored from now on. */
 int loop_new(struct loop **ret, struct error *err);
 /* Waits for work in the pool, closes what is left. Not from a callback. */
 void loop_free(struct loop *loop);

@@ -9,7 +9,8 @@
 #include "base/alloc.h"
 #include "base/random.h"
 
-/* Open addressing with linear probing. Keys come from outside, so the hash is seeded: nobody can choose collisions. */
+/* Open addressing with linear probing. Keys come from outside, so the hash is seeded: nobody can
+ * choose collisions. */
 struct slot {
 	char *key; /* NULL: free */
 	void *value;

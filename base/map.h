@@ -21,8 +21,8 @@ void *map_remove(struct map *map, const char *key);
 size_t map_count(const struct map *map);
 
 /*
- * Goes through all values in no order: *cursor starts at 0; NULL at the end. The map must not change meanwhile, but the
- * value just returned may be removed: begin again from 0 then.
+ * Goes through all values in no order: *cursor starts at 0; NULL at the end. The map must not
+ * change meanwhile, but the value just returned may be removed: begin again from 0 then.
  */
 void *map_next(const struct map *map, size_t *cursor, const char **ret_key);
 
