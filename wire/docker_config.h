@@ -10,6 +10,7 @@
 #include "wire/text.h"
 
 struct arena;
+struct json_at;
 
 /* Docker's Healthcheck. 0 in a duration or in retries: the default applies (see
  * health_check_*_DEFAULT). */
