@@ -2,10 +2,9 @@
 #include "control-plane/api/shape.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -45,7 +44,7 @@ static int shape_time(const struct json_at *at, json_t **ret, struct error *err)
 
 	if (!json_is_string(at->value))
 		return shape_number(API_DOUBLE, at, ret, err);
-	if (parse_iso8601(json_string_value(at->value), &wall_ms) < 0)
+	if (parse_iso8601(json_string_value(at->value), &wall_ms, NULL) < 0)
 		return json_fail(at, err,
 				 "must be a time: seconds since 1970, or 2006-01-02T15:04:05Z");
 	*ret = json_real((double)wall_ms / 1000.0);
