@@ -32,7 +32,7 @@ struct attachment {
  * attachments_restore(). */
 struct attachments_keeper {
 	void (*save)(void *data, const struct attachment *attachment);
-	void (*forget)(void *data, const char *mac);
+	void (*forget)(void *data, const char *attachment_arn);
 	void *data;
 };
 

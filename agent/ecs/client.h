@@ -52,6 +52,9 @@ typedef void ecs_call_callback(void *data, const struct ecs_response *response);
 void ecs_call(struct ecs_client *client, const char *operation, const char *body,
 	      enum ecs_retry retry, ecs_call_callback *callback, void *data,
 	      struct ecs_call **ret_call);
-void ecs_call_cancel(struct ecs_call *call);
+void ecs_call_cancel(struct ecs_call *call); /* NULL does nothing */
+
+/* What the agent calls itself to the control plane. The caller frees it. */
+char *ecs_user_agent(const struct agent_config *config);
 
 #endif

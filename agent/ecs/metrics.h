@@ -29,22 +29,29 @@ struct metrics_sample {
 	uint64_t restarts;
 };
 
-/* The last samples of one container; at `capacity` the oldest goes. */
-struct metrics_buffer;
+/*
+ * One container's figures since they were last handed over. Sets are kept up to date with each
+ * sample, so that nothing but the previous sample is remembered.
+ */
+struct metrics;
 
-/* `cpus`: CPUs that the agent may use, >= 1. `capacity` >= 2. */
-struct metrics_buffer *metrics_buffer_new(int64_t cpus, size_t capacity);
-void metrics_buffer_free(struct metrics_buffer *buffer);
+/* `cpus`: CPUs that the agent may use, >= 1. */
+struct metrics *metrics_new(int64_t cpus);
+void metrics_free(struct metrics *metrics);
 
-void metrics_add(struct metrics_buffer *buffer, const struct metrics_sample *sample);
+/*
+ * A sample whose counters went back (the container's cgroup is a new one) gives no CPU figure and
+ * no rates; one whose time did not advance repeats those of the sample before it.
+ */
+void metrics_add(struct metrics *metrics, const struct metrics_sample *sample);
 
 /*
  * The sets over the samples that were not yet sent, into all of *ret but its name. False when there
- * is nothing to report: fewer than two samples, or no unsent one with a CPU figure.
+ * is nothing to report: fewer than two samples so far, or no unsent one with a CPU figure.
  */
-bool metrics_collect(const struct metrics_buffer *buffer, struct tcs_container_metric *ret);
+bool metrics_collect(const struct metrics *metrics, struct tcs_container_metric *ret);
 
 /* Everything added so far has been handed over. */
-void metrics_mark_sent(struct metrics_buffer *buffer);
+void metrics_mark_sent(struct metrics *metrics);
 
 #endif

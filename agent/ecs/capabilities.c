@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/ecs/capabilities.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+#define COM "com.amazonaws.ecs.capability."
+#define ECS "ecs.capability."
+
+/*
+ * The scheduler expresses what a task definition needs of the runtime as versions of Docker's API.
+ * These are the ones that it knows, and the features that it asks for with them are there.
+ */
+static const char *const api_versions[] = { "1.17", "1.18", "1.19", "1.20", "1.21", "1.22", "1.23",
+					    "1.24", "1.25", "1.28", "1.29", "1.30", "1.32" };
+
+/* Log drivers that Berth has. */
+static const char *const own_drivers[] = { "json-file", "none" };
+
+void ecs_attributes_add(struct ecs_attributes *attributes, const char *name, const char *value)
+{
+	attributes->items =
+		xreallocarray(attributes->items, attributes->count + 1, sizeof(*attributes->items));
+	attributes->items[attributes->count].name = xstrdup(name);
+	attributes->items[attributes->count].value = xstrdup_null(value);
+	attributes->count++;
+}
+
+void ecs_attributes_free(struct ecs_attributes *attributes)
+{
+	for (size_t i = 0; i < attributes->count; i++) {
+		free(attributes->items[i].name);
+		free(attributes->items[i].value);
+	}
+	free(attributes->items);
+	*attributes = (struct ecs_attributes){ 0 };
+}
+
+static void add(struct ecs_attributes *attributes, bool condition, const char *name)
+{
+	if (condition)
+		ecs_attributes_add(attributes, name, NULL);
+}
+
+void capabilities_list(const struct agent_config *config, struct ecs_attributes *ret)
+{
+	add(ret, true, ECS "container-ordering");
+	add(ret, true, ECS "full-sync");
+	add(ret, !config->disable_privileged, COM "privileged-container");
+	for (size_t i = 0; i < sizeof(api_versions) / sizeof(api_versions[0]); i++) {
+		_cleanup_free_ char *name = xasprintf(COM "docker-remote-api.%s", api_versions[i]);
+
+		add(ret, true, name);
+	}
+	for (size_t i = 0; i < sizeof(own_drivers) / sizeof(own_drivers[0]); i++) {
+		_cleanup_free_ char *name = xasprintf(COM "logging-driver.%s", own_drivers[i]);
+
+		add(ret, str_list_has(&config->logging_drivers, own_drivers[i]), name);
+	}
+	add(ret, config->task_iam_role, COM "task-iam-role");
+	add(ret, config->task_iam_role_network_host, COM "task-iam-role-network-host");
+	add(ret, config->task_cpu_mem_limit, ECS "task-cpu-mem-limit");
+	add(ret, config->task_eni, ECS "task-eni");
+	add(ret, config->task_eni && config->awsvpc_block_imds,
+	    ECS "task-eni-block-instance-metadata");
+	add(ret, !config->disable_health_check, ECS "container-health-check");
+}
