@@ -52,6 +52,9 @@ struct services_config {
 	double time_scale;          /* shortens every timer in tests; 0: 1.0 */
 };
 
+/* waitTimeoutMs of a task's interface; with the time scale. */
+#define SERVICES_ATTACH_WAIT_MS (INT64_C(300) * 1000)
+
 int services_new(struct loop *loop, struct store *store, const struct services_config *config,
 		 struct services **ret_services, struct error *err);
 void services_free(struct services *services);

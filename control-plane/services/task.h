@@ -165,6 +165,11 @@ struct task {
 	bool stop_acknowledged;
 	bool attach_acknowledged;
 	int64_t attach_sent_ms; /* first time, for the wait of the attachment */
+
+	/* Of the service, not durable. */
+	bool queued; /* in its queue, for one of: */
+	bool dirty;  /* to be written */
+	bool notify; /* its agent is to be told */
 };
 
 const char *task_state_name(enum task_state state);
