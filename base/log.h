@@ -75,7 +75,7 @@ void log_write(enum log_level level, const char *module, const char *message, ..
 #define LOG_NUM_SIZE 24
 /* A number as a value: written bare, not quoted. Only as an argument of the macros above. */
 #define LOG_NUM(number) log_num((char[LOG_NUM_SIZE]){ 0 }, (int64_t)(number))
-#define LOG_BOOL(value) ((value) ? "\x01true" : "\x01false")
+#define LOG_BOOL(value) ((value) ? "\001true" : "\001false")
 const char *log_num(char out[LOG_NUM_SIZE], int64_t number);
 
 #endif

@@ -34,7 +34,7 @@ struct container_exit {
 	uint64_t log_bytes_lost; /* output that could not be written (disk full) */
 };
 
-enum container_state {
+enum container_phase {
 	CONTAINER_NONE,     /* nothing there */
 	CONTAINER_CREATING, /* its monitor is at it: container_create() waits for it and takes its
 			       result */
@@ -44,10 +44,10 @@ enum container_state {
 	CONTAINER_LOST,   /* it was there, and is gone without a record (monitor killed, host
 			     rebooted) */
 };
-const char *container_state_name(enum container_state state);
+const char *container_phase_name(enum container_phase state);
 
 struct container_observation {
-	enum container_state state;
+	enum container_phase state;
 	pid_t pid; /* CREATED, RUNNING; verified by start time */
 	int64_t created_ms;
 	int64_t started_ms; /* wall time; 0: not yet */

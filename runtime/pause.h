@@ -35,7 +35,7 @@ struct pause_process {
 
 /*
  * Blocks for one or two milliseconds: for the pool, or for tests. Always has its own mount, pid,
- * ipc, uts namespaces (and net, unless joined): /proc/<pid>/ns/* is what others join.
+ * ipc, uts namespaces (and net, unless joined): what is below /proc/<pid>/ns is what others join.
  */
 int pause_start_now(const struct pause_spec *spec, struct pause_process *ret, struct error *err);
 
