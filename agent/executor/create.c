@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CREATE_CONTAINER: files, root file system and config.json on the pool, then the runtime under its
+ * monitor. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/executor/live.h"
+#include "agent/executor/log_options.h"
+#include "agent/executor/paths.h"
+#include "agent/executor/plan.h"
+#include "agent/executor/plan_mounts.h"
+#include "agent/executor/task_files.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+
+struct creation {
+	struct creation *next;
+	struct executor *executor;
+	struct address address;
+	struct task_spec *spec;
+	size_t index;
+
+	/* The plan, made on the loop, and what it points to. */
+	struct arena *arena;
+	struct image *image;
+	struct container_config config;
+	char *runtime_id;
+	char *cgroup;
+	char *cgroup_task;
+	char *directory; /* of the container */
+	char *files;     /* where hosts, hostname, resolv.conf are */
+	bool own_files;  /* they are the container's own */
+	char *volumes;
+	char *bundle;
+	char *state;
+	struct cgroup_limits limits;
+	int result;
+	struct error err;
+};
+
+static void creation_free(struct creation *creation)
+{
+	address_free(&creation->address);
+	task_spec_unref(creation->spec);
+	arena_free(creation->arena);
+	if (creation->image)
+		image_unref(creation->image);
+	free(creation->runtime_id);
+	free(creation->cgroup);
+	free(creation->cgroup_task);
+	free(creation->directory);
+	free(creation->files);
+	free(creation->volumes);
+	free(creation->bundle);
+	free(creation->state);
+	free(creation);
+}
+
+void creations_free(struct executor *executor)
+{
+	struct creation *creation;
+
+	while ((creation = executor->creations_first)) {
+		executor->creations_first = creation->next;
+		creation_free(creation);
+	}
+	executor->creations_last = &executor->creations_first;
+}
+
+static void creation_run(struct creation *creation);
+
+static void creations_next(struct executor *executor)
+{
+	while (executor->creations_first && executor->creations_running < executor->creations_max) {
+		struct creation *creation = executor->creations_first;
+
+		executor->creations_first = creation->next;
+		if (!executor->creations_first)
+			executor->creations_last = &executor->creations_first;
+		executor->creations_running++;
+		creation_run(creation);
+	}
+}
+
+static void creation_end(struct creation *creation)
+{
+	struct executor *executor = creation->executor;
+
+	creation_free(creation);
+	executor->creations_running--;
+	creations_next(executor);
+}
+
+static void creation_failed(struct creation *creation, const char *name)
+{
+	answer_failed(creation->executor, &creation->address, name, &creation->err);
+	creation_end(creation);
+}
+
+static void created(void *data, pid_t pid, const struct error *err)
+{
+	struct creation *creation = data;
+
+	if (pid < 0) {
+		/* The runtime looks for the program when it creates; to everybody else that is part
+		 * of the start. */
+		const char *name = pid == -ENOENT || pid == -EACCES ? "CannotStartContainerError"
+				   : pid == -ETIMEDOUT              ? "DockerTimeoutError"
+								    : NULL;
+
+		creation->err = *err;
+		creation_failed(creation, name);
+		return;
+	}
+	answer_ok(creation->executor, &creation->address);
+	creation_end(creation);
+}
+
+static void run_monitor(struct creation *creation)
+{
+	struct executor *executor = creation->executor;
+	const struct docker_config *docker = &creation->spec->containers[creation->index].docker;
+	_cleanup_free_ char *log =
+		path_log(executor->config.config, creation->spec->id, creation->runtime_id);
+	_cleanup_free_ char *oom = cgroup_oom_events_path(&executor->cgroups, creation->cgroup);
+	struct container_create_spec spec = {
+		.id = creation->runtime_id,
+		.bundle_dir = creation->bundle,
+		.state_dir = creation->state,
+		.log_path = str_eq(docker->log_driver, "none") ? NULL : log,
+		.stdin_open = docker->open_stdin,
+		.oom_events_path = oom,
+	};
+
+	if (log_options_read(&docker->log_options, &spec.log_max_bytes, &spec.log_max_files,
+			     &creation->err) < 0 ||
+	    container_create(executor->runtime, &spec, created, creation, &creation->err) < 0)
+		creation_failed(creation, NULL);
+}
+
+static int make_volumes(struct creation *creation)
+{
+	const struct container_spec *spec = &creation->spec->containers[creation->index];
+	int r = 0;
+
+	for (size_t i = 0; i < spec->mount_point_count && r == 0; i++) {
+		const char *name = spec->mount_points[i].source_volume;
+		const struct volume_spec *volume =
+			task_spec_volume(creation->spec, name ? name : "");
+		const char *path;
+
+		if (!volume)
+			continue;
+		path = plan_volume_path(creation->spec, creation->volumes,
+					(size_t)(volume - creation->spec->volumes),
+					creation->arena);
+		if (access(path, F_OK) < 0)
+			r = file_mkdirs(path, 0755, &creation->err);
+	}
+	return r;
+}
+
+static void prepare_work(void *data)
+{
+	struct creation *creation = data;
+	const struct container_spec *spec = &creation->spec->containers[creation->index];
+	int r;
+
+	r = cgroup_create(&creation->executor->cgroups, creation->cgroup_task, &creation->limits,
+			  &creation->err);
+	if (r == 0)
+		r = file_mkdirs(creation->directory, 0711, &creation->err);
+	if (r == 0 && creation->own_files)
+		r = task_files_write(creation->files, creation->spec, spec, &creation->err);
+	if (r == 0)
+		r = make_volumes(creation);
+	/* What an attempt that was cut off left of it. */
+	if (r == 0 && access(creation->bundle, F_OK) == 0)
+		r = bundle_remove(creation->bundle, &creation->err);
+	if (r == 0)
+		r = bundle_create(creation->bundle, &creation->config, &creation->err);
+	creation->result = r;
+}
+
+static void prepare_done(void *data)
+{
+	struct creation *creation = data;
+
+	if (creation->result < 0)
+		creation_failed(creation, NULL);
+	else
+		run_monitor(creation);
+}
+
+/* On the loop, because it reads the engine's state. */
+static int make_plan(struct creation *creation)
+{
+	struct executor *executor = creation->executor;
+	const struct agent_config *config = executor->config.config;
+	const struct task_state *task =
+		executor->config.task(executor->config.data, creation->spec->id);
+	struct live_container *container =
+		live_container_get(executor, creation->spec, creation->index);
+	const struct container_spec *spec = live_container_spec(container);
+	_cleanup_free_ char *hostname = task_hostname(creation->spec, spec);
+	_cleanup_free_ char *netns = NULL;
+	struct plan_input input;
+	int r;
+
+	if (!task)
+		return error_say(&creation->err, ESRCH, "the task is not known any more");
+	creation->arena = arena_new();
+	creation->runtime_id = xstrdup(container->runtime_id);
+	creation->cgroup = xstrdup(container->cgroup);
+	creation->cgroup_task = cgroup_path_task(config, creation->spec->id);
+	creation->directory = path_container(config, creation->spec->id, container->runtime_id);
+	creation->bundle = path_bundle(config, creation->spec->id, container->runtime_id);
+	creation->state = path_state(config, creation->spec->id, container->runtime_id);
+	creation->own_files = !task_has_own_network(creation->spec);
+	creation->files = creation->own_files ? xasprintf("%s/etc", creation->directory)
+					      : path_task(config, creation->spec->id);
+	creation->volumes = xasprintf("%s/tasks/%s/volumes", config->data_dir, creation->spec->id);
+	if (config->task_cpu_mem_limit)
+		creation->limits = task_cgroup_limits(creation->spec);
+	if (task_has_own_network(creation->spec))
+		netns = path_netns(config, creation->spec->id);
+
+	input = (struct plan_input){
+		.config = config,
+		.task = task,
+		.container = &task->containers[creation->index],
+		.image = creation->image,
+		.hostname = arena_strdup(creation->arena, hostname),
+		.files = creation->files,
+		.volumes = creation->volumes,
+		.cgroup_path = creation->cgroup,
+		.netns_path = netns ? arena_strdup(creation->arena, netns) : NULL,
+	};
+	r = plan_container(&input, creation->arena, &creation->config, &creation->err);
+	/* The engine's own strings may go while the pool works. */
+	creation->config.id = creation->runtime_id;
+	return r;
+}
+
+static void creation_planned(struct creation *creation)
+{
+	struct container_observation seen;
+
+	if (make_plan(creation) < 0) {
+		creation_failed(creation, NULL);
+		return;
+	}
+	/* An earlier process of ours got as far as the monitor: its result is taken over. */
+	if (container_observe(creation->state, &seen, NULL) == 0 &&
+	    (seen.state == CONTAINER_CREATING || seen.state == CONTAINER_CREATED))
+		run_monitor(creation);
+	else
+		loop_work(creation->executor->config.loop, prepare_work, prepare_done, creation);
+}
+
+static void image_found(void *data, const struct image_result *result)
+{
+	struct creation *creation = data;
+
+	if (result->failure != IMAGE_OK) {
+		creation->err = *result->err;
+		creation_failed(creation, NULL);
+		return;
+	}
+	creation->image = image_ref(result->image);
+	creation_planned(creation);
+}
+
+static void creation_run(struct creation *creation)
+{
+	struct live_container *container =
+		live_container_get(creation->executor, creation->spec, creation->index);
+
+	if (container->image) {
+		creation->image = image_ref(container->image);
+		creation_planned(creation);
+	} else if (image_inspect(creation->executor->images, live_container_spec(container)->image,
+				 image_found, creation, NULL, &creation->err) < 0) {
+		creation_failed(creation, NULL);
+	}
+}
+
+void act_create(struct executor *executor, const struct engine_effect *effect)
+{
+	struct creation *creation = xcalloc(1, sizeof(*creation));
+
+	creation->executor = executor;
+	creation->address = address_of(effect);
+	creation->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
+	creation->index = effect->container_index;
+	*executor->creations_last = creation;
+	executor->creations_last = &creation->next;
+	creations_next(executor);
+}

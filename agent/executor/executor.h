@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_AGENT_EXECUTOR_EXECUTOR_H
+#define BERTH_AGENT_EXECUTOR_EXECUTOR_H
+
+#include "agent/config/config.h"
+#include "agent/engine/engine.h"
+#include "agent/store/store.h"
+#include "base/error.h"
+#include "base/loop.h"
+#include "runtime/stats.h"
+
+/*
+ * Carries the engine's effects out on this host: images, namespaces, containers. Independent
+ * effects run side by side. Each ends with one EVENT_EFFECT_DONE; each may be repeated after a
+ * crash for what is half done, and finishes it then.
+ */
+struct executor;
+
+struct executor_config {
+	struct loop *loop;
+	const struct agent_config *config;
+	struct store *store; /* remembers which images were pulled once */
+	/* The state of a task, as engine_task(): borrowed until the next event. NULL: unknown. */
+	const struct task_state *(*task)(void *data, const char *task_id);
+	void (*post)(void *data, const struct engine_event *event);
+	/* A listening socket in the namespace of a task is wanted (awsvpc): called on the loop when
+	 * the namespace is there, also for adopted ones; and when it is about to go. */
+	void (*namespace_opened)(void *data, const char *task_id, const char *netns_path);
+	void (*namespace_closing)(void *data, const char *task_id);
+	void *data;
+};
+
+/* Prepares directories and control groups, binds the monitors' socket. Pending work is not finished
+ * by executor_free(). */
+int executor_new(const struct executor_config *config, struct executor **ret, struct error *err);
+void executor_free(struct executor *executor);
+
+/* True when the executor carries out effects of this type. */
+bool executor_does(enum engine_effect_type type);
+void executor_act(struct executor *executor, const struct engine_effect *effect);
+
+/*
+ * What is true of a saved task: the pause process, and its containers in order (ret_containers has
+ * task->container_count entries). What runs is watched from now on. Blocks on small files only.
+ */
+void executor_observe(struct executor *executor, const struct task_state *task,
+		      struct engine_observation *ret_pause,
+		      struct engine_observation *ret_containers);
+
+/* Removes what is there of tasks that `known` does not know: directories, mounts, namespaces,
+ * control groups. Blocks. */
+void executor_sweep(struct executor *executor);
+
+/* Whether containerd answers: for the health of the runtime. The callback comes once, later. */
+void executor_ping(struct executor *executor, void (*done)(void *data, bool healthy), void *data);
+
+/* Statistics of a running container, read now. -ENOENT when it does not run. `network` (may be
+ * NULL) is that of its task. */
+int executor_read_stats(struct executor *executor, const char *task_id, const char *container,
+			struct container_stats *ret, struct network_stats *ret_network,
+			struct error *err);
+
+#endif

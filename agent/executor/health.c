@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PROBE_HEALTH: the health check's command, in the container. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/executor/live.h"
+#include "agent/executor/paths.h"
+#include "agent/executor/plan.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+
+#define OUTPUT_LIMIT 4096
+
+struct probe {
+	struct executor *executor;
+	struct address address;
+	struct task_spec *spec;
+	size_t index;
+	struct arena *arena;
+	struct image *image; /* what of the command is the image's */
+};
+
+static void probe_free(struct probe *probe)
+{
+	address_free(&probe->address);
+	task_spec_unref(probe->spec);
+	arena_free(probe->arena);
+	if (probe->image)
+		image_unref(probe->image);
+	free(probe);
+}
+
+static void probe_failed(struct probe *probe, const char *text)
+{
+	answer(probe->executor, &probe->address,
+	       (struct engine_done){ .probe = { .exit_code = -1, .output = text } });
+	probe_free(probe);
+}
+
+static void probed(void *data, const struct container_exec_result *result)
+{
+	struct probe *probe = data;
+	struct live_task *task = live_task_find(probe->executor, probe->spec->id);
+
+	if (task)
+		task->containers[probe->index].probe = NULL;
+	if (result->err && !result->timed_out) {
+		probe_failed(probe, result->err->text);
+		return;
+	}
+	answer(probe->executor, &probe->address,
+	       (struct engine_done){ .probe = { .exit_code = result->exit_code,
+						.timed_out = result->timed_out,
+						.output = result->output } });
+	probe_free(probe);
+}
+
+static void probe_run(struct probe *probe, int64_t timeout_ms)
+{
+	struct executor *executor = probe->executor;
+	struct live_container *container = live_container_get(executor, probe->spec, probe->index);
+	_cleanup_free_ char *bundle =
+		path_bundle(executor->config.config, probe->spec->id, container->runtime_id);
+	_cleanup_free_ char *state =
+		path_state(executor->config.config, probe->spec->id, container->runtime_id);
+	static const struct image no_image;
+	struct container_exec_spec spec = {
+		.id = container->runtime_id,
+		.bundle_dir = bundle,
+		.state_dir = state,
+		.args = plan_health_command(live_container_spec(container),
+					    probe->image ? probe->image : &no_image, probe->arena),
+		.timeout_ms = timeout_ms,
+		.output_limit = OUTPUT_LIMIT,
+	};
+	struct error err = ERROR_INIT;
+
+	if (!spec.args)
+		probe_failed(probe, "the health check has no command");
+	else if (container_exec(executor->runtime, &spec, probed, probe, &container->probe, &err) <
+		 0)
+		probe_failed(probe, err.text);
+}
+
+void act_probe(struct executor *executor, const struct engine_effect *effect)
+{
+	struct live_container *container =
+		live_container_get(executor, effect->spec, effect->container_index);
+	struct probe *probe = xcalloc(1, sizeof(*probe));
+
+	probe->executor = executor;
+	probe->address = address_of(effect);
+	probe->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
+	probe->index = effect->container_index;
+	probe->arena = arena_new();
+	probe->image = container->image ? image_ref(container->image) : NULL;
+	probe_run(probe, effect->probe.timeout_ms);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_AGENT_EXECUTOR_LIVE_H
+#define BERTH_AGENT_EXECUTOR_LIVE_H
+
+#include "agent/executor/cni.h"
+#include "agent/executor/executor.h"
+#include "base/map.h"
+#include "runtime/bundle.h"
+#include "runtime/cgroup.h"
+#include "runtime/container.h"
+#include "runtime/image.h"
+#include "runtime/pause.h"
+
+/* What the executor holds of the tasks of this host while it runs. Nothing here needs to survive:
+ * it is found again. */
+
+struct live_container {
+	struct live_task *task;
+	size_t index; /* in task->spec->containers */
+	char *runtime_id;
+	char *cgroup;
+	uint32_t attempt;
+	struct image *image;        /* NULL: not known (adopted, or not pulled yet) */
+	struct stats_source *stats; /* NULL: not opened yet */
+	bool stopping;              /* a STOP effect waits for the end */
+	struct loop_timer *grace;   /* then SIGKILL */
+	bool killed;
+	struct container_exec *probe;
+};
+
+struct live_task {
+	struct executor *executor;
+	struct task_spec *spec; /* a reference of its own */
+	char *id;
+	struct pause_process pause; /* pid 0: none */
+	struct pause_watch *watch;
+	bool namespace_open; /* namespace_opened() was called */
+	bool closing;        /* being torn down: the end of the pause process is expected */
+	struct live_container *containers;
+};
+
+struct executor {
+	struct executor_config config;
+	struct cgroup_host cgroups;
+	struct container_runtime *runtime;
+	struct image_store *images;
+	struct cni_runtime *cni;
+	struct map *tasks;      /* id -> struct live_task */
+	struct map *containers; /* runtime id -> struct live_container */
+	/* Creations wait for their turn: more runtimes at once than the machine can run only delay
+	 * each other. */
+	struct creation *creations_first, **creations_last;
+	unsigned creations_running, creations_max;
+};
+
+/* The task, made when it is not there yet. */
+struct live_task *live_task_get(struct executor *executor, const struct task_spec *spec);
+struct live_task *live_task_find(struct executor *executor, const char *task_id);
+void live_task_free(struct live_task *task);
+/* Follows the container's attempt and runtime id. */
+struct live_container *live_container_get(struct executor *executor, const struct task_spec *spec,
+					  size_t index);
+void live_container_forget(struct live_container *container);
+const struct container_spec *live_container_spec(const struct live_container *container);
+
+/* The engine's state of the container; NULL when the engine has forgotten it. */
+const struct container_state *live_container_state(const struct live_container *container);
+
+/* Whom an answer is for: a copy of what names an effect. */
+struct address {
+	char *task_id;
+	char *container; /* NULL: the task */
+	uint32_t attempt;
+	enum engine_effect_type type;
+};
+struct address address_of(const struct engine_effect *effect);
+void address_free(struct address *address);
+
+/* Post EVENT_EFFECT_DONE. */
+void answer(struct executor *executor, const struct address *address, struct engine_done done);
+void answer_ok(struct executor *executor, const struct address *address);
+/*
+ * `err` NULL: no more is known. A text that begins with an error name ("HostConfigError: ...")
+ * keeps it; otherwise `name` (NULL: the one that fits the effect) is the name.
+ */
+void answer_failed(struct executor *executor, const struct address *address, const char *name,
+		   const struct error *err);
+
+/* One for each effect. */
+void act_open_netns(struct executor *executor, const struct engine_effect *effect);
+void act_attach_network(struct executor *executor, const struct engine_effect *effect);
+void act_tear_down_network(struct executor *executor, const struct engine_effect *effect);
+void act_pull(struct executor *executor, const struct engine_effect *effect);
+void act_create(struct executor *executor, const struct engine_effect *effect);
+void act_start(struct executor *executor, const struct engine_effect *effect);
+void act_stop(struct executor *executor, const struct engine_effect *effect);
+void act_probe(struct executor *executor, const struct engine_effect *effect);
+void act_remove(struct executor *executor, const struct engine_effect *effect);
+void act_clean_up(struct executor *executor, const struct engine_effect *effect);
+
+/* Drops what waits for its turn to be created; no answers come. */
+void creations_free(struct executor *executor);
+
+/* The runtime says that a container's first process has ended. */
+void containers_on_exit(void *data, const char *runtime_id, const struct container_exit *exit);
+/* Watches a pause process and takes its pidfd. */
+void network_adopt_pause(struct live_task *task, const struct pause_process *process);
+
+/* "SIGQUIT", "QUIT", "3", "SIGRTMIN+3"; 0 when there is none or it is not known. Pure. */
+int image_stop_signal(const char *text);
+
+/* The limits of the task as a whole. Pure. */
+struct cgroup_limits task_cgroup_limits(const struct task_spec *spec);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is true when the agent starts, and the removal of what nobody knows. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/executor/live.h"
+#include "agent/executor/paths.h"
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "netns/namespace.h"
+
+#define CGROUP_WAIT_MS 2000
+
+static struct engine_observation seen_of(const struct container_observation *seen)
+{
+	struct engine_observation observation = { .seen = SEEN_NOTHING };
+
+	switch (seen->state) {
+	case CONTAINER_NONE:
+	case CONTAINER_CREATING: /* the creation is repeated, and takes the monitor's result over */
+		break;
+	case CONTAINER_CREATED:
+		observation.seen = SEEN_CREATED;
+		break;
+	case CONTAINER_RUNNING:
+		observation.seen = SEEN_RUNNING;
+		observation.pid = seen->pid;
+		break;
+	case CONTAINER_EXITED:
+		observation.seen = SEEN_EXITED;
+		observation.exit = (struct engine_exit){
+			.code_known = seen->exit.known,
+			.exit_code = seen->exit.signal > 0 ? 0 : seen->exit.exit_code,
+			.signal = seen->exit.signal,
+			.oom = seen->exit.oom_killed,
+			.finished_at_ms = seen->exit.finished_ms,
+		};
+		break;
+	case CONTAINER_LOST:
+		observation.seen = SEEN_VANISHED;
+		break;
+	}
+	return observation;
+}
+
+static struct engine_observation observe_container(struct executor *executor,
+						   const struct task_state *task, size_t index)
+{
+	struct live_task *live = live_task_get(executor, task->spec);
+	struct live_container *container = &live->containers[index];
+	const struct container_state *state = &task->containers[index];
+	_cleanup_free_ char *directory =
+		path_state(executor->config.config, task->spec->id, state->runtime_id);
+	struct container_observation seen = { 0 };
+	struct error err = ERROR_INIT;
+
+	/* The engine does not know the task yet, so what live_container_get() would look up is set
+	 * here. */
+	live_container_forget(container);
+	container->runtime_id = xstrdup(state->runtime_id);
+	container->attempt = state->attempt;
+	container->cgroup = cgroup_path_container(executor->config.config, task->spec->id, state);
+	map_set(executor->containers, container->runtime_id, container);
+
+	if (container_observe(directory, &seen, &err) < 0) {
+		log_error("the state of a container cannot be read: it counts as vanished", "task",
+			  task->spec->id, "container", state->spec->name, "error", err.text);
+		return (struct engine_observation){ .seen = SEEN_VANISHED };
+	}
+	if ((seen.state == CONTAINER_RUNNING || seen.state == CONTAINER_CREATED) &&
+	    container_watch(executor->runtime, container->runtime_id, directory, &err) < 0)
+		log_error("a container cannot be watched", "task", task->spec->id, "container",
+			  state->spec->name, "error", err.text);
+	log_info("container found after a restart", "task", task->spec->id, "container",
+		 state->spec->name, "state", container_phase_name(seen.state), "pid",
+		 LOG_NUM(seen.pid));
+	return seen_of(&seen);
+}
+
+void executor_observe(struct executor *executor, const struct task_state *task,
+		      struct engine_observation *ret_pause,
+		      struct engine_observation *ret_containers)
+{
+	struct live_task *live = live_task_get(executor, task->spec);
+	_cleanup_free_ char *cgroup = cgroup_path_pause(executor->config.config, task->spec->id);
+	_cleanup_free_ char *netns = path_netns(executor->config.config, task->spec->id);
+	struct pause_process process;
+
+	*ret_pause = (struct engine_observation){ .seen = SEEN_NOTHING };
+	if (task_has_own_network(task->spec) &&
+	    pause_observe(&executor->cgroups, cgroup, &process, NULL) == 0) {
+		*ret_pause =
+			(struct engine_observation){ .seen = SEEN_RUNNING, .pid = process.pid };
+		network_adopt_pause(live, &process);
+		live->namespace_open = true;
+		executor->config.namespace_opened(executor->config.data, live->id, netns);
+	} else if (task->network.status >= NETWORK_OPEN && task->network.status < NETWORK_GONE) {
+		ret_pause->seen = SEEN_VANISHED;
+	}
+	for (size_t i = 0; i < task->container_count; i++)
+		ret_containers[i] = observe_container(executor, task, i);
+}
+
+/* ---- the sweep ---- */
+
+static void sweep_bundles(struct executor *executor, const char *directory)
+{
+	_cleanup_closedir_ DIR *dir = opendir(directory);
+	struct dirent *entry;
+	struct error err = ERROR_INIT;
+
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_free_ char *bundle = NULL;
+		_cleanup_free_ char *runtime = NULL;
+
+		if (entry->d_name[0] == '.' || entry->d_type != DT_DIR)
+			continue;
+		bundle = xasprintf("%s/%s/bundle", directory, entry->d_name);
+		runtime =
+			xasprintf("%s/runtime/%s", executor->config.config->run_dir, entry->d_name);
+		if (access(bundle, F_OK) == 0 && bundle_remove(bundle, &err) < 0)
+			log_error("a left-over root file system cannot be removed", "path", bundle,
+				  "error", err.text);
+		file_remove_tree(AT_FDCWD, runtime, NULL);
+	}
+}
+
+static void sweep_task(struct executor *executor, const char *task_id)
+{
+	const struct agent_config *config = executor->config.config;
+	_cleanup_free_ char *directory = path_task(config, task_id);
+	_cleanup_free_ char *cgroup = cgroup_path_task(config, task_id);
+	_cleanup_free_ char *netns = path_netns(config, task_id);
+	struct error err = ERROR_INIT;
+
+	log_warn("removing what is left of a task that is not known", "task", task_id);
+	cgroup_kill(&executor->cgroups, cgroup, NULL);
+	if (cgroup_remove(&executor->cgroups, cgroup, CGROUP_WAIT_MS, &err) < 0)
+		log_error("a left-over control group cannot be removed", "task", task_id, "error",
+			  err.text);
+	sweep_bundles(executor, directory);
+	if (netns_delete(netns, NULL, &err) < 0)
+		log_error("a left-over network namespace cannot be removed", "task", task_id,
+			  "error", err.text);
+	if (file_remove_tree(AT_FDCWD, directory, &err) < 0)
+		log_error("a left-over directory cannot be removed", "task", task_id, "error",
+			  err.text);
+}
+
+static void gather(const char *directory, struct str_list *ids)
+{
+	_cleanup_closedir_ DIR *dir = opendir(directory);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && !str_list_has(ids, entry->d_name))
+			str_list_add(ids, entry->d_name);
+	}
+}
+
+static void swept(void *data, const struct cni_result *result, const struct error *err)
+{
+	(void)data;
+	(void)result;
+	if (err)
+		log_error("a left-over network interface cannot be removed", "error", err->text);
+}
+
+static void sweep_attachment(void *data, const char *container_id, const char *ifname,
+			     const char *netns_path)
+{
+	struct executor *executor = data;
+	struct cni_attachment attachment = { .container_id = container_id, .ifname = ifname };
+
+	if (executor->config.task(executor->config.data, container_id))
+		return;
+	if (netns_path && access(netns_path, F_OK) == 0)
+		attachment.netns_path = netns_path;
+	cni_del(executor->cni, &attachment, swept, NULL, NULL);
+}
+
+void executor_sweep(struct executor *executor)
+{
+	const struct agent_config *config = executor->config.config;
+	_cleanup_free_ char *tasks = path_tasks(config);
+	_cleanup_free_ char *netns = path_netns_directory(config);
+	_cleanup_str_list_ struct str_list ids = STR_LIST_INIT;
+	struct error err = ERROR_INIT;
+
+	gather(tasks, &ids);
+	gather(netns, &ids);
+	cgroup_children(&executor->cgroups, config->cgroup_parent, &ids, NULL);
+	for (size_t i = 0; i < ids.count; i++) {
+		if (!executor->config.task(executor->config.data, ids.items[i]))
+			sweep_task(executor, ids.items[i]);
+	}
+	if (cni_each_cached(executor->cni, sweep_attachment, executor, &err) < 0)
+		log_error("the cache of network attachments cannot be read", "error", err.text);
+}
