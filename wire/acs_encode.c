@@ -5,9 +5,10 @@
 
 struct acs_out acs_out_begin(struct strbuf *buffer, enum acs_type type)
 {
-	struct acs_out out = { .writer = writer_to(buffer), .type = type };
+	struct acs_out out = { .writer = writer_to(buffer) };
 
 	write_object(&out.writer, NULL);
+	write_text(&out.writer, "type", acs_type_name(type));
 	write_object(&out.writer, "message");
 	return out;
 }
@@ -17,7 +18,6 @@ char *acs_out_end(struct acs_out *out)
 	struct strbuf *buffer = out->writer.out;
 
 	write_object_end(&out->writer);
-	write_text(&out->writer, "type", acs_type_name(out->type));
 	write_object_end(&out->writer);
 	return strbuf_take(buffer);
 }

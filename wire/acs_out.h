@@ -8,7 +8,6 @@
 /* An envelope on its way: members of "message" are written between begin and end. */
 struct acs_out {
 	struct writer writer;
-	enum acs_type type;
 };
 
 struct acs_out acs_out_begin(struct strbuf *buffer, enum acs_type type);
