@@ -29,13 +29,13 @@ enum container_health {
 struct container_state {
 	const struct container_spec *spec; /* in the task's spec */
 
-	/* Saved. */
+	/* Saved. The row itself, written before anything is done for the task, says that all this
+	 * may exist. */
 	uint32_t attempt; /* 1, 2, ...: grows with each restart of the container */
 	char *runtime_id; /* never NULL; unique on the host: "<task id>-<name>-<attempt>" */
 	char endpoint_id[ENDPOINT_ID_SIZE]; /* of the container's metadata endpoints; random, never
 					       changes */
 	enum container_status known, desired, sent;
-	bool create_intended; /* CREATE_CONTAINER was decided: something may exist */
 	bool start_intended;  /* START_CONTAINER was decided: it may have run */
 	bool removed;         /* nothing of it is left on the host */
 	bool digest_resolved; /* image_digest was found by us, not given in the reference: it is

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of a task that has STOPPED: task-engine.md §8.5. */
+#include <stdlib.h>
+
+#include "agent/engine/internal.h"
+
+#define LONGEST_RETRY_MS 60000
+
+/* Spread by the task's id, so that tasks that stopped together are not cleaned together. */
+static int64_t jitter(const struct engine *engine, const struct task *task)
+{
+	uint64_t value = UINT64_C(14695981039346656037);
+
+	if (engine->config.cleanup_jitter_ms <= 0)
+		return 0;
+	for (const char *c = task->state->spec->id; *c; c++)
+		value = (value ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	return (int64_t)((value >> 11) % (uint64_t)engine->config.cleanup_jitter_ms);
+}
+
+void cleanup_schedule(struct engine *engine, struct task *task, int64_t stopped_ms_ago)
+{
+	int64_t wait_ms = engine->config.cleanup_wait_ms + jitter(engine, task) - stopped_ms_ago;
+
+	task->cleanup_at_ms = engine->now_ms + (wait_ms > 0 ? wait_ms : 0);
+}
+
+bool cleanup_due(const struct engine *engine, const struct task *task)
+{
+	const struct task_state *state = task->state;
+
+	return state->known == TASK_STATUS_STOPPED && engine->now_ms >= task->cleanup_at_ms &&
+	       (state->sent == TASK_STATUS_STOPPED || state->report_refused);
+}
+
+bool container_left_behind(const struct task *task, size_t index)
+{
+	const struct container_state *state = &task->state->containers[index];
+
+	return state->known == CONTAINER_STATUS_STOPPED && task->containers[index].may_exist &&
+	       !state->removed && state->started_at_ms == 0;
+}
+
+/* A container that never ran is removed at once: the runtime holds a process for it, in the task's
+ * namespace. */
+bool container_removal_advance(struct engine *engine, struct task *task, size_t index)
+{
+	struct container *container = &task->containers[index];
+
+	if (!container->may_exist || task->state->containers[index].removed ||
+	    (container->flight & ~flight_bit(EFFECT_PULL_IMAGE)))
+		return false;
+	if (!container_left_behind(task, index) && !cleanup_due(engine, task))
+		return false;
+	if (engine->now_ms < container->retry_at_ms) {
+		wake_at(task, container->retry_at_ms);
+		return false;
+	}
+	effect_start_container(engine, EFFECT_REMOVE_CONTAINER, task, index);
+	return false;
+}
+
+/* Nothing of it is on the host but what belongs to the task as a whole. */
+static bool emptied(const struct task *task)
+{
+	const struct task_state *state = task->state;
+
+	for (size_t i = 0; i < state->container_count; i++)
+		if (task->containers[i].flight ||
+		    (task->containers[i].may_exist && !state->containers[i].removed))
+			return false;
+	return !task->flight &&
+	       (state->network.status == NETWORK_NONE || state->network.status == NETWORK_GONE);
+}
+
+static bool was_begun(const struct task_state *state)
+{
+	if (state->pull_started_at_ms != 0 || state->network.status != NETWORK_NONE)
+		return true;
+	for (size_t i = 0; i < state->container_count; i++)
+		if (state->containers[i].removed)
+			return true;
+	return false;
+}
+
+static void forget(struct engine *engine, struct task *task)
+{
+	effect_add(engine, EFFECT_FORGET_TASK, task);
+	wake_remove(engine, task);
+	table_remove(engine, task);
+	task->dead = true;
+	task->next = engine->graves;
+	engine->graves = task;
+}
+
+void cleanup_advance(struct engine *engine, struct task *task)
+{
+	if (task->state->known != TASK_STATUS_STOPPED)
+		return;
+	if (!cleanup_due(engine, task)) {
+		if (engine->now_ms < task->cleanup_at_ms)
+			wake_at(task, task->cleanup_at_ms);
+		return;
+	}
+	if (!emptied(task))
+		return;
+	if (task->cleaned || !was_begun(task->state)) {
+		forget(engine, task);
+		return;
+	}
+	if (engine->now_ms < task->cleanup_retry_at_ms) {
+		wake_at(task, task->cleanup_retry_at_ms);
+		return;
+	}
+	effect_start(engine, EFFECT_CLEAN_UP_TASK, task);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/engine/engine.h"
+
+#include <stdlib.h>
+
+#include "agent/engine/internal.h"
+#include "base/alloc.h"
+#include "base/str.h"
+
+void engine_config_defaults(struct engine_config *config)
+{
+	*config = (struct engine_config){
+		.stop_timeout_ms = 30000,
+		.cleanup_wait_ms = INT64_C(3) * 60 * 60 * 1000,
+		.start_report_delay_ms = 1000,
+		.exit_report_delay_ms = 100,
+		.task_limit = 5000,
+	};
+}
+
+static void reserve(uint64_t *reserved, uint64_t *used, const uint16_t *ports, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		reserved[ports[i] / 64] |= UINT64_C(1) << (ports[i] % 64);
+		used[ports[i] / 64] |= UINT64_C(1) << (ports[i] % 64);
+	}
+}
+
+struct engine *engine_new(const struct engine_config *config)
+{
+	struct engine *engine = xcalloc(1, sizeof(*engine));
+
+	engine->config = *config;
+	if (engine->config.stop_timeout_ms < 1000)
+		engine->config.stop_timeout_ms = 1000;
+	reserve(engine->reserved_tcp, engine->used_tcp, config->reserved_tcp,
+		config->reserved_tcp_count);
+	reserve(engine->reserved_udp, engine->used_udp, config->reserved_udp,
+		config->reserved_udp_count);
+	engine->config.reserved_tcp = engine->config.reserved_udp = NULL; /* the sets have them */
+	engine->sequence_number = -1;
+	return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	effects_begin(engine);
+	while (engine->first) {
+		struct task *task = engine->first;
+
+		table_remove(engine, task);
+		task_free(task);
+	}
+	while (engine->refused) {
+		struct refused *next = engine->refused->next;
+
+		free(engine->refused->arn);
+		free(engine->refused->reason);
+		free(engine->refused);
+		engine->refused = next;
+	}
+	free(engine->tasks_by_id);
+	free(engine->endpoints);
+	free(engine->heap);
+	free(engine->manifest_id);
+	free(engine->effects);
+	free(engine->persists);
+	free(engine->scratch);
+	free(engine);
+}
+
+static void image_resolved(struct engine *engine, struct task *task, size_t index,
+			   const struct engine_image *image)
+{
+	struct container_state *state = &task->state->containers[index];
+
+	if (!image->digest || state->known != CONTAINER_STATUS_NONE ||
+	    !(task->containers[index].flight & flight_bit(EFFECT_PULL_IMAGE)))
+		return;
+	str_replace(&state->image_digest, image->digest);
+	state->digest_resolved = !reference_has_digest(state->spec);
+	container_reach(engine, task, index, CONTAINER_STATUS_MANIFEST_PULLED, PERSIST_SOON);
+}
+
+static void container_has_exited(struct engine *engine, struct task *task, size_t index,
+				 const struct engine_exit *exit)
+{
+	struct container *container = &task->containers[index];
+	const struct container_state *state = &task->state->containers[index];
+
+	if (state->known == CONTAINER_STATUS_STOPPED) {
+		/* It had been declared so; the true code, if it can still be told. */
+		if (state->started_at_ms != 0 && exit->code_known && !state->has_exit_code &&
+		    state->sent < CONTAINER_STATUS_STOPPED)
+			container_exited(engine, task, index, exit);
+	} else if (state->known == CONTAINER_STATUS_RUNNING) {
+		container_exited(engine, task, index, exit);
+	} else if (!container->exit_waits) {
+		container->exit_waits = true;
+		container->early_exit = *exit;
+	}
+}
+
+static void task_event(struct engine *engine, const struct engine_event *event)
+{
+	struct task *task = table_find(engine, event->task_id);
+
+	if (!task)
+		return;
+	touch(engine, task);
+	switch (event->type) {
+	case EVENT_EFFECT_DONE:
+		effect_done(engine, task, event);
+		return;
+	case EVENT_PAUSE_EXITED:
+		pause_exited(engine, task, &event->exit);
+		return;
+	case EVENT_REPORT_ACCEPTED:
+		report_accepted(engine, task, event->report);
+		return;
+	case EVENT_REPORT_REFUSED:
+		report_refused(engine, task, event->report);
+		return;
+	default:
+		break;
+	}
+	size_t index = event_container(task, event);
+
+	if (index == SIZE_MAX)
+		return;
+	if (event->type == EVENT_IMAGE_RESOLVED)
+		image_resolved(engine, task, index, &event->image);
+	else
+		container_has_exited(engine, task, index, &event->exit);
+}
+
+static void apply(struct engine *engine, const struct engine_event *event)
+{
+	switch (event->type) {
+	case EVENT_PAYLOAD:
+		payload_apply(engine, &event->payload);
+		break;
+	case EVENT_MANIFEST:
+		manifest_apply(engine, &event->manifest);
+		break;
+	case EVENT_STOP_VERIFIED:
+		stop_verified_apply(engine, &event->stop_verified);
+		break;
+	case EVENT_TASK_RECOVERED:
+		task_recover(engine, &event->recovered);
+		break;
+	case EVENT_RECOVERY_FINISHED:
+		recovery_finish(engine, event->sequence_number);
+		break;
+	case EVENT_REPORT_ACCEPTED:
+	case EVENT_REPORT_REFUSED:
+		if (!event->task_id) {
+			refused_end(engine, event->report);
+			break;
+		}
+		task_event(engine, event);
+		break;
+	case EVENT_TIME_PASSED:
+		break;
+	default:
+		task_event(engine, event);
+		break;
+	}
+	while (engine->heap_count > 0 && engine->heap[0]->wake_ms <= engine->now_ms) {
+		struct task *task = engine->heap[0];
+
+		wake_remove(engine, task);
+		touch(engine, task);
+	}
+}
+
+const struct engine_effects *engine_step(struct engine *engine, int64_t now_ms,
+					 const struct engine_event *event, int64_t *ret_wake_ms)
+{
+	effects_begin(engine);
+	if (now_ms > engine->now_ms)
+		engine->now_ms = now_ms;
+	engine->wall_ms = event->wall_ms;
+	apply(engine, event);
+	while (engine->recovered && (engine->touched || engine->admission_due)) {
+		struct task *task = engine->touched;
+
+		if (!task) {
+			admission_run(engine);
+			continue;
+		}
+		engine->touched = task->next_touched;
+		task->touched = false;
+		task_advance(engine, task);
+	}
+	if (ret_wake_ms)
+		*ret_wake_ms = wake_next(engine);
+	return effects_end(engine);
+}
+
+const struct task_state *engine_task(const struct engine *engine, const char *task_id)
+{
+	const struct task *task = table_find(engine, task_id);
+
+	return task ? task->state : NULL;
+}
+
+const struct task_state *engine_task_by_arn(const struct engine *engine, const char *arn)
+{
+	const struct task *task = arn ? table_find(engine, task_id_of_arn(arn)) : NULL;
+
+	return task && str_eq(task->state->spec->arn, arn) ? task->state : NULL;
+}
+
+const struct task_state *engine_next_task(const struct engine *engine,
+					  const struct task_state *previous)
+{
+	const struct task *task = previous ? table_find(engine, previous->spec->id) : NULL;
+
+	task = previous ? (task ? task->next : NULL) : engine->first;
+	return task ? task->state : NULL;
+}
+
+const struct container_state *engine_find_endpoint(const struct engine *engine,
+						   const char *endpoint_id,
+						   const struct task_state **ret_task)
+{
+	const struct container *container = table_find_endpoint(engine, endpoint_id);
+
+	if (!container)
+		return NULL;
+	if (ret_task)
+		*ret_task = container->task->state;
+	return &container->task->state->containers[container - container->task->containers];
+}
+
+size_t engine_task_count(const struct engine *engine)
+{
+	return engine->task_count;
+}
+
+int64_t engine_sequence_number(const struct engine *engine)
+{
+	return engine->sequence_number;
+}
+
+void engine_ledger(const struct engine *engine, struct engine_ledger *ret)
+{
+	*ret = (struct engine_ledger){
+		.cpu_units = engine->config.cpu_units,
+		.memory_mib = engine->config.memory_mib,
+		.cpu_units_used = engine->cpu_units_used,
+		.memory_mib_used = engine->memory_mib_used,
+		.waiting = engine->waiting,
+	};
+}

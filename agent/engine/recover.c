@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After a start of the agent: what was saved, corrected by what the host says is true.
+ * task-engine.md §8.4. */
+#include <stdlib.h>
+
+#include "agent/engine/internal.h"
+#include "base/str.h"
+
+static void vanished(struct engine *engine, struct task *task, size_t index)
+{
+	container_set_reason(task, index, "ContainerVanishedError",
+			     "No container matching saved ID found");
+	if (task->state->containers[index].finished_at_ms == 0)
+		task->state->containers[index].finished_at_ms = engine->wall_ms;
+	container_reach(engine, task, index, CONTAINER_STATUS_STOPPED, PERSIST_NOW);
+}
+
+static void runs(struct engine *engine, struct task *task, size_t index, int pid)
+{
+	struct container *container = &task->containers[index];
+	struct container_state *state = &task->state->containers[index];
+
+	state->pid = pid;
+	if (state->started_at_ms == 0)
+		state->started_at_ms = engine->wall_ms;
+	container->started_at_ms = engine->now_ms;
+	if (engine->wall_ms > state->started_at_ms)
+		container->started_at_ms -= engine->wall_ms - state->started_at_ms;
+	if (state->known < CONTAINER_STATUS_RUNNING)
+		container_reach(engine, task, index, CONTAINER_STATUS_RUNNING, PERSIST_SOON);
+	health_started(engine, task, index);
+}
+
+static void exited(struct engine *engine, struct task *task, size_t index,
+		   const struct engine_exit *exit)
+{
+	struct container_state *state = &task->state->containers[index];
+
+	if (state->known == CONTAINER_STATUS_STOPPED) {
+		/* Declared so before its end was known: the true code, if it can still be told. */
+		if (state->started_at_ms == 0 || state->has_exit_code ||
+		    state->sent == CONTAINER_STATUS_STOPPED || !exit->code_known)
+			return;
+	} else if (state->started_at_ms == 0) {
+		state->started_at_ms =
+			exit->finished_at_ms ? exit->finished_at_ms : engine->wall_ms;
+	}
+	container_exited(engine, task, index, exit);
+}
+
+static void recover_container(struct engine *engine, struct task *task, size_t index,
+			      const struct engine_observation *observation)
+{
+	struct container_state *state = &task->state->containers[index];
+
+	task->containers[index].may_exist = !state->removed;
+	switch (observation->seen) {
+	case SEEN_NOTHING:
+	case SEEN_VANISHED:
+		if (state->known == CONTAINER_STATUS_STOPPED)
+			return;
+		/* Half made is not vanished: making it is repeated. */
+		if (state->start_intended || state->known >= CONTAINER_STATUS_CREATED)
+			vanished(engine, task, index);
+		return;
+	case SEEN_CREATED:
+		if (state->created_at_ms == 0)
+			state->created_at_ms = engine->wall_ms;
+		if (state->known < CONTAINER_STATUS_CREATED)
+			container_reach(engine, task, index, CONTAINER_STATUS_CREATED,
+					PERSIST_SOON);
+		else if (state->known == CONTAINER_STATUS_RUNNING)
+			vanished(engine, task, index);
+		return;
+	case SEEN_RUNNING:
+		if (state->known != CONTAINER_STATUS_STOPPED)
+			runs(engine, task, index, observation->pid);
+		return;
+	case SEEN_EXITED:
+		exited(engine, task, index, &observation->exit);
+		return;
+	}
+}
+
+/* The namespace without its pause process is lost; without traces of either it may be made again,
+ * or is already gone. */
+static void recover_network(struct engine *engine, struct task *task,
+			    const struct engine_observation *pause)
+{
+	struct network_state *network = &task->state->network;
+
+	if (pause->seen == SEEN_RUNNING)
+		network->pause_pid = pause->pid;
+	else if (network->status >= NETWORK_OPEN && network->status <= NETWORK_READY)
+		pause_exited(engine, task, &pause->exit);
+}
+
+void task_recover(struct engine *engine, const struct engine_recovered *recovered)
+{
+	struct task_state *state = recovered->task;
+
+	if (table_find(engine, state->spec->id)) {
+		task_state_free(state);
+		return;
+	}
+	struct task *task = task_new(engine, state);
+
+	if (state->arrival > engine->arrivals)
+		engine->arrivals = state->arrival;
+	table_add(engine, task);
+	touch(engine, task);
+	/* What it depends on, as when it came. A task that could not run is STOPPED, and has said
+	 * why. */
+	if (task_prepare(engine, task) < 0)
+		task_want_stop(engine, task, PERSIST_SOON);
+	for (size_t i = 0; i < state->container_count; i++)
+		recover_container(engine, task, i, &recovered->containers[i]);
+	if (state->known == TASK_STATUS_STOPPED)
+		cleanup_schedule(engine, task,
+				 engine->wall_ms > state->stopped_at_ms
+					 ? engine->wall_ms - state->stopped_at_ms
+					 : 0);
+	recover_network(engine, task, &recovered->pause);
+}
+
+void recovery_finish(struct engine *engine, int64_t sequence_number)
+{
+	if (sequence_number > engine->sequence_number)
+		engine->sequence_number = sequence_number;
+	for (struct task *task = engine->first; task; task = task->next)
+		if (task->state->desired == TASK_STATUS_RUNNING &&
+		    task->state->known != TASK_STATUS_STOPPED && !task->state->admitted)
+			admission_queue(engine, task);
+	for (struct task *task = engine->first; task; task = task->next)
+		if (task->state->admitted)
+			admission_take(engine, task);
+	engine->recovered = true;
+}
