@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/version.h"
 
 #define ROUND_TRIP_MS 42000
 #define SERVICE       "ecs"
@@ -64,9 +65,9 @@ char *ecs_user_agent(const struct agent_config *config)
 {
 	const char *os = config->detailed_os_family;
 
-	return xasprintf("Amazon ECS Agent - v" BERTH_VERSION " (" BERTH_COMMIT ") (linux%s%s) "
+	return xasprintf("Amazon ECS Agent - v%s (%s) (linux%s%s) "
 			 "(+http://aws.amazon.com/ecs/)",
-			 *os ? "; " : "", os);
+			 berth_version(), berth_commit(), *os ? "; " : "", os);
 }
 
 static void call_free(struct ecs_call *call)

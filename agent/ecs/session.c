@@ -37,6 +37,7 @@ struct session {
 	const struct session_role *role;
 	void *data;
 	enum session_state state;
+	bool closing;  /* our close frame is out: nothing can be sent any more */
 	struct ws *ws; /* from CONNECTING until its end */
 	char *url;
 	char *user_agent;
@@ -119,6 +120,7 @@ static void on_open(void *data, struct ws *ws)
 
 	session->ws = ws;
 	session->state = STATE_OPEN;
+	session->closing = false;
 	log_info("The session is open", "session", session->role->name, "url", session->url);
 	start_with_jitter(session, session->heartbeat, HEARTBEAT_MS, HEARTBEAT_MS);
 	start_with_jitter(session, session->lifetime, LIFETIME_MS, LIFETIME_JITTER_MS);
@@ -258,13 +260,22 @@ static void attempt(void *data)
 	discover_get(session->context.discover, on_discovered, session);
 }
 
+/* Then the peer closes, or the deadlines for hearing of it end the connection. */
+static void close_expired(struct session *session)
+{
+	if (session->closing)
+		return;
+	session->closing = true;
+	ws_close(session->ws, 1000, EXPIRED);
+}
+
 static void on_heartbeat_expired(void *data)
 {
 	struct session *session = data;
 
 	log_warn("The control plane was not heard of for too long", "session", session->role->name);
 	if (session->role->heartbeat_closes)
-		ws_close(session->ws, 1000, EXPIRED);
+		close_expired(session);
 	else
 		ws_drop(session->ws);
 }
@@ -283,7 +294,7 @@ static void on_lifetime_over(void *data)
 
 	log_info("The connection has lived its time and is renewed", "session",
 		 session->role->name);
-	ws_close(session->ws, 1000, EXPIRED);
+	close_expired(session);
 }
 
 static void on_age(void *data)
@@ -337,17 +348,17 @@ void session_start(struct session *session)
 
 bool session_is_open(const struct session *session)
 {
-	return session->state == STATE_OPEN;
+	return session->state == STATE_OPEN && !session->closing;
 }
 
 const char *session_url(const struct session *session)
 {
-	return session->state == STATE_OPEN ? session->url : "";
+	return session_is_open(session) ? session->url : "";
 }
 
 int session_send(struct session *session, const char *text, size_t size)
 {
-	if (session->state != STATE_OPEN)
+	if (!session_is_open(session))
 		return -ENOTCONN;
 	return ws_send(session->ws, text, size);
 }

@@ -10,6 +10,7 @@
 #include "agent/ecs/metrics.h"
 #include "base/loop.h"
 #include "wire/status.h"
+#include "wire/tcs.h"
 
 /*
  * What is watched, and the messages made of it: every 20 s the figures of all watched containers
@@ -46,6 +47,17 @@ void telemetry_set_health(struct telemetry *telemetry, const char *task_arn, con
 
 /* The container runtime answered, or did not. Called when an ACS heartbeat had the check made. */
 void telemetry_set_runtime_status(struct telemetry *telemetry, bool healthy);
+
+/* For the session that carries it. */
+
+/* Called when there is something to take. */
+void telemetry_on_ready(struct telemetry *telemetry, void (*callback)(void *data), void *data);
+/* The requests of the oldest interval in the queues, stamped with the time of now. False: there is
+ * none. */
+bool telemetry_take(struct telemetry *telemetry, struct tcs_requests *ret);
+/* The instance status when it was not reported yet, else NULL. The caller frees it. */
+char *telemetry_instance_status(const struct telemetry *telemetry);
+void telemetry_instance_status_sent(struct telemetry *telemetry);
 
 /* How often each watched container shall be sampled, in ms: once a second, or the polling interval.
  */
