@@ -290,6 +290,14 @@ struct handout {
 	size_t fd_count;
 };
 
+static bool is_target(const struct handout *handout, int fd)
+{
+	for (size_t i = 0; i < handout->fd_count; i++)
+		if (handout->fds[i].to == fd)
+			return true;
+	return false;
+}
+
 /*
  * The dup2s of the child run one after another: a source that an earlier one overwrites would be
  * lost. So sources are first copied above every target.
@@ -311,6 +319,11 @@ static int add_fds(posix_spawn_file_actions_t *actions, const struct handout *ha
 			return error_set(err, errno, "copy descriptor %d", from);
 		posix_spawn_file_actions_adddup2(actions, copies[i], to);
 	}
+	/* what we ourselves inherited may lack O_CLOEXEC */
+	for (int fd = 3; fd < floor; fd++)
+		if (!is_target(handout, fd))
+			posix_spawn_file_actions_addclose(actions, fd);
+	posix_spawn_file_actions_addclosefrom_np(actions, floor);
 	return 0;
 }
 
