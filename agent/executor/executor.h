@@ -23,9 +23,11 @@ struct executor_config {
 	/* The state of a task, as engine_task(): borrowed until the next event. NULL: unknown. */
 	const struct task_state *(*task)(void *data, const char *task_id);
 	void (*post)(void *data, const struct engine_event *event);
-	/* A listening socket in the namespace of a task is wanted (awsvpc): called on the loop when
-	 * the namespace is there, also for adopted ones; and when it is about to go. */
-	void (*namespace_opened)(void *data, const char *task_id, const char *netns_path);
+	/*
+	 * The namespace of an awsvpc task is there (also when it is adopted): `listen_fd` listens
+	 * inside it at 169.254.170.2:80 and is the callee's. And: it is about to go.
+	 */
+	void (*namespace_opened)(void *data, const char *task_id, int listen_fd);
 	void (*namespace_closing)(void *data, const char *task_id);
 	void *data;
 };

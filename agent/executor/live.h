@@ -109,6 +109,11 @@ void network_adopt_pause(struct live_task *task, const struct pause_process *pro
 /* "SIGQUIT", "QUIT", "3", "SIGRTMIN+3"; 0 when there is none or it is not known. Pure. */
 int image_stop_signal(const char *text);
 
+/* The metadata endpoint's listening socket inside the namespace, or -errno. Blocks for a moment. */
+int network_listen(const char *netns_path, struct error *err);
+/* Hands it out; listen_fd < 0: it could not be made, and err says why. */
+void network_opened(struct live_task *task, int listen_fd, const struct error *err);
+
 /* The limits of the task as a whole. Pure. */
 struct cgroup_limits task_cgroup_limits(const struct task_spec *spec);
 

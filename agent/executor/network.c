@@ -22,6 +22,9 @@
 /* Groups of dying processes are waited for this long. */
 #define CGROUP_WAIT_MS 2000
 
+#define ENDPOINT_ADDRESS "169.254.170.2"
+#define ENDPOINT_PORT    80
+
 /* ---- the pause process ---- */
 
 static void pause_died(void *data, pid_t pid)
@@ -55,6 +58,36 @@ void network_adopt_pause(struct live_task *task, const struct pause_process *pro
 			  task->id, "error", err.text);
 }
 
+/* ---- the endpoint's socket ---- */
+
+int network_listen(const char *netns_path, struct error *err)
+{
+	_cleanup_close_ int netns = -1;
+	struct ip_address address;
+	int fd;
+	int r;
+
+	r = ip_parse(ENDPOINT_ADDRESS, &address, err);
+	if (r == 0)
+		r = netns_open(netns_path, &netns, err);
+	if (r == 0)
+		r = netns_listen_tcp(netns, &address, ENDPOINT_PORT, &fd, err);
+	return r == 0 ? fd : r;
+}
+
+void network_opened(struct live_task *task, int listen_fd, const struct error *err)
+{
+	task->namespace_open = true;
+	if (listen_fd < 0)
+		log_error("the metadata endpoint of a task cannot be opened: its containers get "
+			  "neither metadata nor "
+			  "credentials",
+			  "task", task->id, "error", err->text);
+	else
+		task->executor->config.namespace_opened(task->executor->config.data, task->id,
+							listen_fd);
+}
+
 /* ---- open ---- */
 
 struct opening {
@@ -71,12 +104,15 @@ struct opening {
 	size_t sysctl_count;
 	struct cgroup_limits limits;
 	struct pause_process pause;
+	int listen_fd;
 	int result;
 	struct error err;
 };
 
 static void opening_free(struct opening *opening)
 {
+	if (opening->listen_fd >= 0)
+		close(opening->listen_fd);
 	address_free(&opening->address);
 	task_spec_unref(opening->spec);
 	free(opening->netns);
@@ -128,8 +164,10 @@ static void open_work(void *data)
 	int r;
 
 	r = task_files_write(opening->directory, opening->spec, NULL, &opening->err);
-	if (r == 0 && adopts(opening))
+	if (r == 0 && adopts(opening)) {
+		opening->listen_fd = network_listen(opening->netns, &opening->err);
 		return;
+	}
 	if (r == 0)
 		r = cgroup_create(cgroups, opening->cgroup_task, &opening->limits, &opening->err);
 	if (r == 0) {
@@ -143,6 +181,8 @@ static void open_work(void *data)
 		if (r < 0)
 			netns_delete(opening->netns, NULL, NULL);
 	}
+	if (r == 0)
+		opening->listen_fd = network_listen(opening->netns, &opening->err);
 	opening->result = r;
 }
 
@@ -162,8 +202,7 @@ static void open_done(void *data)
 	task = live_task_get(executor, opening->spec);
 	network_adopt_pause(task, &opening->pause);
 	if (!task->namespace_open) {
-		task->namespace_open = true;
-		executor->config.namespace_opened(executor->config.data, task->id, opening->netns);
+		network_opened(task, TAKE_FD(opening->listen_fd), &opening->err);
 	}
 	answer(executor, &opening->address,
 	       (struct engine_done){ .network = { .pause_pid = opening->pause.pid,
@@ -202,6 +241,7 @@ void act_open_netns(struct executor *executor, const struct engine_effect *effec
 	opening->address = address_of(effect);
 	opening->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
 	opening->pause.pidfd = -1;
+	opening->listen_fd = -1;
 	if (unsupported) {
 		error_say(&opening->err, ENOTSUP, "%s", unsupported);
 		answer_failed(executor, &opening->address, NULL, &opening->err);
@@ -279,7 +319,7 @@ static int conflist_of(const struct agent_config *config, const struct eni_spec 
 	const struct awsvpc_options options = {
 		.driver = config->eni_driver == CONFIG_ENI_DEVICE ? "eni" : "veth",
 		.block_instance_metadata = config->awsvpc_block_imds,
-		.endpoint = first ? "169.254.170.2" : NULL,
+		.endpoint = first ? ENDPOINT_ADDRESS : NULL,
 	};
 
 	if (!str_is_empty(config->cni_config_dir))

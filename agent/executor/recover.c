@@ -91,6 +91,7 @@ void executor_observe(struct executor *executor, const struct task_state *task,
 	_cleanup_free_ char *cgroup = cgroup_path_pause(executor->config.config, task->spec->id);
 	_cleanup_free_ char *netns = path_netns(executor->config.config, task->spec->id);
 	struct pause_process process;
+	struct error err = ERROR_INIT;
 
 	*ret_pause = (struct engine_observation){ .seen = SEEN_NOTHING };
 	if (task_has_own_network(task->spec) &&
@@ -98,8 +99,7 @@ void executor_observe(struct executor *executor, const struct task_state *task,
 		*ret_pause =
 			(struct engine_observation){ .seen = SEEN_RUNNING, .pid = process.pid };
 		network_adopt_pause(live, &process);
-		live->namespace_open = true;
-		executor->config.namespace_opened(executor->config.data, live->id, netns);
+		network_opened(live, network_listen(netns, &err), &err);
 	} else if (task->network.status >= NETWORK_OPEN && task->network.status < NETWORK_GONE) {
 		ret_pause->seen = SEEN_VANISHED;
 	}
