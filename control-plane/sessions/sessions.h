@@ -4,10 +4,12 @@
 
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/web.h"
 #include "control-plane/services/services.h"
+#include "control-plane/store/store.h"
 
 /*
  * The agents' websocket sessions: ACS (tasks, credentials, attachments, manifest) and TCS (metrics,
@@ -18,31 +20,37 @@
  * has at most one session of each kind: a second one replaces the first.
  */
 struct sessions;
-struct store;
 
 struct sessions_config {
-	const char *region;
-	/* NULL: handshakes are not verified. Otherwise their SigV4 signature must be made with
-	 * these keys. */
+	/* NULL: nothing is verified. Otherwise handshakes and TCS frames must be signed with these
+	 * keys. */
 	const char *access_key;
 	const char *secret_key;
 	int64_t heartbeat_ms; /* 0: 30 s. Heartbeats are sent this far apart, */
 	int heartbeats_lost;  /* and the session ends when this many in a row are not acknowledged;
 				 0: 4 */
 	int64_t redeliver_ms; /* 0: 10 s. What is not acknowledged after it is sent again */
-	double time_scale;    /* multiplies both, and the refresh of credentials; 0: 1.0 */
+	double time_scale;    /* multiplies both; 0: 1.0 */
 };
 
 int sessions_new(struct loop *loop, struct store *store, struct services *services,
 		 const struct sessions_config *config, struct sessions **ret_sessions,
 		 struct error *err);
 
-/* Closes every session with 1001, which tells the agents to come back at once. */
+/*
+ * Before the program ends: closes every session with 1001, which tells the agents to come back at
+ * once, and calls back when they are closed or have had half a second for it. New handshakes are
+ * refused from now on.
+ */
+void sessions_stop(struct sessions *sessions, void (*done)(void *data), void *data);
+
+/* Drops what is left. Before services_free() and web_free(). */
 void sessions_free(struct sessions *sessions);
+DEFINE_CLEANUP(struct sessions, sessions_free);
 
 /*
- * To be called by the listener's upgrade handler for every request to /ws (`data` is the struct
- * sessions): accepts the upgrade or answers 400 with a body that names the exception.
+ * For the listener's on_upgrade, with every handshake on /ws (`data` is the struct sessions):
+ * accepts it, or answers with a body that names the exception.
  */
 void sessions_upgrade(void *data, struct web_request *request);
 
