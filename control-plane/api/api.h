@@ -61,10 +61,7 @@ struct api_operation {
 	const char *name; /* NULL ends a table */
 	const struct api_member *input;
 	api_handler *handler;
-	/*
-	 * The whole handler is one store transaction, rolled back when it fails. Not for handlers
-	 * that call into the task service: it commits by itself, before agents hear of anything.
-	 */
+	/* The whole handler is one store transaction, rolled back when it fails. */
 	bool transaction;
 };
 
@@ -202,6 +199,11 @@ int api_container_instance(struct api_call *call, const char *cluster, const cha
 int api_task_definition(struct api_call *call, const char *reference,
 			struct task_definition_row *ret_definition);
 
+/* Only taken apart: *ret_revision is -1 when none is given. Same errors; -ENOENT for another region
+ * or account. */
+int api_task_definition_reference(struct api_call *call, const char *reference, char **ret_family,
+				  int64_t *ret_revision);
+
 /* ---- tags ---- */
 
 /* {key, value} */
@@ -215,6 +217,9 @@ int api_tags_write(struct api_call *call, const char *arn, const json_t *list);
 int api_tags_read(struct api_call *call, const char *arn, json_t **ret_list);
 
 /* ---- objects as the API shows them ---- */
+
+/* The taskDefinition object. */
+json_t *task_definition_json(struct api_call *call, const struct task_definition_row *row);
 
 /* The containerInstance object; with its tags when `with_tags`, else `tags: []`. */
 int api_container_instance_json(struct api_call *call, const struct container_instance_row *row,

@@ -8,11 +8,8 @@
 
 /* One HTTP request to the API, without the socket: http.c brings it, tests do too. */
 struct api_request {
-	const char *method;
-	const char *path;
 	const char *target; /* X-Amz-Target, may be NULL */
 	const char *host;
-	const char *authorization;
 	const char *body; /* may be NULL when size is 0 */
 	size_t size;
 };

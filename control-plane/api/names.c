@@ -119,9 +119,8 @@ int api_container_instance(struct api_call *call, const char *cluster, const cha
 	return r;
 }
 
-/* "family", "family:7" or an ARN to family and revision (-1: none given). */
-static int definition_reference(struct api_call *call, const char *reference, char **ret_family,
-				int64_t *ret_revision)
+int api_task_definition_reference(struct api_call *call, const char *reference, char **ret_family,
+				  int64_t *ret_revision)
 {
 	_cleanup_(arn_clear) struct arn arn = { .revision = -1 };
 	_cleanup_free_ char *family = NULL;
@@ -159,7 +158,7 @@ int api_task_definition(struct api_call *call, const char *reference,
 	int64_t revision = -1;
 	int r;
 
-	r = definition_reference(call, reference, &family, &revision);
+	r = api_task_definition_reference(call, reference, &family, &revision);
 	if (r < 0)
 		return r;
 	if (revision < 0)
