@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_AGENT_AGENT_H
+#define BERTH_AGENT_AGENT_H
+
+#include "agent/config/config.h"
+#include "agent/ecs/acs.h"
+#include "agent/ecs/attachments.h"
+#include "agent/ecs/client.h"
+#include "agent/ecs/credentials.h"
+#include "agent/ecs/discover.h"
+#include "agent/ecs/host.h"
+#include "agent/ecs/registration.h"
+#include "agent/ecs/reporter.h"
+#include "agent/ecs/tcs.h"
+#include "agent/ecs/telemetry.h"
+#include "agent/endpoints/credentials.h"
+#include "agent/endpoints/endpoints.h"
+#include "agent/engine/engine.h"
+#include "agent/executor/executor.h"
+#include "agent/store/outbox.h"
+#include "agent/store/store.h"
+#include "base/http.h"
+#include "base/loop.h"
+#include "base/web.h"
+
+/* The wiring: every part of the agent, and who hands what to whom. Only the files beside this one
+ * know it. */
+struct agent {
+	struct agent_config *config;
+	struct loop *loop;
+	struct web *web;
+	struct http_client *http;
+	struct store *store;
+
+	/* drive.c */
+	struct engine *engine;
+	struct outbox *outbox;
+	struct loop_timer *wake;  /* when the engine wants to hear of the time */
+	struct loop_timer *retry; /* when the disk refused */
+	bool flush_deferred;
+	struct executor *executor;
+
+	/* start.c */
+	struct ecs_credentials *credentials;
+	struct ecs_client *client;
+	struct registration *registration;
+	struct ecs_instance instance;
+	struct endpoints_identity identity;
+	char *cluster, *container_instance, *availability_zone; /* behind the two above */
+	struct discover *discover;
+	struct acs_handler acs_handler;
+	struct acs_session *acs;
+	struct attachments_keeper keeper;
+	struct attachments *attachments;
+	struct reporter *reporter;
+	int exit_code;
+
+	/* watch.c */
+	struct telemetry *telemetry;
+	struct tcs_session *tcs;
+	struct loop_timer *sampling;
+
+	struct credentials_store *task_credentials;
+	struct endpoints *endpoints;
+};
+
+/* drive.c: events into the engine, effects out of it. */
+int drive_new(struct agent *agent, const struct host_resources *host, struct error *err);
+void drive_free(struct agent *agent);
+void drive_post(struct agent *agent, const struct engine_event *event);
+/* Saved tasks go back into the engine, with what the host says of each; then what nobody knows is
+ * removed. */
+int drive_recover(struct agent *agent, struct error *err);
+/* Now, not at the end of the turn. */
+void drive_flush(struct agent *agent);
+
+/* inbox.c: what the control plane sends. */
+void inbox_handler(struct agent *agent, struct acs_handler *ret);
+void inbox_reported(void *data, const char *task_arn, uint64_t serial, bool accepted);
+
+/* watch.c: metrics and health out. */
+void watch_start(struct agent *agent);
+void watch_free(struct agent *agent);
+void watch_status(struct agent *agent, const struct engine_effect *effect);
+void watch_health(struct agent *agent, const struct engine_effect *effect);
+/* Asks the runtime whether it is well, and has it reported. */
+void watch_runtime(struct agent *agent);
+
+/* start.c: from configuration to sessions, and back. */
+int agent_new(struct agent_config *config, struct agent **ret,
+	      struct error *err); /* takes `config` over */
+void agent_run(struct agent *agent);
+/* Ends agent_run() with this exit code. Containers live on. */
+void agent_stop(struct agent *agent, int exit_code);
+void agent_free(struct agent *agent);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+
+#define DISK_RETRY_MS 1000
+
+void drive_flush(struct agent *agent)
+{
+	struct error err = ERROR_INIT;
+
+	if (outbox_flush(agent->outbox, &err) == 0) {
+		loop_timer_stop(agent->retry);
+		return;
+	}
+	if (!loop_timer_is_running(agent->retry)) {
+		log_error("the state cannot be saved: nothing is acknowledged or done until it "
+			  "can; is the disk full?",
+			  "data_dir", agent->config->data_dir, "error", err.text);
+		loop_timer_start(agent->retry, DISK_RETRY_MS);
+	}
+}
+
+static void flush_deferred(void *data)
+{
+	struct agent *agent = data;
+
+	agent->flush_deferred = false;
+	if (agent->outbox)
+		drive_flush(agent);
+}
+
+static void retry_flush(void *data)
+{
+	drive_flush(data);
+}
+
+void drive_post(struct agent *agent, const struct engine_event *event)
+{
+	int64_t now = clock_monotonic_ms();
+	int64_t wake;
+	const struct engine_effects *effects = engine_step(agent->engine, now, event, &wake);
+
+	outbox_add(agent->outbox, effects);
+	if (!agent->flush_deferred && outbox_waits(agent->outbox)) {
+		agent->flush_deferred = true;
+		loop_defer(agent->loop, flush_deferred, agent);
+	}
+	if (wake == ENGINE_NEVER)
+		loop_timer_stop(agent->wake);
+	else
+		loop_timer_start(agent->wake, wake > now ? wake - now : 0);
+}
+
+static void time_passed(void *data)
+{
+	const struct engine_event event = { .type = EVENT_TIME_PASSED, .wall_ms = clock_wall_ms() };
+
+	drive_post(data, &event);
+}
+
+/* One line for each change of a task or container, with what it waits for now. */
+static void log_status(struct agent *agent, const struct engine_effect *effect)
+{
+	const struct task_state *task = engine_task(agent->engine, effect->task_id);
+	const struct container_state *container;
+	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+
+	if (!task)
+		return;
+	if (effect->container) {
+		container = task_state_container(task, effect->container);
+		if (container)
+			log_info("container status", "task", effect->task_id, "container",
+				 effect->container, "known",
+				 container_status_name(container->known), "desired",
+				 container_status_name(container->desired), "reason",
+				 container->reason);
+		return;
+	}
+	if (log_wants(LOG_DEBUG))
+		engine_explain(agent->engine, effect->task_id, &why);
+	log_info("task status", "task", effect->task_id, "known", task_status_name(task->known),
+		 "desired", task_status_name(task->desired), "reason", task->reason, "why",
+		 strbuf_text(&why));
+}
+
+static void act(void *data, const struct engine_effect *effect)
+{
+	struct agent *agent = data;
+
+	if (executor_does(effect->type)) {
+		executor_act(agent->executor, effect);
+		return;
+	}
+	switch (effect->type) {
+	case EFFECT_ACKNOWLEDGE:
+		if (agent->acs)
+			acs_session_acknowledge(agent->acs, effect->message_id);
+		break;
+	case EFFECT_STOP_CANDIDATES:
+		if (agent->acs)
+			acs_session_stop_candidates(agent->acs, effect->candidates.message_id,
+						    effect->candidates.cluster_arn,
+						    effect->candidates.arns,
+						    effect->candidates.count);
+		break;
+	case EFFECT_REPORT:
+		reporter_submit(agent->reporter, &effect->report);
+		break;
+	case EFFECT_FORGET_TASK:
+		log_info("task forgotten", "task", effect->task_id);
+		if (effect->spec)
+			credentials_store_drop_task(agent->task_credentials, effect->spec->arn);
+		break;
+	case EFFECT_STATUS_CHANGED:
+		log_status(agent, effect);
+		watch_status(agent, effect);
+		break;
+	case EFFECT_HEALTH_CHANGED:
+		watch_health(agent, effect);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- what the executor asks of us ---- */
+
+static const struct task_state *task_of(void *data, const char *task_id)
+{
+	const struct agent *agent = data;
+
+	return engine_task(agent->engine, task_id);
+}
+
+static void executor_posts(void *data, const struct engine_event *event)
+{
+	drive_post(data, event);
+}
+
+static void namespace_opened(void *data, const char *task_id, int listen_fd)
+{
+	struct agent *agent = data;
+
+	endpoints_serve_task(agent->endpoints, task_id, listen_fd);
+}
+
+static void namespace_closing(void *data, const char *task_id)
+{
+	struct agent *agent = data;
+
+	endpoints_leave_task(agent->endpoints, task_id);
+}
+
+int drive_new(struct agent *agent, const struct host_resources *host, struct error *err)
+{
+	const struct agent_config *config = agent->config;
+	struct engine_config engine;
+	const struct executor_config executor = {
+		.loop = agent->loop,
+		.config = config,
+		.store = agent->store,
+		.task = task_of,
+		.post = executor_posts,
+		.namespace_opened = namespace_opened,
+		.namespace_closing = namespace_closing,
+		.data = agent,
+	};
+
+	engine_config_defaults(&engine);
+	engine.cpu_units = host->cpu_units;
+	engine.memory_mib = host->memory_mib;
+	engine.reserved_tcp = config->reserved_ports.items;
+	engine.reserved_tcp_count = config->reserved_ports.count;
+	engine.reserved_udp = config->reserved_ports_udp.items;
+	engine.reserved_udp_count = config->reserved_ports_udp.count;
+	engine.stop_timeout_ms = config->container_stop_timeout_ms;
+	engine.cleanup_wait_ms = config->task_cleanup_wait_ms;
+	engine.cleanup_jitter_ms = config->task_cleanup_wait_jitter_ms;
+	engine.pull_failure_stops_task = config->image_pull_behavior == CONFIG_PULL_ALWAYS ||
+					 config->image_pull_behavior == CONFIG_PULL_ONCE;
+	agent->engine = engine_new(&engine);
+	agent->outbox = outbox_new(agent->engine, agent->store, act, agent);
+	agent->wake = loop_timer_new(agent->loop, time_passed, agent);
+	agent->retry = loop_timer_new(agent->loop, retry_flush, agent);
+	return executor_new(&executor, &agent->executor, err);
+}
+
+void drive_free(struct agent *agent)
+{
+	executor_free(agent->executor);
+	loop_timer_free(agent->wake);
+	loop_timer_free(agent->retry);
+	if (agent->outbox)
+		outbox_free(agent->outbox);
+	agent->outbox = NULL;
+	if (agent->engine)
+		engine_free(agent->engine);
+}
+
+static void expect_credentials(struct agent *agent, const struct task_spec *spec)
+{
+	if (spec->role_credentials_id)
+		credentials_store_expect(agent->task_credentials, spec->arn, CREDENTIALS_ROLE_TASK,
+					 spec->role_credentials_id);
+	if (spec->execution_role_credentials_id)
+		credentials_store_expect(agent->task_credentials, spec->arn,
+					 CREDENTIALS_ROLE_EXECUTION,
+					 spec->execution_role_credentials_id);
+}
+
+int drive_recover(struct agent *agent, struct error *err)
+{
+	struct store_tasks tasks;
+	struct engine_event finished = { .type = EVENT_RECOVERY_FINISHED,
+					 .wall_ms = clock_wall_ms() };
+	bool damaged;
+	int r;
+
+	r = store_get_sequence_number(agent->store, &finished.sequence_number, err);
+	if (r == 0)
+		r = store_load_tasks(agent->store, &tasks, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < tasks.count; i++) {
+		struct task_state *task = tasks.items[i];
+		_cleanup_free_ struct engine_observation *containers =
+			xcalloc(task->container_count + 1, sizeof(*containers));
+		struct engine_event event = { .type = EVENT_TASK_RECOVERED,
+					      .wall_ms = clock_wall_ms() };
+
+		expect_credentials(agent, task->spec);
+		executor_observe(agent->executor, task, &event.recovered.pause, containers);
+		event.task_id = task->spec->id;
+		event.recovered.task = TAKE(tasks.items[i]);
+		event.recovered.containers = containers;
+		drive_post(agent, &event);
+	}
+	if (tasks.count > 0)
+		log_info("tasks recovered", "count", LOG_NUM(tasks.count));
+	drive_post(agent, &finished);
+
+	damaged = tasks.damaged_count > 0;
+	for (size_t i = 0; i < tasks.damaged_count; i++)
+		log_error("a saved task cannot be read; what is there of it is left alone", "task",
+			  tasks.damaged[i].task_id, "error", tasks.damaged[i].what);
+	store_tasks_free(&tasks);
+	if (!damaged)
+		executor_sweep(agent->executor);
+	return 0;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/version.h"
+
+/* What runs the containers, in the place where the protocol says Docker's version. */
+#define ENGINE_VERSION "containerd"
+
+/* ---- attachments survive a restart ---- */
+
+static void save_attachment(void *data, const struct attachment *attachment)
+{
+	struct agent *agent = data;
+	const struct store_attachment row = {
+		.arn = (char *)(uintptr_t)attachment->attachment_arn,
+		.task_arn = (char *)(uintptr_t)attachment->task_arn,
+		.mac = (char *)(uintptr_t)attachment->mac,
+		.expires_at_ms = attachment->expires_at_ms,
+		.sent = attachment->sent,
+	};
+	struct error err = ERROR_INIT;
+
+	/* Without it the attachment is announced again, or expires: the task is then reported as it
+	 * is. */
+	if (store_save_attachment(agent->store, &row, &err) < 0)
+		log_error("a network attachment cannot be saved", "attachment",
+			  attachment->attachment_arn, "error", err.text);
+}
+
+static void forget_attachment(void *data, const char *attachment_arn)
+{
+	struct agent *agent = data;
+	struct error err = ERROR_INIT;
+
+	if (store_delete_attachment(agent->store, attachment_arn, &err) < 0)
+		log_error("a network attachment cannot be forgotten", "attachment", attachment_arn,
+			  "error", err.text);
+}
+
+static void restore_attachments(struct agent *agent)
+{
+	struct store_attachments saved = { 0 };
+	struct error err = ERROR_INIT;
+
+	if (store_load_attachments(agent->store, &saved, &err) < 0) {
+		log_error("the saved network attachments cannot be read", "error", err.text);
+		return;
+	}
+	for (size_t i = 0; i < saved.count; i++) {
+		const struct attachment attachment = {
+			.mac = saved.items[i].mac,
+			.attachment_arn = saved.items[i].arn,
+			.task_arn = saved.items[i].task_arn,
+			.expires_at_ms = saved.items[i].expires_at_ms,
+			.sent = saved.items[i].sent,
+		};
+
+		attachments_restore(agent->attachments, &attachment);
+	}
+	store_attachments_free(&saved);
+}
+
+/* ---- registration, then the sessions ---- */
+
+static void set_instance(struct agent *agent, const char *cluster, const char *arn,
+			 const char *zone)
+{
+	str_replace(&agent->cluster, cluster);
+	str_replace(&agent->container_instance, arn);
+	str_replace(&agent->availability_zone, zone);
+	agent->instance = (struct ecs_instance){
+		.cluster = agent->cluster,
+		.container_instance = agent->container_instance ? agent->container_instance : "",
+		.availability_zone = agent->availability_zone ? agent->availability_zone : "",
+		.agent_version = berth_version(),
+		.agent_hash = berth_commit(),
+		.engine_version = ENGINE_VERSION,
+	};
+	agent->identity = (struct endpoints_identity){
+		.cluster = agent->cluster,
+		.container_instance_arn = agent->container_instance,
+		.availability_zone = agent->availability_zone,
+	};
+}
+
+static void start_sessions(struct agent *agent)
+{
+	const struct acs_context acs = {
+		.loop = agent->loop,
+		.web = agent->web,
+		.config = agent->config,
+		.credentials = agent->credentials,
+		.discover = agent->discover,
+		.instance = &agent->instance,
+		.handler = &agent->acs_handler,
+	};
+	struct tcs_context tcs = {
+		.loop = agent->loop,
+		.web = agent->web,
+		.config = agent->config,
+		.credentials = agent->credentials,
+		.discover = agent->discover,
+		.instance = &agent->instance,
+	};
+
+	watch_start(agent);
+	tcs.telemetry = agent->telemetry;
+	agent->tcs = tcs_session_new(&tcs);
+	agent->acs = acs_session_new(&acs);
+	restore_attachments(agent);
+	tcs_session_start(agent->tcs);
+	acs_session_start(agent->acs);
+	watch_runtime(agent);
+}
+
+static void registered(void *data, const struct registration_result *result)
+{
+	struct agent *agent = data;
+	struct error err = ERROR_INIT;
+
+	agent->registration = NULL;
+	if (result->exit_code != ECS_EXIT_OK) {
+		log_critical("this host cannot be registered", "cluster", agent->config->cluster,
+			     "error", result->err.text);
+		agent_stop(agent, result->exit_code);
+		return;
+	}
+	set_instance(agent, result->cluster, result->container_instance, result->availability_zone);
+	if (store_set_fact(agent->store, STORE_CONTAINER_INSTANCE, agent->container_instance,
+			   &err) < 0 ||
+	    store_set_fact(agent->store, STORE_CLUSTER, agent->cluster, &err) < 0 ||
+	    store_set_fact(agent->store, STORE_AVAILABILITY_ZONE, agent->availability_zone, &err) <
+		    0)
+		log_error("the registration cannot be saved: after a restart this host registers "
+			  "as a new one",
+			  "error", err.text);
+	log_info("registered", "cluster", agent->cluster, "container_instance",
+		 agent->container_instance);
+	start_sessions(agent);
+}
+
+/* ---- life ---- */
+
+static int open_store(struct agent *agent, struct error *err)
+{
+	const struct agent_config *config = agent->config;
+	_cleanup_free_ char *arn = NULL;
+	_cleanup_free_ char *cluster = NULL;
+	_cleanup_free_ char *zone = NULL;
+	int r;
+
+	r = file_mkdirs(config->data_dir, 0711, err);
+	if (r == 0)
+		r = store_open(config->checkpoint ? config->data_dir : NULL, &agent->store, err);
+	if (r == 0)
+		r = store_get_fact(agent->store, STORE_CONTAINER_INSTANCE, &arn, err);
+	if (r == 0)
+		r = store_get_fact(agent->store, STORE_CLUSTER, &cluster, err);
+	if (r == 0)
+		r = store_get_fact(agent->store, STORE_AVAILABILITY_ZONE, &zone, err);
+	if (r < 0)
+		return r;
+	if (!cluster)
+		cluster = xstrdup(str_is_empty(config->cluster) ? "default" : config->cluster);
+	set_instance(agent, cluster, arn, zone);
+	return 0;
+}
+
+static int open_network(struct agent *agent, struct error *err)
+{
+	const struct agent_config *config = agent->config;
+	const struct http_client_config http = {
+		.ca_file = str_is_empty(config->ca_file) ? NULL : config->ca_file,
+		.insecure = config->accept_insecure_certs,
+		.use_proxy = true,
+	};
+	int r;
+
+	r = web_new(agent->loop, NULL, &agent->web, err);
+	if (r == 0)
+		r = http_client_new(agent->loop, &http, &agent->http, err);
+	if (r < 0)
+		return r;
+	agent->credentials = ecs_credentials_new(config);
+	agent->client = ecs_client_new(agent->loop, agent->http, agent->credentials, config);
+	agent->discover = discover_new(agent->loop, agent->client, config, &agent->instance);
+	agent->keeper = (struct attachments_keeper){ save_attachment, forget_attachment, agent };
+	agent->attachments = attachments_new(agent->loop, agent->client, config, &agent->instance,
+					     &agent->keeper);
+	agent->reporter = reporter_new(agent->loop, agent->client, config, &agent->instance,
+				       inbox_reported, agent);
+	inbox_handler(agent, &agent->acs_handler);
+	return 0;
+}
+
+static int read_stats(void *data, const char *task_id, const char *container,
+		      struct container_stats *ret, struct network_stats *ret_network,
+		      struct error *err)
+{
+	struct agent *agent = data;
+
+	return executor_read_stats(agent->executor, task_id, container, ret, ret_network, err);
+}
+
+static int open_endpoints(struct agent *agent, struct error *err)
+{
+	const struct endpoints_config config = {
+		.loop = agent->loop,
+		.web = agent->web,
+		.config = agent->config,
+		.engine = agent->engine,
+		.credentials = agent->task_credentials,
+		.identity = &agent->identity,
+		.read_stats = read_stats,
+		.data = agent,
+	};
+
+	return endpoints_new(&config, &agent->endpoints, err);
+}
+
+int agent_new(struct agent_config *config, struct agent **ret, struct error *err)
+{
+	struct agent *agent = xcalloc(1, sizeof(*agent));
+	struct host_resources host;
+	int r;
+
+	agent->config = config;
+	agent->task_credentials = credentials_store_new();
+	r = loop_new(&agent->loop, err);
+	if (r == 0)
+		r = host_resources_read(config, &host, err);
+	if (r == 0)
+		r = open_store(agent, err);
+	if (r == 0)
+		r = open_network(agent, err);
+	if (r == 0)
+		r = drive_new(agent, &host, err);
+	if (r == 0)
+		r = open_endpoints(agent, err);
+	if (r == 0)
+		r = drive_recover(agent, err);
+	if (r < 0) {
+		agent_free(agent);
+		return r;
+	}
+	agent->registration = registration_start(
+		agent->loop, agent->client, config, agent->container_instance,
+		agent->container_instance ? agent->cluster : NULL, registered, agent);
+	*ret = agent;
+	return 0;
+}
+
+static void told_to_stop(void *data, int signum)
+{
+	struct agent *agent = data;
+
+	log_info("told to stop; containers go on", "signal", strsignal(signum));
+	agent_stop(agent, ECS_EXIT_OK);
+}
+
+void agent_run(struct agent *agent)
+{
+	struct loop_signal *term = NULL;
+	struct loop_signal *interrupt = NULL;
+	struct error err = ERROR_INIT;
+
+	if (loop_signal_new(agent->loop, SIGTERM, told_to_stop, agent, &term, &err) < 0 ||
+	    loop_signal_new(agent->loop, SIGINT, told_to_stop, agent, &interrupt, &err) < 0)
+		log_error("signals cannot be watched", "error", err.text);
+	loop_run(agent->loop);
+	if (term)
+		loop_signal_free(term);
+	if (interrupt)
+		loop_signal_free(interrupt);
+}
+
+void agent_stop(struct agent *agent, int exit_code)
+{
+	agent->exit_code = exit_code;
+	drive_flush(agent);
+	loop_stop(agent->loop);
+}
+
+void agent_free(struct agent *agent)
+{
+	if (!agent)
+		return;
+	if (agent->registration)
+		registration_cancel(agent->registration);
+	if (agent->acs)
+		acs_session_free(agent->acs);
+	if (agent->tcs)
+		tcs_session_free(agent->tcs);
+	watch_free(agent);
+	if (agent->reporter)
+		reporter_free(agent->reporter);
+	if (agent->attachments)
+		attachments_free(agent->attachments);
+	if (agent->endpoints)
+		endpoints_free(agent->endpoints);
+	drive_free(agent);
+	if (agent->discover)
+		discover_free(agent->discover);
+	if (agent->client)
+		ecs_client_free(agent->client);
+	if (agent->credentials)
+		ecs_credentials_free(agent->credentials);
+	credentials_store_free(agent->task_credentials);
+	if (agent->http)
+		http_client_free(agent->http);
+	if (agent->web)
+		web_free(agent->web);
+	if (agent->store)
+		store_close(agent->store);
+	if (agent->loop)
+		loop_free(agent->loop);
+	free(agent->cluster);
+	free(agent->container_instance);
+	free(agent->availability_zone);
+	config_free(agent->config);
+	free(agent);
+}
