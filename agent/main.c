@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/file.h"
