@@ -41,19 +41,16 @@ void watch_health(struct agent *agent, const struct engine_effect *effect)
 	const struct task_state *task = engine_task(agent->engine, effect->task_id);
 	const struct container_state *container =
 		task && effect->container ? task_state_container(task, effect->container) : NULL;
-	enum telemetry_health health = TELEMETRY_HEALTH_UNKNOWN;
+	enum health_status health = HEALTH_STATUS_UNKNOWN;
 
 	if (!container || !agent->telemetry)
 		return;
 	if (container->health == CONTAINER_HEALTH_HEALTHY)
-		health = TELEMETRY_HEALTHY;
+		health = HEALTH_STATUS_HEALTHY;
 	else if (container->health == CONTAINER_HEALTH_UNHEALTHY)
-		health = TELEMETRY_UNHEALTHY;
+		health = HEALTH_STATUS_UNHEALTHY;
 	log_info("container health", "task", effect->task_id, "container", effect->container,
-		 "health",
-		 health == TELEMETRY_HEALTHY     ? "HEALTHY"
-		 : health == TELEMETRY_UNHEALTHY ? "UNHEALTHY"
-						 : "UNKNOWN");
+		 "health", health_status_name(health));
 	telemetry_set_health(agent->telemetry, task->spec->arn, effect->container, health,
 			     container->health_since_ms);
 }
