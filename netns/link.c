@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
@@ -308,6 +309,24 @@ void link_set_group(struct netlink_batch *batch, int index, const char *name, ui
 
 	put_link(header, index);
 	mnl_attr_put_u32(header, IFLA_GROUP, group);
+}
+
+void link_set_routed_ipv4(struct netlink_batch *batch, int index, const char *name)
+{
+	struct nlmsghdr *header = netlink_request(
+		batch, RTM_NEWLINK, 0, "set forwarding, proxy ARP and rp_filter of link %s", name);
+	struct nlattr *families, *family, *settings;
+
+	put_link(header, index);
+	families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+	family = mnl_attr_nest_start(header, AF_INET);
+	settings = mnl_attr_nest_start(header, IFLA_INET_CONF);
+	mnl_attr_put_u32(header, IPV4_DEVCONF_FORWARDING, 1);
+	mnl_attr_put_u32(header, IPV4_DEVCONF_PROXY_ARP, 1);
+	mnl_attr_put_u32(header, IPV4_DEVCONF_RP_FILTER, 1);
+	mnl_attr_nest_end(header, settings);
+	mnl_attr_nest_end(header, family);
+	mnl_attr_nest_end(header, families);
 }
 
 void link_set_no_link_local(struct netlink_batch *batch, int index, const char *name)

@@ -79,6 +79,12 @@ void link_set_mac(struct netlink_batch *batch, int index, const char *name,
 void link_rename(struct netlink_batch *batch, int index, const char *name, const char *new_name);
 void link_set_alias(struct netlink_batch *batch, int index, const char *name, const char *alias);
 void link_set_group(struct netlink_batch *batch, int index, const char *name, uint32_t group);
+/*
+ * How the host end of a routed pair treats IPv4: it forwards, answers ARP for whatever is routed
+ * elsewhere, and takes a packet only from an address that is routed to it. One message, where /proc
+ * would wait for the rtnl lock thrice.
+ */
+void link_set_routed_ipv4(struct netlink_batch *batch, int index, const char *name);
 /* No IPv6 link-local address of the kernel's making. Before the link goes up. */
 void link_set_no_link_local(struct netlink_batch *batch, int index, const char *name);
 /* Into another namespace, under `new_name` in the same message (NULL: as it is called). The kernel

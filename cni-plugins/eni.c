@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cni-plugins/eni.h"
+
+#include <sys/socket.h>
+
+#include "base/str.h"
+#include "cni-plugins/delegate.h"
+
+/* What the IPAM gave counts as if it had been configured. */
+static int take_leased(struct eni_config *config, const struct cni_result *leased,
+		       struct cni_error *err)
+{
+	for (size_t i = 0; i < leased->ip_count; i++) {
+		const struct cni_ip *ip = &leased->ips[i];
+
+		if (config->address_count == ENI_MAX_ADDRESSES)
+			return cni_fail(err, CNI_PLUGIN_FAILED,
+					"IPAM plugin %s gave more than %d addresses",
+					config->ipam_type, ENI_MAX_ADDRESSES);
+		config->addresses[config->address_count++] = ip->address;
+		if (ip->gateway.family)
+			config->gateways[ip->gateway.family == AF_INET6] = ip->gateway;
+	}
+	for (size_t i = 0; i < leased->route_count; i++) {
+		if (leased->routes[i].destination.length == 0)
+			continue;
+		if (config->route_count == ENI_MAX_ADDRESSES)
+			return cni_fail(err, CNI_PLUGIN_FAILED,
+					"IPAM plugin %s gave more than %d routes",
+					config->ipam_type, ENI_MAX_ADDRESSES);
+		config->routes[config->route_count++] = leased->routes[i];
+	}
+	return 0;
+}
+
+static int add_with(const struct cni_request *request, const struct eni_config *config,
+		    struct cni_result *ret, struct cni_error *err)
+{
+	return config->driver == ENI_DRIVER_VETH ? eni_veth_add(request, config, ret, err)
+						 : eni_move_add(request, config, ret, err);
+}
+
+static int add_leased(const struct cni_request *request, struct eni_config *config,
+		      struct cni_result *ret, struct cni_error *err)
+{
+	_cleanup_cni_result_ struct cni_result leased = CNI_RESULT_INIT;
+	int r;
+
+	if (cni_ipam_add(request, config->ipam_type, &leased, err) < 0)
+		return -1;
+	r = take_leased(config, &leased, err);
+	if (r == 0)
+		r = add_with(request, config, ret, err);
+	if (r < 0) {
+		/* The lease would outlive an interface that never was. */
+		(void)cni_ipam_call(request, config->ipam_type, "DEL", NULL);
+		return -1;
+	}
+	if (ret->dns.nameservers.count == 0) {
+		cni_dns_free(&ret->dns);
+		ret->dns = leased.dns;
+		leased.dns = (struct cni_dns){ 0 };
+	}
+	return 0;
+}
+
+static int eni_add(const struct cni_request *request, struct cni_result *ret, struct cni_error *err)
+{
+	struct eni_config config;
+	struct error why;
+
+	if (eni_config_read(request, &config, err) < 0)
+		return -1;
+	if (ret->dns.nameservers.count == 0) {
+		cni_dns_free(&ret->dns);
+		if (cni_dns_parse(&request->config, &ret->dns, &why) < 0)
+			return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	}
+	return config.ipam_type ? add_leased(request, &config, ret, err)
+				: add_with(request, &config, ret, err);
+}
+
+/* Everything is tried; the first failure is told. The delegate is called even when the namespace is
+ * gone. */
+static int eni_del(const struct cni_request *request, struct cni_error *err)
+{
+	struct eni_config config;
+	struct cni_error second = { 0 };
+	int r, ipam = 0;
+
+	if (eni_config_read(request, &config, err) < 0)
+		return -1;
+	r = config.driver == ENI_DRIVER_VETH ? eni_veth_del(request, &config, err)
+					     : eni_move_del(request, &config, err);
+	if (config.ipam_type)
+		ipam = cni_ipam_call(request, config.ipam_type, "DEL", &second);
+	if (r == 0 && ipam < 0) {
+		*err = second;
+		return -1;
+	}
+	return r;
+}
+
+/* The addresses of an IPAM are known from what the ADD answered. */
+static int take_previous(const struct cni_request *request, struct eni_config *config,
+			 struct cni_error *err)
+{
+	const struct cni_result *previous = request->previous;
+
+	for (size_t i = 0; i < previous->ip_count; i++) {
+		const struct cni_ip *ip = &previous->ips[i];
+		bool ours = ip->interface >= 0 &&
+			    (size_t)ip->interface < previous->interface_count &&
+			    str_eq(previous->interfaces[ip->interface].name, request->ifname);
+
+		if (!ours || config->address_count == ENI_MAX_ADDRESSES)
+			continue;
+		config->addresses[config->address_count++] = ip->address;
+		if (ip->gateway.family)
+			config->gateways[ip->gateway.family == AF_INET6] = ip->gateway;
+	}
+	if (config->address_count == 0)
+		return cni_fail(err, CNI_INVALID_CONFIG, "prevResult has no address of %s",
+				request->ifname);
+	return 0;
+}
+
+static int eni_check(const struct cni_request *request, struct cni_error *err)
+{
+	struct eni_config config;
+
+	if (eni_config_read(request, &config, err) < 0)
+		return -1;
+	if (!request->previous)
+		return cni_fail(err, CNI_INVALID_CONFIG,
+				"prevResult is missing, and CHECK needs it");
+	if (config.ipam_type) {
+		if (cni_ipam_call(request, config.ipam_type, "CHECK", err) < 0 ||
+		    take_previous(request, &config, err) < 0)
+			return -1;
+	}
+	return config.driver == ENI_DRIVER_VETH ? eni_veth_check(request, &config, err)
+						: eni_move_check(request, &config, err);
+}
+
+static int eni_gc(const struct cni_request *request, struct cni_error *err)
+{
+	struct eni_config config;
+	struct cni_error second = { 0 };
+	int r = 0, ipam = 0;
+
+	if (eni_config_read(request, &config, err) < 0)
+		return -1;
+	/* A device that was moved belongs to the machine; it comes back by itself. */
+	if (config.driver == ENI_DRIVER_VETH)
+		r = eni_veth_collect(request, err);
+	if (config.ipam_type)
+		ipam = cni_ipam_call(request, config.ipam_type, "GC", &second);
+	if (r == 0 && ipam < 0) {
+		*err = second;
+		return -1;
+	}
+	return r;
+}
+
+static int eni_status(const struct cni_request *request, struct cni_error *err)
+{
+	struct eni_config config;
+
+	if (eni_config_read(request, &config, err) < 0)
+		return -1;
+	return config.ipam_type ? cni_ipam_call(request, config.ipam_type, "STATUS", err) : 0;
+}
+
+static const char *const capabilities[] = { "awsvpc-network-mode", NULL };
+
+const struct cni_plugin eni_plugin = {
+	.name = "ecs-eni",
+	.about = "gives a task's namespace its elastic network interface",
+	.capabilities = capabilities,
+	.wants_netns = true,
+	.add = eni_add,
+	.del = eni_del,
+	.check = eni_check,
+	.gc = eni_gc,
+	.status = eni_status,
+};

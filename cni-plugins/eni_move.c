@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device with the ENI's MAC is moved into the task's namespace, as on EC2, and back again. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cni-plugins/eni.h"
+#include "cni-plugins/eni_setup.h"
+#include "netns/namespace.h"
+
+#define OWN_NAMESPACE "/proc/thread-self/ns/net"
+
+/*
+ * What a device is called when it comes back: its old name may be another's by now, and the first
+ * half of the MACs of one EC2 instance is the same.
+ */
+static void returned_name(const struct mac_address *mac, char name[16])
+{
+	snprintf(name, 16, "eni%02x%02x%02x%02x", mac->bytes[2], mac->bytes[3], mac->bytes[4],
+		 mac->bytes[5]);
+}
+
+static int move_back(struct eni_task *task, const char *name, struct error *err)
+{
+	_cleanup_close_ int own = -1;
+	struct netlink_batch *batch;
+	int r = netns_open(OWN_NAMESPACE, &own, err);
+
+	if (r < 0)
+		return r;
+	batch = netlink_batch_new();
+	link_set_down(batch, task->link.index, task->link.name);
+	link_move(batch, task->link.index, task->link.name, own, name);
+	r = netlink_run(task->netlink, batch, err);
+	netlink_batch_free(batch);
+	return r;
+}
+
+/* Into the namespace under its final name; a name that it had on the host may be taken there. */
+static int fetch(struct netlink *netlink, struct eni_task *task, const struct cni_request *request,
+		 const struct eni_config *config, char old_name[IFNAMSIZ], struct error *err)
+{
+	struct netlink_batch *batch;
+	struct link link;
+	int r = link_by_mac(netlink, &config->mac, &link, err);
+
+	if (r < 0)
+		return r;
+	memcpy(old_name, link.name, IFNAMSIZ);
+	batch = netlink_batch_new();
+	link_move(batch, link.index, link.name, request->netns_fd, request->ifname);
+	r = netlink_run(netlink, batch, err);
+	netlink_batch_free(batch);
+	return r == 0 ? link_by_mac(task->netlink, &config->mac, &task->link, err) : r;
+}
+
+static int rename_in_task(struct eni_task *task, const char *ifname, struct error *err)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	int r;
+
+	link_rename(batch, task->link.index, task->link.name, ifname);
+	r = netlink_run(task->netlink, batch, err);
+	netlink_batch_free(batch);
+	if (r == 0)
+		snprintf(task->link.name, sizeof(task->link.name), "%s", ifname);
+	return r;
+}
+
+static int set_mtu(struct eni_task *task, uint32_t mtu, struct error *err)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	int r;
+
+	link_set_mtu(batch, task->link.index, task->link.name, mtu);
+	r = netlink_run(task->netlink, batch, err);
+	netlink_batch_free(batch);
+	if (r == 0)
+		task->link.mtu = mtu;
+	return r;
+}
+
+static int plug(struct netlink *netlink, struct eni_task *task, const struct cni_request *request,
+		const struct eni_config *config, struct error *err)
+{
+	char old_name[IFNAMSIZ] = "";
+	struct link taken;
+	int r = link_by_mac(task->netlink, &config->mac, &task->link, err);
+
+	if (r == 0 && str_eq(task->link.name, request->ifname))
+		return error_say(err, EEXIST, "interface %s exists already in the namespace %s",
+				 request->ifname, request->netns);
+	if (r < 0 && r != -ENODEV)
+		return r;
+	if (link_by_name(task->netlink, request->ifname, &taken, NULL) == 0)
+		return error_say(err, EEXIST,
+				 "interface %s exists already in the namespace %s, with another "
+				 "MAC address",
+				 request->ifname, request->netns);
+	/* One that an ADD which was cut off has brought here already is taken on. */
+	if (r == 0)
+		r = rename_in_task(task, request->ifname, err);
+	else
+		r = fetch(netlink, task, request, config, old_name, err);
+	if (r < 0)
+		return r;
+	if (config->stay_down)
+		return 0;
+	r = eni_task_look(task, config, err);
+	if (r == 0 && config->mtu && config->mtu != task->link.mtu)
+		r = set_mtu(task, config->mtu, err);
+	if (r == 0) {
+		r = eni_task_configure(task, config, err);
+		if (r < 0)
+			eni_task_undo(task, config);
+	}
+	if (r < 0) {
+		if (!old_name[0])
+			returned_name(&config->mac, old_name);
+		(void)move_back(task, old_name, NULL);
+	}
+	return r;
+}
+
+int eni_move_add(const struct cni_request *request, const struct eni_config *config,
+		 struct cni_result *ret, struct cni_error *err)
+{
+	struct netlink *netlink = NULL;
+	struct eni_task task = { 0 };
+	struct error why;
+	char mac[MAC_TEXT_SIZE];
+	int r = netlink_open(&netlink, &why);
+
+	if (r == 0)
+		r = netlink_open_in(request->netns_fd, &task.netlink, &why);
+	if (r == 0)
+		r = plug(netlink, &task, request, config, &why);
+	netlink_close(task.netlink);
+	netlink_close(netlink);
+	if (r < 0)
+		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
+
+	eni_task_result(&task, config,
+			cni_result_add_interface(ret, request->ifname,
+						 mac_format(&config->mac, mac), request->netns,
+						 task.link.mtu),
+			ret);
+	return 0;
+}
+
+/* The device goes back under a name that tells whose it was. Not there: it is back, or went with
+ * the namespace. */
+int eni_move_del(const struct cni_request *request, const struct eni_config *config,
+		 struct cni_error *err)
+{
+	struct eni_task task = { 0 };
+	struct error why;
+	char name[16];
+	int r;
+
+	if (request->netns_fd < 0)
+		return 0;
+	r = netlink_open_in(request->netns_fd, &task.netlink, &why);
+	if (r == 0)
+		r = link_by_mac(task.netlink, &config->mac, &task.link, &why);
+	if (r == 0) {
+		returned_name(&config->mac, name);
+		r = move_back(&task, name, &why);
+	} else if (r == -ENODEV) {
+		r = 0;
+	}
+	if (r == 0 && task.netlink)
+		eni_task_undo(&task, config);
+	netlink_close(task.netlink);
+	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
+}
+
+int eni_move_check(const struct cni_request *request, const struct eni_config *config,
+		   struct cni_error *err)
+{
+	struct eni_task task = { 0 };
+	struct error why;
+	int r = netlink_open_in(request->netns_fd, &task.netlink, &why);
+
+	if (r == 0)
+		r = link_by_mac(task.netlink, &config->mac, &task.link, &why);
+	if (r == 0 && !str_eq(task.link.name, request->ifname))
+		r = error_say(&why, ENOENT, "the device is called %s, not %s", task.link.name,
+			      request->ifname);
+	if (r == 0 && !config->stay_down)
+		r = eni_task_check(&task, config, &why);
+	netlink_close(task.netlink);
+	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cni-plugins/eni_setup.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "netns/addr.h"
+#include "netns/neigh.h"
+#include "netns/route.h"
+
+#define LOOPBACK_INDEX 1
+
+const struct ip_prefix eni_link_local_gateway = { .address = { AF_INET6, { 0xfe, 0x80, [15] = 1 } },
+						  .length = 64 };
+
+/* 169.254.169.254 and fd00:ec2::254: where instance metadata is found on EC2. */
+static const struct route blackholes[2] = {
+	{ .type = ROUTE_BLACKHOLE, .destination = { { AF_INET, { 169, 254, 169, 254 } }, 32 } },
+	{ .type = ROUTE_BLACKHOLE,
+	  .destination = { { AF_INET6, { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 } },
+			   128 } },
+};
+
+struct ip_prefix eni_task_address(const struct eni_task *task, const struct ip_prefix *address)
+{
+	/* Neighbours of a routed pair are found by ARP, which the host answers for all; it does not
+	 * for IPv6. */
+	if (task->routed && address->address.family == AF_INET6)
+		return ip_host_prefix(&address->address);
+	return *address;
+}
+
+static bool holds(const struct address_list *list, const struct ip_prefix *address)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (ip_prefix_equal(&list->items[i], address))
+			return true;
+	return false;
+}
+
+int eni_task_look(struct eni_task *task, const struct eni_config *config, struct error *err)
+{
+	struct address_list addresses = { 0 };
+	struct route_list routes = { 0 };
+	int r;
+
+	if (config->loopback_count > 0) {
+		r = address_list(task->netlink, LOOPBACK_INDEX, &addresses, err);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < config->loopback_count; i++)
+			task->had_loopback[i] = holds(&addresses, &config->loopback[i]);
+		address_list_free(&addresses);
+	}
+	if (config->block_metadata) {
+		r = route_list(task->netlink, 0, &routes, err);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < 2; i++)
+			task->had_block[i] = route_list_contains(&routes, &blackholes[i]);
+		route_list_free(&routes);
+	}
+	return 0;
+}
+
+/* The default route of a family; false when it has none. */
+static bool default_route(const struct eni_task *task, const struct eni_config *config, int family,
+			  struct route *ret)
+{
+	const struct ip_address *gateway = &config->gateways[family == AF_INET6];
+	bool has_address = false;
+
+	*ret = (struct route){ .destination = ip_default_route(family),
+			       .link_index = task->link.index };
+	for (size_t i = 0; i < config->address_count; i++)
+		has_address |= config->addresses[i].address.family == family;
+	if (!has_address)
+		return false;
+	if (task->routed && family == AF_INET6) {
+		ret->gateway = eni_link_local_gateway.address;
+		return true;
+	}
+	if (!gateway->family)
+		return false;
+	ret->gateway = *gateway;
+	/* The host end answers for any gateway, also for one outside of the address's own prefix.
+	 */
+	ret->onlink = task->routed;
+	return true;
+}
+
+static struct route extra_route(const struct eni_task *task, const struct eni_config *config,
+				const struct cni_route *route)
+{
+	int family = route->destination.address.family;
+	struct route result = { .destination = route->destination,
+				.gateway = route->gateway,
+				.link_index = task->link.index };
+	struct route way_out;
+
+	/* A route without a gateway takes the family's. */
+	if (!result.gateway.family && default_route(task, config, family, &way_out))
+		result.gateway = way_out.gateway;
+	result.onlink = task->routed && result.gateway.family == AF_INET;
+	return result;
+}
+
+static void queue_routes(struct eni_task *task, const struct eni_config *config,
+			 struct netlink_batch *batch)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	const char *name = task->link.name;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct route route;
+
+		if (!default_route(task, config, families[i], &route))
+			continue;
+		if (task->gateway_mac)
+			neighbour_set(batch, task->link.index, name, &route.gateway,
+				      task->gateway_mac);
+		route_add(batch, &route);
+		netlink_tolerate(batch, EEXIST);
+	}
+	for (size_t i = 0; i < config->route_count; i++) {
+		struct route route = extra_route(task, config, &config->routes[i]);
+
+		route_add(batch, &route);
+		netlink_tolerate(batch, EEXIST);
+	}
+}
+
+static void queue_blackholes(struct netlink_batch *batch)
+{
+	for (size_t i = 0; i < 2; i++) {
+		route_add(batch, &blackholes[i]);
+		netlink_tolerate(batch, EEXIST);
+		if (i == 1) {
+			/* A host without IPv6 has nothing to block there. */
+			netlink_tolerate(batch, EAFNOSUPPORT);
+			netlink_tolerate(batch, EOPNOTSUPP);
+		}
+	}
+}
+
+int eni_task_configure(struct eni_task *task, const struct eni_config *config, struct error *err)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	const char *name = task->link.name;
+	int r;
+
+	link_set_up(batch, LOOPBACK_INDEX, "lo");
+	for (size_t i = 0; i < config->loopback_count; i++) {
+		address_add(batch, LOOPBACK_INDEX, "lo", &config->loopback[i]);
+		netlink_tolerate(batch, EEXIST);
+	}
+	link_set_up(batch, task->link.index, name);
+	for (size_t i = 0; i < config->address_count; i++) {
+		const struct ip_prefix address = eni_task_address(task, &config->addresses[i]);
+
+		address_add(batch, task->link.index, name, &address);
+	}
+	queue_routes(task, config, batch);
+	/* Last, so that a failure here does not leave the task without the rest unnoticed. */
+	if (config->block_metadata)
+		queue_blackholes(batch);
+	r = netlink_run(task->netlink, batch, err);
+	netlink_batch_free(batch);
+	return r;
+}
+
+void eni_task_undo(struct eni_task *task, const struct eni_config *config)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+
+	for (size_t i = 0; i < config->loopback_count; i++)
+		if (!task->had_loopback[i])
+			address_delete(batch, LOOPBACK_INDEX, "lo", &config->loopback[i]);
+	for (size_t i = 0; config->block_metadata && i < 2; i++)
+		if (!task->had_block[i])
+			route_delete(batch, &blackholes[i]);
+	(void)netlink_run(task->netlink, batch, NULL);
+	netlink_batch_free(batch);
+}
+
+static int missing(struct error *err, const char *what, const char *where)
+{
+	return error_say(err, ENOENT, "%s is not on %s any more", what, where);
+}
+
+static int check_addresses(struct netlink *netlink, int index, const char *name,
+			   const struct ip_prefix *wanted, size_t count, struct error *err)
+{
+	struct address_list list = { 0 };
+	char text[IP_TEXT_SIZE];
+	int r = address_list(netlink, index, &list, err);
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if (!holds(&list, &wanted[i]))
+			r = missing(err, ip_prefix_format(&wanted[i], text), name);
+	address_list_free(&list);
+	return r;
+}
+
+static int check_routes(struct eni_task *task, const struct eni_config *config, struct error *err)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct route_list list = { 0 };
+	struct route route;
+	char text[IP_TEXT_SIZE];
+	int r = route_list(task->netlink, 0, &list, err);
+
+	for (size_t i = 0; r == 0 && i < 2; i++) {
+		if (default_route(task, config, families[i], &route) &&
+		    !route_list_contains(&list, &route))
+			r = error_say(err, ENOENT, "the default route via %s is gone",
+				      ip_format(&route.gateway, text));
+		else if (config->block_metadata && i == 0 &&
+			 !route_list_contains(&list, &blackholes[i]))
+			r = error_say(err, ENOENT, "the blackhole for %s is gone",
+				      ip_prefix_format(&blackholes[i].destination, text));
+	}
+	for (size_t i = 0; r == 0 && i < config->route_count; i++) {
+		route = extra_route(task, config, &config->routes[i]);
+		if (!route_list_contains(&list, &route))
+			r = error_say(err, ENOENT, "the route to %s is gone",
+				      ip_prefix_format(&route.destination, text));
+	}
+	route_list_free(&list);
+	return r;
+}
+
+int eni_task_check(struct eni_task *task, const struct eni_config *config, struct error *err)
+{
+	struct ip_prefix wanted[ENI_MAX_ADDRESSES];
+	int r;
+
+	for (size_t i = 0; i < config->address_count; i++)
+		wanted[i] = eni_task_address(task, &config->addresses[i]);
+	if (!task->link.is_up)
+		return error_say(err, ENETDOWN, "link %s is down", task->link.name);
+	if (config->mtu && task->link.mtu != config->mtu)
+		return error_say(err, EINVAL, "link %s has MTU %u, not %u", task->link.name,
+				 task->link.mtu, config->mtu);
+	r = check_addresses(task->netlink, task->link.index, task->link.name, wanted,
+			    config->address_count, err);
+	if (r == 0)
+		r = check_addresses(task->netlink, LOOPBACK_INDEX, "lo", config->loopback,
+				    config->loopback_count, err);
+	return r == 0 ? check_routes(task, config, err) : r;
+}
+
+void eni_task_result(const struct eni_task *task, const struct eni_config *config, int interface,
+		     struct cni_result *result)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct route ways_out[2];
+	bool has[2];
+
+	for (size_t i = 0; i < 2; i++)
+		has[i] = default_route(task, config, families[i], &ways_out[i]);
+	for (size_t i = 0; i < config->address_count; i++) {
+		const struct ip_prefix address = eni_task_address(task, &config->addresses[i]);
+		bool v6 = address.address.family == AF_INET6;
+
+		cni_result_add_ip(result, &address, has[v6] ? &ways_out[v6].gateway : NULL,
+				  interface);
+	}
+	for (size_t i = 0; i < 2; i++)
+		if (has[i])
+			cni_result_add_route(result, &ways_out[i].destination,
+					     &ways_out[i].gateway);
+	for (size_t i = 0; i < config->route_count; i++)
+		cni_result_add_route(result, &config->routes[i].destination,
+				     &config->routes[i].gateway);
+}
