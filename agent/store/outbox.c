@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/store/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#define COMPACT_FROM 64
+
+/* A row to be written or, `forget`, deleted. The names live in the spec. */
+struct row {
+	struct task_spec *spec;
+	const char *container; /* NULL: the task's own row */
+	bool forget;
+};
+
+struct outbox {
+	const struct engine *engine;
+	struct store *store;
+	outbox_act *act;
+	void *data;
+
+	struct row *rows;
+	size_t row_count, row_capacity, compact_at;
+	bool has_sequence_number;
+	int64_t sequence_number;
+
+	struct engine_effect **effects;
+	size_t effect_count, effect_capacity;
+	bool failing; /* the last flush was refused */
+};
+
+struct outbox *outbox_new(const struct engine *engine, struct store *store, outbox_act *act,
+			  void *data)
+{
+	struct outbox *outbox = xcalloc(1, sizeof(*outbox));
+
+	outbox->engine = engine;
+	outbox->store = store;
+	outbox->act = act;
+	outbox->data = data;
+	outbox->compact_at = COMPACT_FROM;
+	return outbox;
+}
+
+static void clear_rows(struct outbox *outbox)
+{
+	for (size_t i = 0; i < outbox->row_count; i++)
+		task_spec_unref(outbox->rows[i].spec);
+	outbox->row_count = 0;
+	outbox->compact_at = COMPACT_FROM;
+	outbox->has_sequence_number = false;
+}
+
+void outbox_free(struct outbox *outbox)
+{
+	if (!outbox)
+		return;
+	clear_rows(outbox);
+	for (size_t i = 0; i < outbox->effect_count; i++)
+		engine_effect_free(outbox->effects[i]);
+	free(outbox->effects);
+	free(outbox->rows);
+	free(outbox);
+}
+
+/* Deletions first, then tasks before their containers. */
+static int compare_rows(const void *a, const void *b)
+{
+	const struct row *one = a, *other = b;
+
+	if (one->forget != other->forget)
+		return one->forget ? -1 : 1;
+	if (!one->container != !other->container)
+		return one->container ? 1 : -1;
+	int by_task = strcmp(one->spec->id, other->spec->id);
+
+	if (by_task != 0 || !one->container)
+		return by_task;
+	return strcmp(one->container, other->container);
+}
+
+static void sort_rows(struct outbox *outbox)
+{
+	size_t kept = 0;
+
+	if (outbox->row_count == 0)
+		return;
+	qsort(outbox->rows, outbox->row_count, sizeof(*outbox->rows), compare_rows);
+	for (size_t i = 1; i < outbox->row_count; i++) {
+		if (compare_rows(&outbox->rows[kept], &outbox->rows[i]) == 0)
+			task_spec_unref(outbox->rows[i].spec);
+		else
+			outbox->rows[++kept] = outbox->rows[i];
+	}
+	outbox->row_count = kept + 1;
+}
+
+static void add_row(struct outbox *outbox, const struct engine_effect *effect)
+{
+	if (outbox->row_count >= outbox->compact_at) {
+		sort_rows(outbox);
+		outbox->compact_at =
+			outbox->row_count * 2 > COMPACT_FROM ? outbox->row_count * 2 : COMPACT_FROM;
+	}
+	if (outbox->row_count == outbox->row_capacity) {
+		outbox->row_capacity = outbox->row_capacity ? outbox->row_capacity * 2 : 16;
+		outbox->rows =
+			xreallocarray(outbox->rows, outbox->row_capacity, sizeof(*outbox->rows));
+	}
+	outbox->rows[outbox->row_count++] = (struct row){
+		.spec = task_spec_ref((struct task_spec *)effect->spec),
+		.container = effect->container,
+		.forget = effect->type == EFFECT_FORGET_TASK,
+	};
+}
+
+/* While the disk refuses, the control plane sends its payloads again and again: one answer to each
+ * is enough. */
+static bool acknowledged_already(const struct outbox *outbox, const struct engine_effect *effect)
+{
+	if (!outbox->failing || effect->type != EFFECT_ACKNOWLEDGE)
+		return false;
+	for (size_t i = 0; i < outbox->effect_count; i++)
+		if (outbox->effects[i]->type == EFFECT_ACKNOWLEDGE &&
+		    str_eq(outbox->effects[i]->message_id, effect->message_id))
+			return true;
+	return false;
+}
+
+static void add_effect(struct outbox *outbox, const struct engine_effect *effect)
+{
+	if (acknowledged_already(outbox, effect))
+		return;
+	if (outbox->effect_count == outbox->effect_capacity) {
+		outbox->effect_capacity =
+			outbox->effect_capacity ? outbox->effect_capacity * 2 : 16;
+		outbox->effects = xreallocarray(outbox->effects, outbox->effect_capacity,
+						sizeof(struct engine_effect *));
+	}
+	outbox->effects[outbox->effect_count++] = engine_effect_copy(effect);
+}
+
+void outbox_add(struct outbox *outbox, const struct engine_effects *effects)
+{
+	for (size_t i = 0; i < effects->count; i++) {
+		const struct engine_effect *effect = &effects->items[i];
+
+		switch (effect->type) {
+		case EFFECT_PERSIST_TASK:
+		case EFFECT_PERSIST_CONTAINER:
+			add_row(outbox, effect);
+			break;
+		case EFFECT_PERSIST_SEQUENCE:
+			outbox->has_sequence_number = true;
+			outbox->sequence_number = effect->sequence_number;
+			break;
+		case EFFECT_FORGET_TASK:
+			add_row(outbox, effect);
+			add_effect(outbox, effect);
+			break;
+		default:
+			add_effect(outbox, effect);
+			break;
+		}
+	}
+}
+
+bool outbox_waits(const struct outbox *outbox)
+{
+	return outbox->row_count > 0 || outbox->has_sequence_number || outbox->effect_count > 0;
+}
+
+/* What is written is the state as it is now: never older than what was decided. */
+static int write_row(struct outbox *outbox, const struct row *row, struct error *err)
+{
+	const struct task_state *task;
+
+	if (row->forget)
+		return store_delete_task(outbox->store, row->spec->id, err);
+	task = engine_task(outbox->engine, row->spec->id);
+	if (!task)
+		return 0; /* forgotten since */
+	if (!row->container)
+		return store_save_task(outbox->store, task, err);
+	const struct container_state *container = task_state_container(task, row->container);
+
+	return container ? store_save_container(outbox->store, task, container, err) : 0;
+}
+
+static int commit(struct outbox *outbox, struct error *err)
+{
+	int r;
+
+	if (outbox->row_count == 0 && !outbox->has_sequence_number)
+		return 0;
+	sort_rows(outbox);
+	r = store_begin(outbox->store, err);
+	for (size_t i = 0; r == 0 && i < outbox->row_count; i++)
+		r = write_row(outbox, &outbox->rows[i], err);
+	if (r == 0 && outbox->has_sequence_number)
+		r = store_set_sequence_number(outbox->store, outbox->sequence_number, err);
+	if (r < 0) {
+		store_rollback(outbox->store);
+		return r;
+	}
+	return store_commit(outbox->store, err);
+}
+
+int outbox_flush(struct outbox *outbox, struct error *err)
+{
+	int r = commit(outbox, err);
+
+	outbox->failing = r < 0;
+	if (r < 0)
+		return r;
+	clear_rows(outbox);
+
+	/* What is added while these are carried out waits for the next flush. */
+	struct engine_effect **effects = TAKE(outbox->effects);
+	size_t count = outbox->effect_count;
+
+	outbox->effect_count = outbox->effect_capacity = 0;
+	for (size_t i = 0; i < count; i++) {
+		outbox->act(outbox->data, effects[i]);
+		engine_effect_free(effects[i]);
+	}
+	free(effects);
+	return 0;
+}
