@@ -8,8 +8,8 @@
 #include "wire/credentials.h"
 
 /*
- * Credentials of tasks' roles, in memory only. An id may be known before its credentials are: after a restart of the agent
- * the tasks name their ids, and the control plane sends the secrets again.
+ * Credentials of tasks' roles, in memory only. An id may be known before its credentials are: after
+ * a restart of the agent the tasks name their ids, and the control plane sends the secrets again.
  */
 struct credentials_store;
 
@@ -17,12 +17,12 @@ struct credentials_store *credentials_store_new(void);
 void credentials_store_free(struct credentials_store *store);
 
 /* The task names this id. What is known of it stays. */
-void credentials_store_expect(struct credentials_store *store, const char *task_arn, enum credentials_role role,
-			      const char *id);
+void credentials_store_expect(struct credentials_store *store, const char *task_arn,
+			      enum credentials_role role, const char *id);
 
 /* Takes `credentials` over; replaces what was there under its id. */
-void credentials_store_put(struct credentials_store *store, const char *task_arn, enum credentials_role role,
-			   struct role_credentials *credentials);
+void credentials_store_put(struct credentials_store *store, const char *task_arn,
+			   enum credentials_role role, struct role_credentials *credentials);
 
 /* Overwrites and forgets what belongs to the task. */
 void credentials_store_drop_task(struct credentials_store *store, const char *task_arn);
@@ -34,6 +34,7 @@ struct credentials_entry {
 };
 
 /* False: nobody knows the id. Borrowed until the next change. */
-bool credentials_store_get(const struct credentials_store *store, const char *id, struct credentials_entry *ret);
+bool credentials_store_get(const struct credentials_store *store, const char *id,
+			   struct credentials_entry *ret);
 
 #endif

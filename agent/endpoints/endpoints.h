@@ -13,15 +13,17 @@
 #include "runtime/stats.h"
 
 /*
- * What the agent answers: the task metadata endpoint (containers: /v4/<id>..., /v2/credentials/<id>) and the introspection
- * API (people, on loopback: /v1/metadata, /v1/tasks).
+ * What the agent answers: the task metadata endpoint (containers: /v4/<id>...,
+ * /v2/credentials/<id>) and the introspection API (people, on loopback: /v1/metadata, /v1/tasks).
  *
- * A request that comes in on a task's own socket is answered for that task alone; one on the host's metadata port (where
- * berth-init's rules lead host-mode containers) is answered for whoever knows the id in the path.
+ * A request that comes in on a task's own socket is answered for that task alone; one on the host's
+ * metadata port (where berth-init's rules lead host-mode containers) is answered for whoever knows
+ * the id in the path.
  */
 struct endpoints;
 
-/* Who this agent is. NULL strings: not known yet; the introspection says so by null or by leaving out. */
+/* Who this agent is. NULL strings: not known yet; the introspection says so by null or by leaving
+ * out. */
 struct endpoints_identity {
 	const char *cluster;
 	const char *container_instance_arn;
@@ -35,17 +37,21 @@ struct endpoints_config {
 	const struct engine *engine;
 	const struct credentials_store *credentials;
 	const struct endpoints_identity *identity; /* borrowed; its members may change */
-	/* Statistics of a running container, now, and of its task's network. -ENOENT: it does not run. */
-	int (*read_stats)(void *data, const char *task_id, const char *container, struct container_stats *ret,
-			  struct network_stats *ret_network, struct error *err);
+	/* Statistics of a running container, now, and of its task's network. -ENOENT: it does not
+	 * run. */
+	int (*read_stats)(void *data, const char *task_id, const char *container,
+			  struct container_stats *ret, struct network_stats *ret_network,
+			  struct error *err);
 	void *data;
 };
 
-/* Opens the introspection and the host's metadata listeners. -EADDRINUSE with a sentence that names the setting. */
+/* Opens the introspection and the host's metadata listeners. -EADDRINUSE with a sentence that names
+ * the setting. */
 int endpoints_new(const struct endpoints_config *config, struct endpoints **ret, struct error *err);
 void endpoints_free(struct endpoints *endpoints);
 
-/* A listening socket inside the namespace of the task, at 169.254.170.2:80. Taken over in any case. */
+/* A listening socket inside the namespace of the task, at 169.254.170.2:80. Taken over in any case.
+ */
 void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, int listen_fd);
 /* Closes it, and the connections that came in on it. */
 void endpoints_leave_task(struct endpoints *endpoints, const char *task_id);
