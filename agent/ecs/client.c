@@ -65,8 +65,7 @@ char *ecs_user_agent(const struct agent_config *config)
 {
 	const char *os = config->detailed_os_family;
 
-	return xasprintf("Amazon ECS Agent - v%s (%s) (linux%s%s) "
-			 "(+http://aws.amazon.com/ecs/)",
+	return xasprintf("Amazon ECS Agent - v%s (%s) (linux%s%s) (+http://aws.amazon.com/ecs/)",
 			 berth_version(), berth_commit(), *os ? "; " : "", os);
 }
 
