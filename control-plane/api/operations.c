@@ -10,6 +10,9 @@ static const struct api_operation *const tables[] = {
 	api_attribute_operations,
 	api_tag_operations,
 	api_poll_endpoint_operations,
+	api_task_run_operations,
+	api_task_query_operations,
+	api_task_submit_operations,
 };
 
 const struct api_operation *api_operation_find(const char *name)

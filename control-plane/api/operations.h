@@ -12,5 +12,8 @@ extern const struct api_operation api_container_instance_operations[];
 extern const struct api_operation api_attribute_operations[];
 extern const struct api_operation api_tag_operations[];
 extern const struct api_operation api_poll_endpoint_operations[];
+extern const struct api_operation api_task_run_operations[];
+extern const struct api_operation api_task_query_operations[];
+extern const struct api_operation api_task_submit_operations[];
 
 #endif

@@ -109,8 +109,8 @@ static int check_instance(struct sessions *sessions, struct web_request *request
 	return 0;
 }
 
-static void accept(struct sessions *sessions, struct web_request *request, enum session_kind kind,
-		   const char *instance_arn, char *cluster_arn)
+static void open_session(struct sessions *sessions, struct web_request *request,
+			 enum session_kind kind, const char *instance_arn, char *cluster_arn)
 {
 	_cleanup_free_ char *send_credentials = web_request_param(request, "sendCredentials");
 	struct session *session = xcalloc(1, sizeof(*session));
@@ -159,5 +159,5 @@ void sessions_upgrade(void *data, struct web_request *request)
 	}
 	if (check_instance(sessions, request, instance, str_is_empty(cluster) ? "default" : cluster,
 			   &cluster_arn) == 0)
-		accept(sessions, request, kind, instance, cluster_arn);
+		open_session(sessions, request, kind, instance, cluster_arn);
 }
