@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/str.h"
+#include "control-plane/services/services.h"
 
 /* The body of a request as an object; an empty body is {}. */
 static int read_body(struct api_call *call, const struct api_request *request, json_t **ret_body)
@@ -47,6 +48,13 @@ static int find_operation(struct api_call *call, const struct api_request *reque
 	return 0;
 }
 
+static void roll_back(struct api_call *call)
+{
+	store_rollback(call->store);
+	if (call->api->services)
+		services_rolled_back(call->api->services);
+}
+
 static int run_in_transaction(struct api_call *call, json_t **ret_output)
 {
 	struct error err = ERROR_INIT;
@@ -56,11 +64,11 @@ static int run_in_transaction(struct api_call *call, json_t **ret_output)
 		return api_server_error(call, &err);
 	r = call->operation->handler(call, ret_output);
 	if (r < 0) {
-		store_rollback(call->store);
+		roll_back(call);
 		return r;
 	}
 	if (store_commit(call->store, &err) < 0) {
-		store_rollback(call->store);
+		roll_back(call);
 		return api_server_error(call, &err);
 	}
 	return 0;

@@ -10,6 +10,7 @@
 #include "base/sigv4.h"
 #include "base/str.h"
 #include "control-plane/api/dispatch.h"
+#include "control-plane/services/services.h"
 
 #define CLOCK_SKEW_MS (INT64_C(15) * 60 * 1000)
 
@@ -93,16 +94,35 @@ static bool is_authentic(struct api *api, struct web_request *request)
 
 static void call(struct api *api, struct web_request *request)
 {
-	struct api_response response;
+	struct api_response response = { 0 };
 	struct api_request call_request = {
 		.target = web_request_header(request, "x-amz-target"),
 		.host = web_request_header(request, "host"),
 	};
 
 	call_request.body = web_request_body(request, &call_request.size);
+	if (call_request.size > API_BODY_LIMIT) {
+		refuse(request, 413, "RequestEntityTooLargeException",
+		       "The body of a request can have at most 1 MiB.");
+		return;
+	}
 	api_dispatch(api, &call_request, &response);
 	respond(request, &response);
 	api_response_clear(&response);
+}
+
+/* GET /berth/v1/metrics?task=<ARN>: the latest figures that the task's agent has sent. */
+static void metrics(struct api *api, struct web_request *request)
+{
+	_cleanup_free_ char *task = web_request_param(request, "task");
+	const char *figures = task ? services_task_metrics(api->services, task) : NULL;
+
+	if (figures)
+		web_respond_text(request, 200, "application/json", figures);
+	else
+		refuse(request, 404, "ResourceNotFoundException",
+		       "There are no figures of that task: ask with ?task=<task ARN>, once it "
+		       "runs.");
 }
 
 void api_http_request(void *data, struct web_request *request)
@@ -114,6 +134,9 @@ void api_http_request(void *data, struct web_request *request)
 	if (str_eq(method, "POST") && str_eq(path, "/")) {
 		if (is_authentic(api, request))
 			call(api, request);
+	} else if (str_eq(method, "GET") && str_eq(path, "/berth/v1/metrics")) {
+		if (is_authentic(api, request))
+			metrics(api, request);
 	} else if (str_eq(method, "GET") && (str_eq(path, "/") || str_eq(path, "/health"))) {
 		web_respond_text(request, 200, "application/json", "{\"status\":\"ok\"}\n");
 	} else {

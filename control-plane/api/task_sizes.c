@@ -2,7 +2,6 @@
 /* cpu and memory of the task and of its containers: control-plane API §3.1 and §3.2. */
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +34,7 @@ static int parse_with_unit(const char *text, const char *unit, int factor, int64
 	number = xasprintf("%s%.*s", text[0] == '.' ? "0" : "", (int)length, text);
 	if (number_parse_double(number, 0, 1e6, &value, NULL) < 0)
 		return -EINVAL;
-	*ret_value = llround(value * factor);
+	*ret_value = (int64_t)(value * factor + 0.5);
 	return 0;
 }
 

@@ -146,7 +146,7 @@ static int read_network(struct api_call *call, struct run_input *input)
 {
 	const json_t *network = json_object_get(api_input_member(call, "networkConfiguration"),
 						"awsvpcConfiguration");
-	bool awsvpc = str_eq(definition_network_mode(input->definition), "awsvpc");
+	bool awsvpc = str_eq(definition_mode(input->definition), "awsvpc");
 	int r;
 
 	if (awsvpc && json_array_size(member_list(network, "subnets")) == 0)
