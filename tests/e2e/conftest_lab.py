@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the tests that run real containers."""
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from tests.lab.berth import Lab, program  # noqa: E402  (the path above comes first)
+
+SUBNET = "10.99.0.0/24"
+
+
+def why_not():
+    """What this host lacks for real containers, or None."""
+    if os.geteuid() != 0:
+        return "real containers need root"
+    for tool in ("containerd", "ctr", "docker-registry", "runc"):
+        if not shutil.which(tool):
+            return f"{tool} is not installed"
+    if not os.path.exists(program("berth-agent")):
+        return f"{program('berth-agent')} is not built"
+    done = subprocess.run(["unshare", "-n", "true"], stderr=subprocess.PIPE, text=True)
+    return f"no network namespaces here: {done.stderr.strip()}" if done.returncode else None
+
+
+@pytest.fixture(scope="session")
+def real_host():
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def lab(real_host, request):
+    """A private host without an agent. Options by @pytest.mark.lab(...)."""
+    marker = request.node.get_closest_marker("lab")
+    with Lab(subnet=SUBNET, **(marker.kwargs if marker else {})) as lab:
+        yield lab
+        if getattr(request.node, "failed_in_call", False):
+            lab.report()
+
+
+@pytest.fixture
+def host(lab):
+    """A private host with one agent that is connected, and an image `web` (see tests/lab/images.py)."""
+    lab.image = lab.registry.image("web")
+    lab.agent(AWS_CA_BUNDLE=None).start()
+    return lab
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "lab(**options): options of the private host")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call" and outcome.get_result().failed:
+        item.failed_in_call = True
