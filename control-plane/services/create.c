@@ -118,7 +118,7 @@ struct task *create_task(struct services *services, const struct run_request *re
 	task->definition_arn = arn_task_definition(scope, request->family, request->revision);
 	task->family = xstrdup(request->family);
 	task->revision = request->revision;
-	task->network_mode = xstrdup(definition_network_mode(request->definition));
+	task->network_mode = xstrdup(definition_mode(request->definition));
 	task->group =
 		request->group ? xstrdup(request->group) : xasprintf("family:%s", request->family);
 	task->started_by = xstrdup_null(request->started_by);

@@ -26,7 +26,7 @@ bool definition_has(const json_t *object, const char *name)
 	return value && !json_is_null(value);
 }
 
-const char *definition_network_mode(const json_t *definition)
+const char *definition_mode(const json_t *definition)
 {
 	const char *mode = definition_text(definition, "networkMode");
 

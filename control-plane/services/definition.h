@@ -15,7 +15,7 @@
 /* Containers of the definition. */
 const json_t *definition_containers(const json_t *definition);
 /* "bridge" when the definition says none. */
-const char *definition_network_mode(const json_t *definition);
+const char *definition_mode(const json_t *definition);
 
 /* NULL when absent or not a string. */
 const char *definition_text(const json_t *object, const char *name);

@@ -36,7 +36,7 @@ static void add_ports(const json_t *container, struct task_port_set *ports)
 
 void run_needs(const json_t *definition, const json_t *overrides, struct run_needs *ret_needs)
 {
-	const char *mode = definition_network_mode(definition);
+	const char *mode = definition_mode(definition);
 	bool host_ports = str_eq(mode, "bridge") || str_eq(mode, "host");
 	struct run_needs needs = { 0 };
 	int64_t cpu = 0, memory = 0, number;
