@@ -92,10 +92,11 @@ struct container_config {
 	uint64_t cpu_period_us;     /* 0: 100000 when there is a quota */
 	int64_t memory_limit;       /* bytes; 0: none */
 	int64_t memory_reservation; /* bytes; 0: none */
-	int64_t memory_swap;        /* memory + swap, bytes; 0: twice the limit; -1: unlimited */
-	int64_t memory_swappiness;  /* -1: not set */
-	int64_t pids_limit;         /* <= 0: none */
-	const char *cpuset_cpus;    /* NULL: not set */
+	int64_t memory_swap; /* memory + swap, bytes; 0: twice the limit; -1: unlimited; -2: alone
+			      */
+	int64_t memory_swappiness; /* -1: not set */
+	int64_t pids_limit;        /* <= 0: none */
+	const char *cpuset_cpus;   /* NULL: not set */
 
 	const char *const
 		*capabilities_add; /* "NET_ADMIN", "CAP_NET_ADMIN", "ALL"; NULL-terminated */
