@@ -10,20 +10,22 @@
 #include <stdint.h>
 
 /*
- * ecs-eni: an elastic network interface for a task's namespace.
+ * ecs-eni: an elastic network interface for a task's namespace. Its configuration:
  *
- *	"eni"			its id
- *	"mac"			its MAC
- *	"ip-addresses"		["10.0.1.37/24", ...]; or an "ipam" that gives them
- *	"gateway-ip-addresses"	["10.0.1.1", ...]; at most one of each family
- *	"driver"		"eni" (default): the device with this MAC is moved into the
- *namespace. "veth": a pair whose host end is routed, so that it works on any Linux host. "mtu"
- *0: as it is "block-instance-metadata" blackholes to 169.254.169.254 and fd00:ec2::254
- *	"loopback-addresses"	["169.254.170.2/32"]: put on lo, for the agent's own endpoint
- *	"stay-down"		driver eni: move only
- *	"leave-to-netns"	driver veth, DEL: take the host's routes away and let the pair die
- *with the namespace, which the caller is about to drop (deleting a veth blocks 15 to 30 ms) "dns"
- *handed through to the result
+ * - "eni": its id
+ * - "mac": its MAC
+ * - "ip-addresses": ["10.0.1.37/24", ...]; or an "ipam" that gives them
+ * - "gateway-ip-addresses": ["10.0.1.1", ...]; at most one of each family
+ * - "driver": "eni" (default): the device with this MAC is moved into the namespace;
+ *   "veth": a pair whose host end is routed, so that it works on any Linux host
+ * - "mtu": 0 leaves it as it is
+ * - "block-instance-metadata": blackholes to 169.254.169.254 and fd00:ec2::254
+ * - "loopback-addresses": ["169.254.170.2/32"]: put on lo, for the agent's own endpoint
+ * - "stay-down": driver eni: move only
+ * - "dns": handed through to the result
+ * - "runtimeConfig": {"leaveToNetns": true}: driver veth, DEL: take the host's routes away and let
+ *   the pair die with the namespace, which the caller is about to drop (deleting a veth blocks 15
+ *   to 30 ms)
  */
 extern const struct cni_plugin eni_plugin;
 

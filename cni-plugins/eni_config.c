@@ -97,6 +97,19 @@ static int read_flag(const struct json_at *at, const char *name, bool *ret, stru
 	return 0;
 }
 
+static int read_runtime_config(const struct json_at *at, struct eni_config *ret,
+			       struct cni_error *err)
+{
+	struct json_at runtime;
+	struct error why;
+
+	if (json_get_object(at, "runtimeConfig", JSON_NULLABLE, &runtime, &why) < 0)
+		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	return json_present(&runtime)
+		       ? read_flag(&runtime, "leaveToNetns", &ret->leave_to_netns, err)
+		       : 0;
+}
+
 static int read_mtu(const struct json_at *at, struct eni_config *ret, struct cni_error *err)
 {
 	struct error why;
@@ -156,7 +169,7 @@ int eni_config_read(const struct cni_request *request, struct eni_config *ret,
 	    read_mtu(at, ret, err) < 0 ||
 	    read_flag(at, "block-instance-metadata", &ret->block_metadata, err) < 0 ||
 	    read_flag(at, "stay-down", &ret->stay_down, err) < 0 ||
-	    read_flag(at, "leave-to-netns", &ret->leave_to_netns, err) < 0)
+	    read_runtime_config(at, ret, err) < 0)
 		return -1;
 	if (json_get_string(at, "eni", whole ? JSON_REQUIRED : JSON_NULLABLE, &id, &why) < 0)
 		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);

@@ -9,12 +9,7 @@
 
 #include "base/alloc.h"
 
-static bool is_host_only(const struct ip_prefix *address)
-{
-	static const struct ip_prefix loopback = { { AF_INET, { 127 } }, 8 };
-
-	return ip_prefix_contains(&loopback, &address->address);
-}
+#define LOOPBACK_INDEX 1 /* of lo, in every namespace */
 
 static void put_address(struct nlmsghdr *header, int link_index, const struct ip_prefix *address,
 			uint8_t flags)
@@ -26,7 +21,7 @@ static void put_address(struct nlmsghdr *header, int link_index, const struct ip
 	message->ifa_prefixlen = (uint8_t)address->length;
 	message->ifa_index = (uint32_t)link_index;
 	message->ifa_flags = flags;
-	message->ifa_scope = is_host_only(address) ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+	message->ifa_scope = link_index == LOOPBACK_INDEX ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 	mnl_attr_put(header, IFA_LOCAL, ip_size(ip), ip->bytes);
 	mnl_attr_put(header, IFA_ADDRESS, ip_size(ip), ip->bytes);
 }

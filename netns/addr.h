@@ -9,8 +9,8 @@
 
 /*
  * Adds an address. An IPv6 address is added without duplicate detection (which would keep it
- * unusable for a second): the addresses that we give are ours. With a host address on lo (127/8,
- * 169.254.170.2/32) the scope is host's.
+ * unusable for a second): the addresses that we give are ours. On lo the scope is the host's: such
+ * an address is never the source of what leaves.
  */
 void address_add(struct netlink_batch *batch, int link_index, const char *link_name,
 		 const struct ip_prefix *address);

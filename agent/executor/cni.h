@@ -54,17 +54,23 @@ struct cni_attachment {
 typedef void (*cni_done)(void *data, const struct cni_result *result, const struct error *err);
 
 /*
- * Runs ADD of each plugin in order; `done` is called once, later, on the loop. When one fails, DEL
- * of all of them runs (in reverse, as far as it goes) before `done` hears of the failure: nothing
- * is left to be undone. *ret (may be NULL) is good until `done`.
+ * Runs ADD of each plugin in order; `done` is called once, later, on the loop. When it was
+ * completed before, in this very namespace and with this configuration, its answer is given again
+ * and nothing runs; an ADD that was cut off is undone first. When a plugin fails, DEL of all of
+ * them runs (in reverse, as far as it goes) before `done` hears of the failure: nothing is left to
+ * be undone. *ret (may be NULL) is good until `done`.
  */
 void cni_add(struct cni_runtime *runtime, const struct cni_attachment *attachment, cni_done done,
 	     void *data, struct cni_operation **ret);
 
 /*
  * Runs DEL of each plugin in reverse, all of them even if one fails; the first error is reported,
- * and the cached record stays then, so that it can be tried again. `done` gets an empty result on
- * success. An attachment that nobody knows is a success.
+ * and the cached record stays then, so that it can be tried again. On success `done` gets what the
+ * ADD had answered (empty when unknown): its interfaces without a sandbox are the host's ends. An
+ * attachment that nobody knows is a success.
+ *
+ * The caller drops the namespace soon after: plugins that declare the capability "leaveToNetns" are
+ * told so, and may leave to it what dies with it. links_wait_gone() of netns/link.h makes sure.
  */
 void cni_del(struct cni_runtime *runtime, const struct cni_attachment *attachment, cni_done done,
 	     void *data, struct cni_operation **ret);
