@@ -169,7 +169,7 @@ static int read_port_bindings(const struct json_at *at, struct arena *arena,
 		count += json_array_size(value);
 	}
 	if (count > HOST_CONFIG_LIST_LIMIT)
-		return json_fail(&map, err, "must have at most %d bindings",
+		return json_fail(&map, err, "has %zu bindings, at most %d are taken", count,
 				 HOST_CONFIG_LIST_LIMIT);
 	bindings = arena_calloc(arena, count, sizeof(*bindings));
 	count = 0;

@@ -121,8 +121,9 @@ int read_map(const struct json_at *object, const char *name, struct arena *arena
 	if (!json_present(&map))
 		return 0;
 	if (json_object_size(map.value) > READ_LIST_LIMIT)
-		return as_bad_message(
-			json_fail(&map, err, "must have at most %d members", READ_LIST_LIMIT), err);
+		return as_bad_message(json_fail(&map, err, "has %zu members, at most %d are taken",
+						json_object_size(map.value), READ_LIST_LIMIT),
+				      err);
 	items = arena_calloc(arena, json_object_size(map.value), sizeof(*items));
 	json_object_foreach (map.value, key, value) {
 		struct json_at item = { .value = value, .parent = &map, .key = key };
