@@ -226,5 +226,8 @@ int task_prepare(struct engine *engine, struct task *task)
 		if (refusal)
 			r = resource_failure(task, refusal);
 	}
+	/* A task that will never run waits for nothing, least of all for itself. */
+	for (size_t i = 0; r < 0 && i < spec->container_count; i++)
+		task->containers[i].dependency_count = 0;
 	return r;
 }

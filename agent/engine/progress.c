@@ -213,11 +213,12 @@ void task_advance(struct engine *engine, struct task *task)
 
 	task->wake_ms = ENGINE_NEVER;
 	do {
-		moved = derive_desired(engine, task);
+		/* First, so that a container that runs is noticed before the news of its end is. */
+		moved = derive_known(engine, task);
+		moved |= derive_desired(engine, task);
 		for (size_t i = 0; i < task->state->container_count; i++)
 			moved |= container_advance(engine, task, i);
 		moved |= network_advance(engine, task);
-		moved |= derive_known(engine, task);
 	} while (moved);
 
 	report_advance(engine, task);

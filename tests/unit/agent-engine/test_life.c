@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From payload to STOPPED: task-engine.md §1, §3; agent-control-plane-protocol.md §5. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "world.h"
+
+static char *one(void)
+{
+	return container_json("app", true, "");
+}
+
+static char *two(char *first, char *second)
+{
+	char *both = xasprintf("%s,%s", first, second);
+
+	free(first);
+	free(second);
+	return both;
+}
+
+/* eng-1, acs-S1: PENDING with the digest, RUNNING with id and pull times, no exit code. */
+static void a_task_is_reported_pending_running_and_stopped(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "", one());
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_MANIFEST_PULLED);
+	assert_int_equal(report->report.container_count, 1);
+	assert_string_equal(report->report.containers[0].image_digest, "sha256:d");
+	assert_null(report->report.containers[0].runtime_id);
+	assert_int_equal(report->report.pull_started_at_ms, WORLD_START_MS);
+	world_step(world, &(struct engine_event){ .type = EVENT_REPORT_ACCEPTED,
+						  .task_id = "t",
+						  .report = report->report.serial });
+	engine_effect_free(report);
+
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_done(world, EFFECT_START_CONTAINER, "t", "app");
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_RUNNING);
+	assert_string_equal(report->report.containers[0].runtime_id, "t-app-1");
+	assert_string_equal(report->report.containers[0].image_digest, "sha256:d");
+	assert_false(report->report.containers[0].has_exit_code);
+	assert_string_equal(report->report.reason, "");
+	assert_int_equal(report->report.pull_stopped_at_ms, WORLD_START_MS);
+	world_step(world, &(struct engine_event){ .type = EVENT_REPORT_ACCEPTED,
+						  .task_id = "t",
+						  .report = report->report.serial });
+	engine_effect_free(report);
+
+	world_exited_with(world, "t", "app", 0);
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_STOPPED);
+	assert_true(report->report.containers[0].has_exit_code);
+	assert_int_equal(report->report.containers[0].exit_code, 0);
+	assert_int_equal(report->report.execution_stopped_at_ms, WORLD_START_MS);
+	assert_string_equal(report->report.reason, "");
+	assert_null(report->report.containers[0].reason);
+	engine_effect_free(report);
+	world_free(world);
+}
+
+/* eng-6, eng-7: RUNNING comes before STOPPED even when the process ends before anybody heard that
+ * it had started. */
+static void a_quick_exit_is_reported_running_then_stopped(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_exited_with(world, "t", "app", 3);
+	world_done(world, EFFECT_START_CONTAINER, "t", "app");
+	expect_report(world, "t", "PENDING", "app=PENDING");
+	expect_report(world, "t", "RUNNING", "app=RUNNING");
+	expect_report(world, "t", "STOPPED", "app=STOPPED(3)");
+	assert_null(world_find(world, EFFECT_REPORT, "t", NULL));
+	world_free(world);
+}
+
+/* eng-8: a reference with a digest gives no PENDING, but carries the digest. */
+static void a_digest_reference_is_not_reported_pending(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "",
+		  xstrdup("{\"name\":\"app\",\"image\":\"img@sha256:d\",\"essential\":true}"));
+	world_start(world, "t", "app");
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_RUNNING);
+	assert_string_equal(report->report.containers[0].image_digest, "sha256:d");
+	engine_effect_free(report);
+	world_free(world);
+}
+
+/* eng-9, acs-S3: the end of a non-essential container is told soon, while the task runs on. */
+static void a_non_essential_exit_is_flushed_while_the_task_runs(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "",
+		  two(container_json("a", true, ""), container_json("b", false, "")));
+	world_start(world, "t", "a");
+	world_start(world, "t", "b");
+	world_accept_all(world);
+	world_exited_with(world, "t", "b", 1);
+	assert_null(world_find(world, EFFECT_REPORT, "t", NULL));
+	world_wait(world, 99);
+	assert_null(world_find(world, EFFECT_REPORT, "t", NULL));
+	world_wait(world, 1);
+	expect_report(world, "t", "RUNNING", "b=STOPPED(1)");
+	assert_int_equal(world_task(world, "t")->known, TASK_STATUS_RUNNING);
+	assert_int_equal(world_task(world, "t")->desired, TASK_STATUS_RUNNING);
+	world_wait(world, 60000);
+	assert_null(world_find(world, EFFECT_REPORT, "t", NULL));
+	world_free(world);
+}
+
+/* eng-10, acs-S4: the last message carries what was not sent yet, and nothing follows it. */
+static void an_essential_exit_stops_the_others(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *stop;
+
+	world_run(world, "t", "",
+		  two(container_json("a", true, ""),
+		      container_json("b", false, ",\"stopTimeout\":2")));
+	world_start(world, "t", "a");
+	world_start(world, "t", "b");
+	world_accept_all(world);
+	world_exited_with(world, "t", "a", 0);
+	stop = world_take(world, EFFECT_STOP_CONTAINER, "t", "b");
+	assert_int_equal(stop->stop.grace_ms, 2000);
+	assert_int_equal(stop->stop.signal, 15);
+	engine_effect_free(stop);
+	world_exited(world, "t", "b", (struct engine_exit){ .code_known = true, .signal = 9 });
+	expect_report(world, "t", "STOPPED", "a=STOPPED(0) b=STOPPED(137)");
+	world_wait(world, 60000);
+	assert_null(world_find(world, EFFECT_REPORT, "t", NULL));
+	world_free(world);
+}
+
+/* eng-11: never RUNNING when the essential container is gone before the rest is up. */
+static void an_early_essential_crash_goes_straight_to_stopped(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "",
+		  two(container_json("a", true, ""), container_json("b", false, "")));
+	world_start(world, "t", "a");
+	world_exited_with(world, "t", "a", 1);
+	assert_int_equal(world_container(world, "t", "b")->known, CONTAINER_STATUS_STOPPED);
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_STOPPED);
+	assert_int_equal(report->report.container_count, 2);
+	assert_false(report->report.containers[1].has_exit_code);
+	assert_null(report->report.containers[1].runtime_id);
+	engine_effect_free(report);
+	/* The pull that nobody needs any more changes nothing. */
+	world_done(world, EFFECT_PULL_IMAGE, "t", "b");
+	assert_null(world_find(world, EFFECT_CREATE_CONTAINER, "t", "b"));
+	world_free(world);
+}
+
+/* eng-12, acs-S15 */
+static void oom_is_the_reason(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "", one());
+	world_start(world, "t", "app");
+	world_accept_all(world);
+	world_exited(world, "t", "app",
+		     (struct engine_exit){ .code_known = true, .signal = 9, .oom = true });
+	report = world_report(world, "t");
+	assert_int_equal(report->report.containers[0].exit_code, 137);
+	assert_string_equal(report->report.containers[0].reason,
+			    "OutOfMemoryError: Container killed due to memory usage");
+	engine_effect_free(report);
+	world_free(world);
+}
+
+/* eng-13: no RUNNING, no exit code; what the runtime made of it is removed at once. */
+static void a_failed_start_stops_the_task_and_is_removed(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "", one());
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	world_accept_all(world);
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_failed(world, EFFECT_START_CONTAINER, "t", "app", NULL,
+		     "exec: \"nosuchbinary\": not found");
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_STOPPED);
+	assert_string_equal(report->report.containers[0].reason,
+			    "CannotStartContainerError: exec: \"nosuchbinary\": not found");
+	assert_false(report->report.containers[0].has_exit_code);
+	assert_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "app"));
+	assert_non_null(world_find(world, EFFECT_REMOVE_CONTAINER, "t", "app"));
+	engine_effect_free(report);
+	world_free(world);
+}
+
+/* eng-14, acs-S13: the first error stays the reason. */
+static void a_failed_pull_stops_the_container(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "", one());
+	world_failed(world, EFFECT_PULL_IMAGE, "t", "app", "CannotPullImageManifestError",
+		     "not found");
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_STOPPED);
+	assert_string_equal(report->report.containers[0].reason,
+			    "CannotPullImageManifestError: not found");
+	assert_null(world_find(world, EFFECT_CREATE_CONTAINER, "t", "app"));
+	assert_null(world_find(world, EFFECT_REMOVE_CONTAINER, "t", "app"));
+	engine_effect_free(report);
+	world_free(world);
+}
+
+/* eng-15: the registry's error stays with a container that runs from a local image. */
+static void a_tolerated_pull_error_stays_the_reason(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "", one());
+	world_answer(world, "t", "app",
+		     (struct engine_done){ .type = EFFECT_PULL_IMAGE,
+					   .error_name = "CannotPullImageManifestError",
+					   .error_text = "registry is down",
+					   .image = { .id = "sha256:i" } });
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_done(world, EFFECT_START_CONTAINER, "t", "app");
+	/* eng-20: no digest, no PENDING. */
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_RUNNING);
+	assert_null(report->report.containers[0].image_digest);
+	assert_string_equal(report->report.containers[0].reason,
+			    "CannotPullImageManifestError: registry is down");
+	engine_effect_free(report);
+	world_free(world);
+}
+
+static void pulls_always(struct engine_config *config)
+{
+	config->pull_failure_stops_task = true;
+}
+
+/* eng-16, eng-22 */
+static void with_always_a_failed_pull_of_any_container_stops_the_task(void **state)
+{
+	struct world *world = world_new_with(pulls_always);
+
+	world_run(world, "t", "",
+		  two(container_json("a", true, ""), container_json("b", false, "")));
+	world_start(world, "t", "a");
+	world_failed(world, EFFECT_PULL_IMAGE, "t", "b", NULL, "gone");
+	assert_int_equal(world_task(world, "t")->desired, TASK_STATUS_STOPPED);
+	assert_non_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "a"));
+	assert_string_equal(world_container(world, "t", "b")->reason,
+			    "CannotPullContainerError: gone");
+	world_free(world);
+}
+
+static void with_default_a_failed_pull_of_a_non_essential_container_does_not(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "",
+		  two(container_json("a", true, ""), container_json("b", false, "")));
+	world_start(world, "t", "a");
+	world_failed(world, EFFECT_PULL_IMAGE, "t", "b", NULL, "gone");
+	assert_int_equal(world_task(world, "t")->desired, TASK_STATUS_RUNNING);
+	assert_int_equal(world_task(world, "t")->known, TASK_STATUS_RUNNING);
+	world_free(world);
+}
+
+/* eng-95: nobody knows whether it runs, so it is really stopped. */
+static void a_start_that_timed_out_is_stopped_in_earnest(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "", one());
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	world_accept_all(world);
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_failed(world, EFFECT_START_CONTAINER, "t", "app", "DockerTimeoutError",
+		     "Could not transition to started; timed out after waiting 3m0s");
+	assert_int_equal(world_container(world, "t", "app")->known, CONTAINER_STATUS_CREATED);
+	world_done(world, EFFECT_STOP_CONTAINER, "t", "app");
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_STOPPED);
+	assert_string_equal(report->report.containers[0].reason,
+			    "DockerTimeoutError: Could not transition to started; timed out after "
+			    "waiting 3m0s");
+	engine_effect_free(report);
+	world_free(world);
+}
+
+/* acs-M43: an undecodable hostConfig fails the container alone, before anything is done for it. */
+static void a_bad_docker_config_fails_before_the_pull(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "",
+		  container_json("app", true, ",\"dockerConfig\":{\"hostConfig\":\"{nonsense\"}"));
+	assert_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
+	assert_int_equal(world_task(world, "t")->known, TASK_STATUS_STOPPED);
+	assert_true(str_starts_with(world_container(world, "t", "app")->reason,
+				    "HostConfigError: Unable to decode given host config: "));
+	assert_non_null(world_find(world, EFFECT_ACKNOWLEDGE, NULL, NULL));
+	world_free(world);
+}
+
+/* eng-97, acs-S9 */
+static void a_long_reason_is_cut_at_1024_bytes(void **state)
+{
+	struct world *world = world_new();
+	char text[5001];
+
+	memset(text, 'x', 5000);
+	text[5000] = '\0';
+	world_run(world, "t", "", one());
+	world_failed(world, EFFECT_PULL_IMAGE, "t", "app", NULL, text);
+	assert_int_equal(strlen(world_container(world, "t", "app")->reason), 1024);
+	world_free(world);
+}
+
+static void a_cut_reason_ends_between_characters(void **state)
+{
+	struct world *world = world_new();
+	char text[3001];
+
+	for (size_t i = 0; i < 3000; i += 3)
+		memcpy(text + i, "\xE2\x80\x99", 3);
+	text[3000] = '\0';
+	world_run(world, "t", "", one());
+	world_failed(world, EFFECT_PULL_IMAGE, "t", "app", "ABC",
+		     text); /* "ABC: " and 339 characters */
+	assert_int_equal(strlen(world_container(world, "t", "app")->reason), 5 + 3 * 339);
+	world_free(world);
+}
+
+static void a_known_registry_refusal_gets_a_hint(void **state)
+{
+	static const struct {
+		const char *name, *text, *reason;
+	} cases[] = {
+		{ "CannotPullContainerError",
+		  "x: denied: requested access to the resource is denied",
+		  "CannotPullContainerError: The task can’t pull the image. Check whether the "
+		  "image exists. x: "
+		  "denied: requested access to the resource is denied" },
+		{ "CannotPullECRContainerError",
+		  "denied: User: me is not authorized to perform: ecr:BatchGetImage on resource: r",
+		  "CannotPullECRContainerError: The task can’t pull the image. Check that the role "
+		  "has the "
+		  "permissions to pull images from the registry. denied: User: me is not "
+		  "authorized to perform: "
+		  "ecr:BatchGetImage on resource: r" },
+		{ "CannotPullContainerError", "request canceled while waiting for connection",
+		  "CannotPullContainerError: The task can’t pull the image. Check your network "
+		  "configuration. "
+		  "request canceled while waiting for connection" },
+		{ "CannotPullImageManifestError",
+		  "denied: requested access to the resource is denied",
+		  "CannotPullImageManifestError: denied: requested access to the resource is "
+		  "denied" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct world *world = world_new();
+
+		world_run(world, "t", "", one());
+		world_failed(world, EFFECT_PULL_IMAGE, "t", "app", cases[i].name, cases[i].text);
+		assert_string_equal(world_container(world, "t", "app")->reason, cases[i].reason);
+		world_free(world);
+	}
+}
+
+/* A pull that says its digest early is reported early; the end of the pull says it no second time.
+ */
+static void a_digest_found_during_the_pull_is_reported_at_once(void **state)
+{
+	struct world *world = world_new();
+	struct engine_event event = { .type = EVENT_IMAGE_RESOLVED,
+				      .task_id = "t",
+				      .container = "app",
+				      .attempt = 1,
+				      .image = { .digest = "sha256:d" } };
+
+	world_run(world, "t", "", one());
+	world_step(world, &event);
+	expect_report(world, "t", "PENDING", "app=PENDING");
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	assert_null(world_find(world, EFFECT_REPORT, "t", NULL));
+	world_free(world);
+}
+
+/* eng-87: once STOPPED is accepted and the wait is over, everything goes, and then the task itself.
+ */
+static void a_stopped_task_is_cleaned_up_after_the_wait(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_start(world, "t", "app");
+	world_exited_with(world, "t", "app", 0);
+	world_accept_all(world);
+	world_wait(world, world->config.cleanup_wait_ms - 1);
+	assert_null(world_find(world, EFFECT_REMOVE_CONTAINER, "t", "app"));
+	world_wait(world, 1);
+	assert_null(world_find(world, EFFECT_CLEAN_UP_TASK, "t", NULL));
+	world_done(world, EFFECT_REMOVE_CONTAINER, "t", "app");
+	assert_null(world_find(world, EFFECT_FORGET_TASK, "t", NULL));
+	world_done(world, EFFECT_CLEAN_UP_TASK, "t", NULL);
+	assert_non_null(world_find(world, EFFECT_FORGET_TASK, "t", NULL));
+	assert_null(engine_task(world->engine, "t"));
+	assert_int_equal(engine_task_count(world->engine), 0);
+	assert_true(world->wake_ms == ENGINE_NEVER);
+	world_free(world);
+}
+
+/* eng-83: no clean-up before the control plane knows. */
+static void clean_up_waits_until_stopped_is_reported(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_start(world, "t", "app");
+	world_exited_with(world, "t", "app", 0);
+	world_wait(world, world->config.cleanup_wait_ms * 2);
+	assert_null(world_find(world, EFFECT_REMOVE_CONTAINER, "t", "app"));
+	world_accept_all(world);
+	assert_non_null(world_find(world, EFFECT_REMOVE_CONTAINER, "t", "app"));
+	world_free(world);
+}
+
+static void a_removal_that_fails_is_tried_again(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_start(world, "t", "app");
+	world_exited_with(world, "t", "app", 0);
+	world_accept_all(world);
+	world_wait(world, world->config.cleanup_wait_ms);
+	world_failed(world, EFFECT_REMOVE_CONTAINER, "t", "app", NULL, "busy");
+	assert_null(world_find(world, EFFECT_REMOVE_CONTAINER, "t", "app"));
+	world_wait(world, 1000);
+	world_done(world, EFFECT_REMOVE_CONTAINER, "t", "app");
+	world_failed(world, EFFECT_CLEAN_UP_TASK, "t", NULL, NULL, "busy");
+	assert_non_null(engine_task(world->engine, "t"));
+	world_wait(world, 60000);
+	world_done(world, EFFECT_CLEAN_UP_TASK, "t", NULL);
+	assert_null(engine_task(world->engine, "t"));
+	world_free(world);
+}
+
+static void explain_says_what_is_waited_for(void **state)
+{
+	struct world *world = world_new();
+	struct strbuf text = STRBUF_INIT;
+
+	world_run(world, "t", "",
+		  two(container_json("a", true,
+				     ",\"dependsOn\":[{\"containerName\":\"b\",\"condition\":"
+				     "\"COMPLETE\"}]"),
+		      container_json("b", false, "")));
+	engine_explain(world->engine, "t", &text);
+	assert_non_null(strstr(strbuf_text(&text), "depends on b to exit (it is NONE)"));
+	assert_non_null(strstr(strbuf_text(&text),
+			       "container b: NONE, wanted RUNNING; PULL_IMAGE is under way"));
+	strbuf_reset(&text);
+	engine_explain(world->engine, "unknown", &text);
+	assert_string_equal(strbuf_text(&text), "");
+	strbuf_free(&text);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_task_is_reported_pending_running_and_stopped),
+		cmocka_unit_test(a_quick_exit_is_reported_running_then_stopped),
+		cmocka_unit_test(a_digest_reference_is_not_reported_pending),
+		cmocka_unit_test(a_non_essential_exit_is_flushed_while_the_task_runs),
+		cmocka_unit_test(an_essential_exit_stops_the_others),
+		cmocka_unit_test(an_early_essential_crash_goes_straight_to_stopped),
+		cmocka_unit_test(oom_is_the_reason),
+		cmocka_unit_test(a_failed_start_stops_the_task_and_is_removed),
+		cmocka_unit_test(a_failed_pull_stops_the_container),
+		cmocka_unit_test(a_tolerated_pull_error_stays_the_reason),
+		cmocka_unit_test(with_always_a_failed_pull_of_any_container_stops_the_task),
+		cmocka_unit_test(with_default_a_failed_pull_of_a_non_essential_container_does_not),
+		cmocka_unit_test(a_start_that_timed_out_is_stopped_in_earnest),
+		cmocka_unit_test(a_bad_docker_config_fails_before_the_pull),
+		cmocka_unit_test(a_long_reason_is_cut_at_1024_bytes),
+		cmocka_unit_test(a_cut_reason_ends_between_characters),
+		cmocka_unit_test(a_known_registry_refusal_gets_a_hint),
+		cmocka_unit_test(a_digest_found_during_the_pull_is_reported_at_once),
+		cmocka_unit_test(a_stopped_task_is_cleaned_up_after_the_wait),
+		cmocka_unit_test(clean_up_waits_until_stopped_is_reported),
+		cmocka_unit_test(a_removal_that_fails_is_tried_again),
+		cmocka_unit_test(explain_says_what_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
