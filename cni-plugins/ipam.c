@@ -29,8 +29,12 @@ static int take_family(struct ipam_store *store, const struct ipam_family *famil
 		       const struct ipam_owner *owner, struct cni_result *result, struct error *err)
 {
 	struct ip_prefix address = family->subnet;
+	char text[IP_TEXT_SIZE];
 	int r;
 
+	if (ipam_store_is_leased(store, &family->gateway))
+		return error_say(err, EADDRINUSE, "ip of gateway has already been used: %s",
+				 ip_format(&family->gateway, text));
 	if (family->address.address.family) {
 		/* The length of a given address is the one that came with it. */
 		address = family->address;

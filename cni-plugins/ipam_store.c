@@ -201,7 +201,7 @@ static int write_address(int directory, const char *name, const struct ip_addres
 	return file_write_atomic(directory, name, text, strlen(text), 0600, false, err);
 }
 
-static bool is_leased(const struct ipam_store *store, const struct ip_address *address)
+bool ipam_store_is_leased(const struct ipam_store *store, const struct ip_address *address)
 {
 	char text[IP_TEXT_SIZE];
 
@@ -336,7 +336,7 @@ int ipam_store_take(struct ipam_store *store, const struct ip_address *address,
 
 	if (r < 0)
 		return r;
-	if (is_leased(store, address))
+	if (ipam_store_is_leased(store, address))
 		return error_say(err, EADDRINUSE, "ip address %s is already in use",
 				 ip_format(address, text));
 	return write_lease(store, address, owner, err);
@@ -375,7 +375,8 @@ int ipam_store_allocate(struct ipam_store *store, const struct ip_prefix *subnet
 		address = ip_next(&address);
 		if (!ip_prefix_contains(&network, &address))
 			address = network.address;
-		if (!is_reserved(&network, gateway, &address) && !is_leased(store, &address)) {
+		if (!is_reserved(&network, gateway, &address) &&
+		    !ipam_store_is_leased(store, &address)) {
 			r = write_lease(store, &address, owner, err);
 			if (r == 0)
 				*ret = address;

@@ -48,6 +48,9 @@ void ipam_store_close(struct ipam_store *store);
 int ipam_store_take(struct ipam_store *store, const struct ip_address *address,
 		    const struct ipam_owner *owner, struct error *err);
 
+/* Whether anybody has it. */
+bool ipam_store_is_leased(const struct ipam_store *store, const struct ip_address *address);
+
 /*
  * The next free address of the subnet after the one given or released last, without the network's
  * own, the broadcast and the gateway's. -ENOSPC when there is none, -EEXIST when the owner has one

@@ -64,11 +64,13 @@ static int read_interface(const struct json_at *at, struct cni_result *result, s
 {
 	struct cni_interface *interface;
 	const char *name;
+	int index;
 	int r = json_get_string(at, "name", JSON_REQUIRED, &name, err);
 
 	if (r < 0)
 		return r;
-	interface = &result->interfaces[cni_result_add_interface(result, name, NULL, NULL, 0)];
+	index = cni_result_add_interface(result, name, NULL, NULL, 0);
+	interface = &result->interfaces[index];
 	r = get_text(at, "mac", 0, &interface->mac, err);
 	if (r == 0)
 		r = get_text(at, "sandbox", 0, &interface->sandbox, err);
@@ -102,13 +104,15 @@ static int read_route(const struct json_at *at, struct cni_result *result, struc
 	struct ip_prefix destination;
 	struct ip_address gateway = { 0 };
 	struct cni_route *route;
+	int index;
 	int r = get_prefix(at, "dst", &destination, err);
 
 	if (r == 0)
 		r = get_address(at, "gw", &gateway, err);
 	if (r < 0)
 		return r;
-	route = &result->routes[cni_result_add_route(result, &destination, &gateway)];
+	index = cni_result_add_route(result, &destination, &gateway);
+	route = &result->routes[index];
 	r = get_whole(at, "mtu", CNI_ABSENT, INT_MAX, &route->mtu, err);
 	if (r == 0)
 		r = get_whole(at, "advmss", CNI_ABSENT, INT_MAX, &route->advmss, err);
