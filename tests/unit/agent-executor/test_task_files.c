@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/executor/task_files.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+
+#define ENI                                                                                        \
+	"\"elasticNetworkInterfaces\":[{\"attachmentArn\":\"a\",\"ec2Id\":\"eni-1\","              \
+	"\"macAddress\":"                                                                          \
+	"\"0a:00:00:00:00:01\",\"ipv4Addresses\":[{\"privateAddress\":\"10.0.0.7\",\"primary\":"   \
+	"true}],"                                                                                  \
+	"\"subnetGatewayIpv4Address\":\"10.0.0.1/"                                                 \
+	"24\",\"domainNameServers\":[\"10.0.0.2\"],\"domainName\":"                                \
+	"[\"vpc.internal\"],\"privateDnsName\":\"ip-10-0-0-7.vpc.internal\"}]"
+
+static struct task_spec *task(const char *members, const char *container)
+{
+	struct task_spec *spec = NULL;
+	struct error err;
+	char json[2048];
+
+	snprintf(json, sizeof(json),
+		 "{\"arn\":\"arn:aws:ecs:r:1:task/c/"
+		 "0123456789abcdef\",\"desiredStatus\":\"RUNNING\",%s,\"containers\":[{"
+		 "\"name\":\"app\",\"image\":\"i\"%s}]}",
+		 members, container);
+	if (task_spec_decode_text(json, strlen(json), &spec, &err) < 0)
+		fail_msg("%s", err.text);
+	return spec;
+}
+
+static void awsvpc_files_are_made_of_the_interface(void **state)
+{
+	struct task_spec *spec = task("\"networkMode\":\"awsvpc\"," ENI, "");
+	_cleanup_free_ char *hostname = task_hostname(spec, NULL);
+	_cleanup_free_ char *hosts = task_hosts_text(spec, NULL, hostname);
+	_cleanup_free_ char *resolv = task_resolv_text(spec, NULL, "nameserver 9.9.9.9\n");
+
+	assert_string_equal(hostname, "ip-10-0-0-7.vpc.internal");
+	assert_non_null(strstr(hosts, "127.0.0.1\tlocalhost\n"));
+	assert_non_null(strstr(hosts, "10.0.0.7\tip-10-0-0-7.vpc.internal\n"));
+	assert_string_equal(resolv, "nameserver 10.0.0.2\nsearch vpc.internal\n");
+	task_spec_unref(spec);
+}
+
+static void without_an_interface_the_host_s_servers_count(void **state)
+{
+	struct task_spec *spec = task("\"networkMode\":\"none\"", "");
+	_cleanup_free_ char *hostname = task_hostname(spec, &spec->containers[0]);
+	_cleanup_free_ char *resolv =
+		task_resolv_text(spec, &spec->containers[0], "nameserver 9.9.9.9\nsearch x\n");
+
+	assert_string_equal(hostname, "0123456789ab");
+	assert_string_equal(resolv, "nameserver 9.9.9.9\nsearch x\n");
+	task_spec_unref(spec);
+}
+
+static void a_definition_adds_hosts_and_replaces_servers(void **state)
+{
+	struct task_spec *spec = task(
+		"\"networkMode\":\"host\"",
+		",\"dockerConfig\":{\"config\":\"{\\\"Hostname\\\":\\\"mine\\\"}\",\"hostConfig\":"
+		"\"{\\\"Dns\\\":[\\\"1.1.1.1\\\"],\\\"ExtraHosts\\\":[\\\"db:10.1.1.1\\\","
+		"\\\"six:fd00::1\\\"]}\"}");
+	_cleanup_free_ char *hostname = task_hostname(spec, &spec->containers[0]);
+	_cleanup_free_ char *hosts = task_hosts_text(spec, &spec->containers[0], hostname);
+	_cleanup_free_ char *resolv =
+		task_resolv_text(spec, &spec->containers[0], "nameserver 9.9.9.9\n");
+
+	assert_string_equal(hostname, "mine");
+	assert_non_null(strstr(hosts, "10.1.1.1\tdb\n"));
+	assert_non_null(strstr(hosts, "fd00::1\tsix\n"));
+	assert_string_equal(resolv, "nameserver 1.1.1.1\n");
+	task_spec_unref(spec);
+}
+
+static void a_search_list_of_one_s_own_keeps_the_host_s_servers(void **state)
+{
+	struct task_spec *spec =
+		task("\"networkMode\":\"host\"",
+		     ",\"dockerConfig\":{\"hostConfig\":\"{\\\"DnsSearch\\\":[\\\"a.b\\\"]}\"}");
+	_cleanup_free_ char *resolv = task_resolv_text(spec, &spec->containers[0],
+						       "# comment\nnameserver 9.9.9.9\nsearch x\n");
+
+	assert_string_equal(resolv, "search a.b\nnameserver 9.9.9.9\n");
+	task_spec_unref(spec);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(awsvpc_files_are_made_of_the_interface),
+		cmocka_unit_test(without_an_interface_the_host_s_servers_count),
+		cmocka_unit_test(a_definition_adds_hosts_and_replaces_servers),
+		cmocka_unit_test(a_search_list_of_one_s_own_keeps_the_host_s_servers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
