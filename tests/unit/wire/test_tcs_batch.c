@@ -48,7 +48,7 @@ static void tasks_go_in_tens(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct tcs_task_metric tasks[MAX_TASKS];
-		char arns[MAX_TASKS][16];
+		char arns[MAX_TASKS][32];
 		const struct tcs_metrics metrics = { .cluster = "c",
 						     .container_instance = "i",
 						     .message_id = "one",
