@@ -8,8 +8,6 @@
 
 /* What the files of this folder share. */
 
-struct services_ticket; /* the flush that is due at the end of this turn */
-
 struct services {
 	struct loop *loop;
 	struct store *store;
@@ -38,7 +36,7 @@ struct services {
 
 	const struct services_outlet *outlet;
 	void *outlet_data;
-	struct services_ticket *ticket; /* NULL: no flush is due */
+	struct loop_timer *flush_timer; /* running: due at the end of this turn */
 	struct task **queue;            /* dirty or to be told */
 	size_t queue_count;
 	size_t queue_capacity;

@@ -24,32 +24,18 @@ enum {
 	RETRY_WRITE_MS = 1000,
 };
 
-/* loop_defer() cannot be cancelled: the ticket outlives a service that is freed before its turn
- * ends. */
-struct services_ticket {
-	struct services *services;
-};
-
 static void flush(struct services *services);
 
 static void on_turn_end(void *data)
 {
-	struct services_ticket *ticket = data;
-
-	if (ticket->services) {
-		ticket->services->ticket = NULL;
-		flush(ticket->services);
-	}
-	free(ticket);
+	flush(data);
 }
 
+/* A timer of 0 ms runs before the loop waits again; unlike loop_defer() it can be taken back. */
 static void schedule_flush(struct services *services)
 {
-	if (services->ticket)
-		return;
-	services->ticket = xcalloc(1, sizeof(*services->ticket));
-	services->ticket->services = services;
-	loop_defer(services->loop, on_turn_end, services->ticket);
+	if (!loop_timer_is_running(services->flush_timer))
+		loop_timer_start(services->flush_timer, 0);
 }
 
 static void enqueue(struct services *services, struct task *task)
@@ -388,6 +374,7 @@ int services_new(struct loop *loop, struct store *store, const struct services_c
 		r = container_instance_disconnect_all(store, err);
 	if (r < 0)
 		return r;
+	services->flush_timer = loop_timer_new(loop, on_turn_end, services);
 	services->timer = loop_timer_new(loop, on_timer, services);
 	loop_timer_start(services->timer, scaled(services, CHECK_EVERY_MS));
 	*ret_services = TAKE(services);
@@ -404,8 +391,7 @@ void services_free(struct services *services)
 	services->outlet = NULL;
 	if (services->timer && services->queue_count > 0)
 		flush(services);
-	if (services->ticket)
-		services->ticket->services = NULL;
+	loop_timer_free(services->flush_timer);
 	loop_timer_free(services->timer);
 	for (size_t i = 0; i < services->task_count; i++)
 		task_free(services->tasks[i]);
