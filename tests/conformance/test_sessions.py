@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connection and session: agent-control-plane-protocol.md §9.1. Times are divided by BERTH_TIME_SCALE where it is set."""
+import json
+import time
+
+import pytest
+
+import peer as peers
+
+SLACK = 0.35  # of a busy machine, on top of an upper bound
+
+
+def gap(peer, connection, attempts, channel=None):
+    """From the end of a connection to the next attempt."""
+    connection.wait_closed()
+    found = (channel or peer.acs).wait_attempts(attempts)
+    return found[attempts - 1][0] - connection.ended_at
+
+
+def test_first_connect(agent, peer):
+    """acs-C1, acs-C2, acs-C3 (the peer verifies every signature), cfg-R1, cfg-R33"""
+    agent.start()
+    acs, tcs = peer.acs.next(), peer.tcs.next()
+    assert acs.path == tcs.path == "/ws"
+    assert set(acs.params) == {"agentHash", "agentVersion", "clusterArn", "containerInstanceArn", "dockerVersion",
+                               "protocolVersion", "sendCredentials", "seqNum"}
+    assert acs.params["clusterArn"] == "demo" and acs.params["containerInstanceArn"] == peers.INSTANCE
+    assert (acs.params["seqNum"], acs.params["protocolVersion"], acs.params["sendCredentials"]) == ("1", "2", "true")
+    assert set(tcs.params) <= {"agentHash", "agentVersion", "cluster", "containerInstance", "dockerVersion"}
+    assert tcs.params["cluster"] == "demo" and tcs.params["containerInstance"] == peers.INSTANCE
+    for connection in (acs, tcs):
+        assert "sec-websocket-protocol" not in connection.headers
+        assert "sec-websocket-extensions" not in connection.headers
+        assert "origin" not in connection.headers and "cookie" not in connection.headers
+        signed = connection.headers["authorization"].split("SignedHeaders=")[1].split(",")[0]
+        assert signed == "host;x-amz-date;x-amz-security-token"
+    assert len(peer.called("DiscoverPollEndpoint")) == 1
+    assert peer.called("DiscoverPollEndpoint")[0][2] == {"cluster": "demo", "containerInstance": peers.INSTANCE,
+                                                         "zoneId": ""}
+    assert len(peer.called("RegisterContainerInstance")) == 1
+
+
+def test_send_credentials_flips_with_the_first_connection(agent, peer):
+    """acs-C4"""
+    peer.acs.refusals = [(500, ""), (500, "")]
+    agent.start()
+    peer.acs.next().close(1000)
+    peer.acs.next()
+    assert ["sendCredentials=true" in query for _, query in peer.acs.attempts] == [True, True, True, False]
+
+
+def test_endpoint_is_cached(connected, peer):
+    """acs-C5"""
+    _, acs = connected
+    for _ in range(5):
+        acs.close(1000)
+        acs = peer.acs.next()
+    assert len(peer.called("DiscoverPollEndpoint")) == 1
+
+
+@pytest.mark.parametrize("path, upgraded", [("/", "/ws"), ("/x", "/x/ws")])
+def test_endpoint_path(agent, peer, path, upgraded):
+    """acs-C6"""
+    peer.endpoint_path = path
+    agent.start()
+    assert peer.acs.next().path == upgraded
+    assert peer.tcs.next().path == upgraded
+
+
+def test_clean_closes_return_at_once(connected, peer):
+    """acs-C7"""
+    _, acs = connected
+    time.sleep(0.15)  # past the floor between two attempts
+    for number, end in enumerate((1000, 1001, 1011, None)):
+        if end is None:
+            acs.fin()
+        else:
+            acs._frame(8, end.to_bytes(2, "big"))
+        assert gap(peer, acs, number + 2) < 0.2 + SLACK / 2, end
+        acs = peer.acs.next()
+        time.sleep(0.15)
+
+
+@pytest.mark.parametrize("end", [1002, 1003, 1005, 1008, 1012, "reset"])
+def test_error_closes_back_off(connected, peer, end):
+    """acs-C8: 250 to 300 ms, then 375 to 450, then 562 to 675"""
+    _, acs = connected
+    for number, (least, most) in enumerate(((0.25, 0.3), (0.375, 0.45), (0.562, 0.675))):
+        if end == "reset":
+            acs.reset()
+            found = peer.acs.wait_attempts(number + 2)
+            waited = found[number + 1][0] - acs.ended_at
+        else:
+            acs._frame(8, b"" if end == 1005 else end.to_bytes(2, "big"))
+            waited = gap(peer, acs, number + 2)
+        assert least - 0.01 <= waited <= most + SLACK, (end, number)
+        acs = peer.acs.next()
+
+
+def test_backoff_has_a_ceiling(agent, peer):
+    """acs-C9: 144 s are 144 ms here; it is reached after about 17 attempts"""
+    peer.acs.refuse_all = (503, "")
+    agent.start(BERTH_TIME_SCALE=1000)
+    attempts = peer.acs.wait_attempts(28)
+    gaps = [later[0] - earlier[0] for earlier, later in zip(attempts[20:], attempts[21:])]
+    assert all(0.115 <= waited <= 0.144 + SLACK for waited in gaps), gaps
+
+
+def test_backoff_is_reset_by_age(agent, peer):
+    """acs-C10: 60 to 120 s are 120 to 240 ms here"""
+    agent.start(BERTH_TIME_SCALE=500)
+    for _ in range(3):
+        peer.acs.next().close(1008)
+    acs = peer.acs.next()
+    for _ in range(30):
+        acs.heartbeat()
+        time.sleep(0.01)
+    acs._frame(8, (1008).to_bytes(2, "big"))
+    assert 0.24 <= gap(peer, acs, 5) <= 0.3 + SLACK
+
+
+@pytest.mark.parametrize("body", ['{"InactiveInstanceException":"x"}',
+                                  '{"__type":"InactiveInstanceException","message":"x"}'])
+def test_inactive_instance(agent, peer, body):
+    """acs-C11, acs-C12: an hour is 3.6 s here; TCS is dropped once and comes back, the agent stays up"""
+    agent.start(BERTH_TIME_SCALE=1000)
+    acs, tcs = peer.acs.next(), peer.tcs.next()
+    peer.acs.refusals = [(400, body)]
+    acs.close(1000)
+    closed = tcs.wait_closed()
+    assert closed.code is None
+    peer.tcs.next()
+    attempts = peer.acs.wait_attempts(3)
+    assert 3.5 <= attempts[2][0] - attempts[1][0] <= 3.6 + SLACK
+    assert agent.is_running()
+    assert len(peer.called("RegisterContainerInstance")) == 1
+
+
+def test_inactive_instance_as_a_frame(connected, peer):
+    """acs-C13"""
+    _, acs = connected
+    acs.say("InactiveInstanceException", {"message": "x"})
+    acs.silent()
+    assert len(peer.acs.attempts) == 1
+
+
+def test_other_refusals_are_retried(agent, peer):
+    """acs-C14"""
+    peer.acs.refusals = [(400, '{"InvalidClusterException":"x"}')]
+    agent.start()
+    peer.acs.next()
+    assert 0.24 <= peer.acs.attempts[1][0] - peer.acs.attempts[0][0] <= 0.3 + SLACK
+    assert agent.is_running()
+
+
+NOTHING = {
+    "silence": lambda acs: None,
+    "pings": lambda acs: acs.ping(b"are you there"),
+    "an unknown type": lambda acs: acs.say("Nope", {}),
+    "a type in the wrong case": lambda acs: acs.say("heartbeatmessage", {}),
+    "no message": lambda acs: acs.send('{"type":"HeartbeatMessage"}'),
+    "no JSON": lambda acs: acs.send("{"),
+}
+
+
+@pytest.mark.parametrize("what", NOTHING)
+def test_what_is_no_activity(agent, peer, what):
+    """acs-C15, acs-C16, acs-C17: 60 to 120 s are 300 to 600 ms here"""
+    agent.start(BERTH_TIME_SCALE=200)
+    acs = peer.acs.next()
+    while acs.closed is None:
+        try:
+            NOTHING[what](acs)
+        except OSError:
+            break
+        time.sleep(0.05)
+    closed = acs.wait_closed()
+    assert closed.code is None, "no close frame"
+    assert 0.29 <= acs.ended_at - acs.opened_at <= 0.6 + SLACK
+    if what == "pings":
+        assert acs.pongs and set(acs.pongs) == {b"are you there"}
+    assert peer.acs.wait_attempts(2)[1][0] - acs.ended_at >= 0.24
+
+
+def test_known_types_without_handler_are_activity(agent, peer):
+    """acs-C18"""
+    agent.start(BERTH_TIME_SCALE=200)
+    acs = peer.acs.next()
+    for number in range(24):
+        acs.say(("ErrorMessage", "CloseMessage", "ServerException", "AckRequest")[number % 4], {"message": "x"})
+        time.sleep(0.05)
+    assert acs.closed is None
+
+
+def test_lifetime(agent, peer):
+    """acs-C19: 30 to 35 min are 1.8 to 2.1 s here; both sessions"""
+    agent.start(BERTH_TIME_SCALE=1000)
+    acs, tcs = peer.acs.next(), peer.tcs.next()
+    while acs.closed is None or tcs.closed is None:
+        for connection in (acs, tcs):
+            try:
+                connection.heartbeat(healthy=True)
+            except OSError:
+                pass
+        time.sleep(0.02)
+    for connection in (acs, tcs):
+        assert connection.closed.code == 1000
+        assert connection.closed.reason == "ConnectionExpired: Reconnect to continue"
+        assert 1.79 <= connection.ended_at - connection.opened_at <= 2.1 + SLACK
+    assert peer.acs.wait_attempts(2)[1][0] - acs.ended_at < 0.2 + SLACK / 2
+    assert peer.tcs.wait_attempts(2)[1][0] - tcs.ended_at < 0.2 + SLACK / 2
+
+
+def test_fragmented_and_tolerated_envelopes(connected):
+    """acs-C21, acs-M1, acs-M2"""
+    _, acs = connected
+    acs.send('{"TYPE":"HeartbeatMessage","MESSAGE":{"MESSAGEID":"upper"}}')
+    assert acs.expect("HeartbeatAckRequest") == {"messageId": "upper"}
+    acs.send(json.dumps({"type": "HeartbeatMessage", "message": {"messageId": "binary"}}), opcode=2)
+    assert acs.expect("HeartbeatAckRequest") == {"messageId": "binary"}
+    acs.send('{"type":"HeartbeatMessage","message":null}')
+    assert acs.expect("HeartbeatAckRequest") == {}
+    acs.send('{"type":"HeartbeatMessage","message":{"messageId":"more","new":{"a":[1]}},"other":1}')
+    assert acs.expect("HeartbeatAckRequest") == {"messageId": "more"}
+    # One message in three frames, with a ping between them.
+    text = b'{"type":"HeartbeatMessage","message":{"messageId":"cut"}}'
+    for first, part in ((0x01, text[:10]), (0x89, b"p"), (0x00, text[10:30]), (0x80, text[30:])):
+        acs.sock.sendall(bytes([first, len(part)]) + part)
+    assert acs.expect("HeartbeatAckRequest") == {"messageId": "cut"}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', '{"type":"HeartbeatMessage"}',
+                                  '{"type":"HeartbeatMessage","message":{"messageId":5}}',
+                                  '{"type":"heartbeatmessage","message":{}}', '{"message":{}}', "\ufeff{}", "[" * 5000])
+def test_malformed(connected, text):
+    """acs-C22"""
+    agent, acs = connected
+    acs.send(text)
+    acs.silent(0.05)
+    assert agent.is_running()
+
+
+def test_sessions_survive_a_truncated_frame(connected, peer):
+    """A frame whose end never comes: the connection is lost, the agent is not."""
+    agent, acs = connected
+    acs.sock.sendall(b"\x81\x7e\x01\x00{\"type\":")
+    acs.fin()
+    peer.acs.next().silent(0.05)
+    assert agent.is_running()
