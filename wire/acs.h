@@ -13,7 +13,7 @@
 #include "wire/task.h"
 
 /* A message's text: more is refused before it is parsed. */
-#define ACS_MESSAGE_LIMIT (4 * 1024 * 1024)
+#define ACS_MESSAGE_LIMIT ((size_t)4 * 1024 * 1024)
 
 /* Tasks in one payload, entries in a manifest: more are refused. */
 #define ACS_TASK_LIMIT 10000

@@ -39,7 +39,7 @@ static int decode_credentials(const struct json_at *at, struct arena *arena,
 			      struct acs_credentials *credentials, struct error *err)
 {
 	const char *role = NULL;
-	struct json_at object;
+	struct json_at object = { .value = NULL };
 	int result = read_text(at, "messageId", arena, &credentials->message_id, err);
 
 	if (result == 0)
@@ -52,10 +52,10 @@ static int decode_credentials(const struct json_at *at, struct arena *arena,
 		result = acs_require(credentials->message_id, "messageId", err);
 	if (result == 0)
 		result = acs_require(credentials->task_arn, "taskArn", err);
-	if (result == 0)
-		result = acs_require(role, "roleType", err);
 	if (result < 0)
 		return result;
+	if (!role)
+		return error_say(err, EINVAL, "roleType is missing or empty");
 	if (strcmp(role, "TaskExecution") == 0)
 		credentials->role = CREDENTIALS_ROLE_EXECUTION;
 	else if (strcmp(role, "TaskApplication") == 0)
@@ -73,7 +73,7 @@ static int decode_credentials(const struct json_at *at, struct arena *arena,
 static int decode_attach(const struct json_at *at, struct arena *arena, bool of_task,
 			 struct acs_attach_interfaces *attach, struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct eni_spec *enis;
 	int result = acs_read_head(at, arena, &attach->message_id, &attach->cluster_arn,
 				   &attach->container_instance_arn, err);
@@ -115,7 +115,7 @@ static int decode_attach(const struct json_at *at, struct arena *arena, bool of_
 static int decode_confirm(const struct json_at *at, struct arena *arena,
 			  struct acs_confirm_attachment *confirm, struct error *err)
 {
-	struct json_at attachment;
+	struct json_at attachment = { .value = NULL };
 	int result = acs_read_head(at, arena, &confirm->message_id, &confirm->cluster_arn,
 				   &confirm->container_instance_arn, err);
 
@@ -151,7 +151,7 @@ static int read_identifiers(const struct json_at *at, const char *name, bool str
 			    struct arena *arena, const struct acs_task_identifier **ret,
 			    size_t *ret_count, struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct acs_task_identifier *tasks;
 	int result = read_list(at, name, ACS_TASK_LIMIT, &list, err);
 
@@ -215,7 +215,7 @@ static int decode_stop_verification(const struct json_at *at, struct arena *aren
 static int decode_update(const struct json_at *at, struct arena *arena, struct acs_update *update,
 			 struct error *err)
 {
-	struct json_at info;
+	struct json_at info = { .value = NULL };
 	int result = acs_read_head(at, arena, &update->message_id, &update->cluster_arn,
 				   &update->container_instance_arn, err);
 

@@ -41,11 +41,13 @@ static bool bare_error(const json_t *root, enum acs_type *ret_type, const char *
 	if (json_object_size(root) != 1)
 		return false;
 	json_object_foreach ((json_t *)root, key, value) {
-		if (!json_is_string(value) || !acs_type_parse(key, ret_type))
-			return false;
-		*ret_text = json_string_value(value);
+		if (json_is_string(value) && acs_type_parse(key, ret_type) &&
+		    acs_type_is_error(*ret_type)) {
+			*ret_text = json_string_value(value);
+			return true;
+		}
 	}
-	return acs_type_is_error(*ret_type);
+	return false;
 }
 
 int acs_decode(const char *text, size_t size, struct acs_message **ret_message, struct error *err)
@@ -104,7 +106,7 @@ int acs_decode_refusal(const char *body, size_t size, enum acs_type *ret_type, c
 	_cleanup_envelope_ struct envelope envelope = ENVELOPE_INIT;
 	const char *text = "";
 	enum acs_type type;
-	struct json_at at;
+	struct json_at at = { .value = NULL };
 
 	if (envelope_parse(body, size, ACS_MESSAGE_LIMIT, &envelope, err) < 0)
 		return -EBADMSG;

@@ -23,7 +23,7 @@ static void decode_task(const struct json_at *item, struct arena *arena, struct 
 int acs_payload_decode(const struct json_at *at, struct arena *arena, struct acs_payload *payload,
 		       struct error *err)
 {
-	struct json_at tasks;
+	struct json_at tasks = { .value = NULL };
 	int64_t ignored;
 	int result = acs_read_head(at, arena, &payload->message_id, &payload->cluster_arn,
 				   &payload->container_instance_arn, err);

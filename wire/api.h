@@ -19,7 +19,7 @@
 
 #define API_CONTENT_TYPE   "application/x-amz-json-1.1"
 #define API_TARGET_PREFIX  "AmazonEC2ContainerServiceV20141113."
-#define API_RESPONSE_LIMIT (4 * 1024 * 1024)
+#define API_RESPONSE_LIMIT ((size_t)4 * 1024 * 1024)
 #define API_REASON_LIMIT   1024 /* bytes */
 #define API_RUNTIME_LIMIT  255
 #define API_DIGEST_LIMIT   255

@@ -20,7 +20,7 @@ static int parse(const char *call, const char *body, size_t size, json_t **ret_r
 	const struct json_limits limits = { .size = API_RESPONSE_LIMIT };
 	_cleanup_json_ json_t *root = NULL;
 	struct error why = ERROR_INIT;
-	struct json_at at;
+	struct json_at at = { .value = NULL };
 	int result = json_parse(body, size, &limits, &root, &why);
 
 	if (result == 0) {
@@ -36,7 +36,7 @@ static int parse(const char *call, const char *body, size_t size, json_t **ret_r
 static int read_attributes(const struct json_at *instance, struct arena *arena,
 			   struct text_map *ret, struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct text_pair *items;
 	int result = read_list(instance, "attributes", ATTRIBUTE_LIMIT, &list, err);
 
@@ -62,7 +62,7 @@ static int read_attributes(const struct json_at *instance, struct arena *arena,
 static int read_registered(const struct json_at *at, struct api_registered *registered,
 			   struct error *err)
 {
-	struct json_at instance;
+	struct json_at instance = { .value = NULL };
 	const char *zone;
 	int result = read_object(at, "containerInstance", &instance, err);
 
@@ -90,7 +90,7 @@ int api_decode_registered(const char *body, size_t size, struct api_registered *
 	_cleanup_json_ json_t *root = NULL;
 	_cleanup_(api_registered_free_cleanup) struct api_registered *registered = NULL;
 	struct error why = ERROR_INIT;
-	struct json_at at;
+	struct json_at at = { .value = NULL };
 	int result = parse("RegisterContainerInstance", body, size, &root, err);
 
 	if (result < 0)
@@ -137,7 +137,8 @@ int api_decode_create_cluster(const char *body, size_t size, char **ret_name, st
 	_cleanup_json_ json_t *root = NULL;
 	_cleanup_(arena_free_cleanup) struct arena *arena = arena_new();
 	const char *name = NULL;
-	struct json_at at, cluster;
+	struct json_at at = { .value = NULL };
+	struct json_at cluster = { .value = NULL };
 	struct error why = ERROR_INIT;
 	int result = parse("CreateCluster", body, size, &root, err);
 
@@ -164,7 +165,7 @@ int api_decode_endpoints(const char *body, size_t size, struct api_endpoints *re
 	static const char *const names[4] = { "endpoint", "telemetryEndpoint",
 					      "serviceConnectEndpoint", "systemLogsEndpoint" };
 	struct error why = ERROR_INIT;
-	struct json_at at;
+	struct json_at at = { .value = NULL };
 	int result = parse("DiscoverPollEndpoint", body, size, &root, err);
 
 	if (result < 0)
@@ -225,7 +226,7 @@ void api_decode_failure(int http_status, const char *body, size_t size, struct a
 	const char *name = NULL;
 	const char *message = "";
 	const char *hash;
-	struct json_at at;
+	struct json_at at = { .value = NULL };
 
 	*ret = (struct api_failure){ .http_status = http_status };
 	if (json_parse(body, size, &limits, &root, NULL) < 0 || !json_is_object(root)) {

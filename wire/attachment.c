@@ -13,7 +13,7 @@
 static int read_properties(const struct json_at *at, struct arena *arena, struct text_map *ret,
 			   struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct text_pair *items;
 	int result = read_list(at, "attachmentProperties", PROPERTY_LIMIT, &list, err);
 

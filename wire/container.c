@@ -76,7 +76,8 @@ static int read_overrides(const struct json_at *at, struct arena *arena,
 static int read_registry_auth(const struct json_at *at, struct arena *arena,
 			      struct registry_auth *auth, struct error *err)
 {
-	struct json_at registry, data;
+	struct json_at registry = { .value = NULL };
+	struct json_at data = { .value = NULL };
 	const char *type = NULL;
 	int result = read_object(at, "registryAuthentication", &registry, err);
 
@@ -115,7 +116,8 @@ static int read_registry_auth(const struct json_at *at, struct arena *arena,
 static int read_restart_policy(const struct json_at *at, struct arena *arena,
 			       struct restart_policy *policy, struct error *err)
 {
-	struct json_at object, list;
+	struct json_at object = { .value = NULL };
+	struct json_at list = { .value = NULL };
 	int64_t *codes;
 	int result = read_object(at, "restartPolicy", &object, err);
 
@@ -145,7 +147,7 @@ static int read_docker_config(const struct json_at *at, struct arena *arena,
 			      struct container_spec *container, struct error *err)
 {
 	struct error why = ERROR_INIT;
-	struct json_at docker;
+	struct json_at docker = { .value = NULL };
 	const char *config = NULL;
 	const char *host_config = NULL;
 	int result = read_object(at, "dockerConfig", &docker, err);
@@ -211,7 +213,7 @@ static int read_scalars(const struct json_at *at, struct arena *arena,
 static int read_firelens(const struct json_at *at, struct arena *arena,
 			 struct container_spec *container, struct error *err)
 {
-	struct json_at firelens;
+	struct json_at firelens = { .value = NULL };
 	int result = read_object(at, "firelensConfiguration", &firelens, err);
 
 	if (result < 0 || !json_present(&firelens))

@@ -168,7 +168,7 @@ static int read_managed_agent(const struct json_at *at, struct arena *arena,
  * differ. */
 #define READ_LIST(name, element, field, field_count, read)                                         \
 	do {                                                                                       \
-		struct json_at list;                                                               \
+		struct json_at list = { .value = NULL };                                           \
 		struct element *items;                                                             \
 		int result = read_list(at, name, CONTAINER_LIST_LIMIT, &list, err);                \
 		if (result < 0)                                                                    \

@@ -30,7 +30,7 @@ static int read_health_check(const struct json_at *at, struct arena *arena,
 			     struct docker_config *config, struct error *err)
 {
 	struct health_check check = { .interval_ms = 0 };
-	struct json_at object;
+	struct json_at object = { .value = NULL };
 	int result = read_object(at, "Healthcheck", &object, err);
 
 	if (result < 0 || !json_present(&object))
@@ -102,7 +102,7 @@ static int decode_text(const char *text, read_function *read, struct arena *aren
 		       struct docker_config *config, struct error *err)
 {
 	_cleanup_json_ json_t *value = NULL;
-	struct json_at root;
+	struct json_at root = { .value = NULL };
 
 	if (json_parse(text, strlen(text), NULL, &value, err) < 0)
 		return -EINVAL;

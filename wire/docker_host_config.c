@@ -32,7 +32,7 @@ static void bound_log_buffer(struct arena *arena, struct text_map *options)
 static int read_log_config(const struct json_at *at, struct arena *arena,
 			   struct docker_config *config, struct error *err)
 {
-	struct json_at log;
+	struct json_at log = { .value = NULL };
 	int result = read_object(at, "LogConfig", &log, err);
 
 	if (result < 0 || !json_present(&log))
@@ -48,7 +48,7 @@ static int read_log_config(const struct json_at *at, struct arena *arena,
 static int read_ulimits(const struct json_at *at, struct arena *arena, struct docker_config *config,
 			struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct docker_ulimit *ulimits;
 	int result = read_list(at, "Ulimits", HOST_CONFIG_LIST_LIMIT, &list, err);
 
@@ -78,7 +78,7 @@ static int read_ulimits(const struct json_at *at, struct arena *arena, struct do
 static int read_devices(const struct json_at *at, struct arena *arena, struct docker_config *config,
 			struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct docker_device *devices;
 	int result = read_list(at, "Devices", HOST_CONFIG_LIST_LIMIT, &list, err);
 
@@ -152,7 +152,7 @@ static int read_binding(const struct json_at *item, struct arena *arena,
 static int read_port_bindings(const struct json_at *at, struct arena *arena,
 			      struct docker_config *config, struct error *err)
 {
-	struct json_at map;
+	struct json_at map = { .value = NULL };
 	struct docker_port_binding *bindings;
 	const char *key;
 	json_t *value;

@@ -76,7 +76,7 @@ static int read_addresses(const struct json_at *at, const char *name, const char
 			  int family, struct arena *arena, const struct eni_address **ret,
 			  size_t *ret_count, struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct eni_address *addresses;
 	int result = read_list(at, name, ENI_LIST_LIMIT, &list, err);
 
@@ -135,7 +135,7 @@ static int read_protocol(const struct json_at *at, struct arena *arena, struct e
 			 struct error *err)
 {
 	const char *protocol = NULL;
-	struct json_at vlan;
+	struct json_at vlan = { .value = NULL };
 	int result = read_text(at, "interfaceAssociationProtocol", arena, &protocol, err);
 
 	if (result == 0)

@@ -10,7 +10,8 @@ int envelope_parse(const char *text, size_t size, size_t limit, struct envelope 
 {
 	const struct json_limits limits = { .size = limit };
 	_cleanup_json_ json_t *root = NULL;
-	struct json_at at, message;
+	struct json_at at = { .value = NULL };
+	struct json_at message = { .value = NULL };
 	const char *type = NULL;
 	int result = json_parse(text, size, &limits, &root, err);
 
@@ -23,9 +24,9 @@ int envelope_parse(const char *text, size_t size, size_t limit, struct envelope 
 	if (json_get_string(&at, "type", JSON_ANY_CASE | JSON_NULLABLE, &type, err) < 0)
 		return error_say(err, EBADMSG, "%s", err ? err->text : "");
 	message = json_member(&at, "message", JSON_ANY_CASE);
-	if (message.value && json_is_null(message.value))
+	if (json_is_null(message.value))
 		ret->message = json_object();
-	else if (message.value && json_is_object(message.value))
+	else if (json_is_object(message.value))
 		ret->message = json_incref(message.value);
 	else if (message.value && type)
 		return error_say(err, EBADMSG, "message: must be an object");

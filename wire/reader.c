@@ -77,7 +77,7 @@ static int texts_of(const struct json_at *list, struct arena *arena, struct text
 int read_texts(const struct json_at *object, const char *name, struct arena *arena,
 	       struct text_list *ret, bool *ret_given, struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	int result = read_list(object, name, READ_LIST_LIMIT, &list, err);
 
 	if (result < 0)
@@ -94,7 +94,7 @@ int read_text_or_texts(const struct json_at *object, const char *name, struct ar
 {
 	struct json_at member = json_member(object, name, JSON_ANY_CASE);
 
-	if (member.value && json_is_string(member.value)) {
+	if (json_is_string(member.value)) {
 		const char **items = arena_calloc(arena, 1, sizeof(*items));
 
 		items[0] = arena_strdup(arena, json_string_value(member.value));
@@ -109,7 +109,7 @@ int read_text_or_texts(const struct json_at *object, const char *name, struct ar
 int read_map(const struct json_at *object, const char *name, struct arena *arena,
 	     struct text_map *ret, struct error *err)
 {
-	struct json_at map;
+	struct json_at map = { .value = NULL };
 	struct text_pair *items;
 	const char *key;
 	json_t *value;

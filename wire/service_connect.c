@@ -54,7 +54,7 @@ static int check_ingress(const struct json_at *config, const struct task_spec *t
 			 struct ports *ports, struct arena *arena, size_t *ret_count,
 			 struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	int result = read_list(config, "ingressConfig", LISTENER_LIMIT, &list, err);
 
 	if (result < 0)
@@ -92,7 +92,8 @@ static int check_ingress(const struct json_at *config, const struct task_spec *t
 static int check_egress(const struct json_at *config, struct ports *ports, struct arena *arena,
 			bool *ret_given, struct error *err)
 {
-	struct json_at egress, vip;
+	struct json_at egress = { .value = NULL };
+	struct json_at vip = { .value = NULL };
 	const char *name = NULL;
 	const char *ipv4 = NULL;
 	const char *ipv6 = NULL;
@@ -128,7 +129,7 @@ static int check_egress(const struct json_at *config, struct ports *ports, struc
 
 static int check_dns(const struct json_at *config, struct arena *arena, struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	int result = read_list(config, "dnsConfig", LISTENER_LIMIT, &list, err);
 
 	for (size_t i = 0; result == 0 && i < json_count(&list); i++) {
@@ -159,7 +160,7 @@ static int check_config(const char *text, const struct task_spec *task, struct e
 	_cleanup_(arena_free_cleanup) struct arena *arena = arena_new();
 	_cleanup_json_ json_t *value = NULL;
 	struct ports ports = { .taken = { 0 } };
-	struct json_at root;
+	struct json_at root = { .value = NULL };
 	size_t ingress_count = 0;
 	bool has_egress = false;
 	int result = json_parse(text, strlen(text), NULL, &value, err);

@@ -143,7 +143,7 @@ static int read_scalars(const struct json_at *at, struct arena *arena, struct ta
 static int read_containers(const struct json_at *at, struct arena *arena, struct task_spec *task,
 			   struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct container_spec *containers;
 	int result = read_list(at, "containers", TASK_CONTAINER_LIMIT, &list, err);
 
@@ -168,7 +168,7 @@ static int read_containers(const struct json_at *at, struct arena *arena, struct
 static int read_attachments(const struct json_at *at, struct arena *arena, struct task_spec *task,
 			    struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct task_attachment *attachments;
 	int result = read_list(at, "attachments", TASK_LIST_LIMIT, &list, err);
 
@@ -192,7 +192,7 @@ static int read_attachments(const struct json_at *at, struct arena *arena, struc
 static int read_volumes(const struct json_at *at, struct arena *arena, struct task_spec *task,
 			struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct volume_spec *volumes;
 	int result = read_list(at, "volumes", TASK_VOLUME_LIMIT, &list, err);
 
@@ -215,7 +215,7 @@ static int read_volumes(const struct json_at *at, struct arena *arena, struct ta
 static int read_enis(const struct json_at *at, struct arena *arena, struct task_spec *task,
 		     struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct eni_spec *enis;
 	int result = read_list(at, "elasticNetworkInterfaces", TASK_ENI_LIMIT, &list, err);
 
@@ -237,7 +237,7 @@ static int read_enis(const struct json_at *at, struct arena *arena, struct task_
 static int read_association(const struct json_at *at, struct arena *arena,
 			    struct task_association *association, struct error *err)
 {
-	struct json_at content;
+	struct json_at content = { .value = NULL };
 	int result = read_is_object(at, err);
 
 	if (result == 0)
@@ -259,7 +259,7 @@ static int read_association(const struct json_at *at, struct arena *arena,
 static int read_associations(const struct json_at *at, struct arena *arena, struct task_spec *task,
 			     struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct task_association *associations;
 	int result = read_list(at, "associations", TASK_LIST_LIMIT, &list, err);
 
@@ -281,7 +281,7 @@ static int read_associations(const struct json_at *at, struct arena *arena, stru
 static int read_proxy(const struct json_at *at, struct arena *arena, struct task_spec *task,
 		      struct error *err)
 {
-	struct json_at proxy;
+	struct json_at proxy = { .value = NULL };
 	const char *type = "";
 	int result = read_object(at, "proxyConfiguration", &proxy, err);
 
@@ -304,7 +304,7 @@ static int read_proxy(const struct json_at *at, struct arena *arena, struct task
 static int read_credentials(const struct json_at *at, const char *name, struct arena *arena,
 			    struct role_credentials **ret, const char **ret_id, struct error *err)
 {
-	struct json_at object;
+	struct json_at object = { .value = NULL };
 	int result = read_object(at, name, &object, err);
 
 	if (result < 0 || !json_present(&object))
@@ -380,7 +380,7 @@ int task_spec_decode(const struct json_at *at, struct task_spec **ret_spec,
 	task->private->text = task_text_without_secrets(root.value, task, arena);
 	if (strlen(task->private->text) > TASK_TEXT_LIMIT) {
 		task_credentials_clear(&credentials);
-		return error_say(err, EINVAL, "the task is larger than %d bytes", TASK_TEXT_LIMIT);
+		return error_say(err, EINVAL, "the task is larger than %zu bytes", TASK_TEXT_LIMIT);
 	}
 	task->private->arena = TAKE(arena);
 	if (ret_credentials)
@@ -395,7 +395,7 @@ int task_spec_decode_text(const char *text, size_t size, struct task_spec **ret,
 {
 	const struct json_limits limits = { .size = TASK_TEXT_LIMIT };
 	_cleanup_json_ json_t *value = NULL;
-	struct json_at root;
+	struct json_at root = { .value = NULL };
 	int result = json_parse(text, size, &limits, &value, err);
 
 	if (result < 0) {

@@ -18,7 +18,7 @@
 struct json_at;
 
 /* The text of a task's JSON: more is refused before it is parsed. */
-#define TASK_TEXT_LIMIT (1024 * 1024)
+#define TASK_TEXT_LIMIT ((size_t)1024 * 1024)
 
 /* Containers, volumes and interfaces of one task: more are refused. */
 #define TASK_CONTAINER_LIMIT 128

@@ -16,7 +16,7 @@
 #define TCS_REQUEST_LIMIT     1048576
 #define TCS_TASKS_PER_REQUEST 10
 /* A frame's text with its header block: more is refused before it is parsed. */
-#define TCS_MESSAGE_LIMIT (4 * 1024 * 1024)
+#define TCS_MESSAGE_LIMIT ((size_t)4 * 1024 * 1024)
 
 enum tcs_type {
 	TCS_HEARTBEAT, /* HeartbeatMessage */

@@ -42,7 +42,8 @@ int tcs_read_timestamp(const struct json_at *at, const char *name, int64_t *ret_
 static int decode_metrics(const struct json_at *at, struct arena *arena,
 			  struct tcs_metrics *metrics, struct error *err)
 {
-	struct json_at metadata, list;
+	struct json_at metadata = { .value = NULL };
+	struct json_at list = { .value = NULL };
 	struct tcs_task_metric *tasks;
 	int result = read_object(at, "metadata", &metadata, err);
 
@@ -101,7 +102,7 @@ static int read_container_health(const struct json_at *at, struct arena *arena,
 static int read_task_health(const struct json_at *at, struct arena *arena,
 			    struct tcs_task_health *task, struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct tcs_container_health *containers;
 	int result = read_is_object(at, err);
 
@@ -133,7 +134,8 @@ static int read_task_health(const struct json_at *at, struct arena *arena,
 static int decode_health(const struct json_at *at, struct arena *arena, struct tcs_health *health,
 			 struct error *err)
 {
-	struct json_at metadata, list;
+	struct json_at metadata = { .value = NULL };
+	struct json_at list = { .value = NULL };
 	struct tcs_task_health *tasks;
 	int result = read_object(at, "metadata", &metadata, err);
 
@@ -191,7 +193,8 @@ static int read_check(const struct json_at *at, struct arena *arena,
 static int decode_instance_status(const struct json_at *at, struct arena *arena,
 				  struct tcs_instance_status *status, struct error *err)
 {
-	struct json_at metadata, list;
+	struct json_at metadata = { .value = NULL };
+	struct json_at list = { .value = NULL };
 	struct tcs_instance_check *checks;
 	int result = read_object(at, "metadata", &metadata, err);
 
@@ -254,7 +257,7 @@ int tcs_decode(const char *text, size_t size, struct tcs_message **ret_message, 
 	_cleanup_envelope_ struct envelope envelope = ENVELOPE_INIT;
 	_cleanup_(tcs_message_free_cleanup) struct tcs_message *message = NULL;
 	struct error why = ERROR_INIT;
-	struct json_at at;
+	struct json_at at = { .value = NULL };
 	enum tcs_type type;
 	int result = envelope_parse(text, size, TCS_MESSAGE_LIMIT, &envelope, &why);
 

@@ -11,7 +11,7 @@
 static int read_double_set(const struct json_at *at, const char *name, struct tcs_double_set *set,
 			   bool *ret_given, struct error *err)
 {
-	struct json_at object;
+	struct json_at object = { .value = NULL };
 	int result = read_object(at, name, &object, err);
 
 	if (ret_given)
@@ -31,7 +31,7 @@ static int read_double_set(const struct json_at *at, const char *name, struct tc
 static int read_ulong_set(const struct json_at *at, const char *name, struct tcs_ulong_set *set,
 			  bool *ret_given, struct error *err)
 {
-	struct json_at object;
+	struct json_at object = { .value = NULL };
 	const struct {
 		const char *name;
 		int64_t *value;
@@ -68,7 +68,7 @@ static int read_network(const struct json_at *at, struct tcs_container_metric *c
 		{ "txDropped", &network->tx_dropped }, { "txErrors", &network->tx_errors },
 		{ "txPackets", &network->tx_packets },
 	};
-	struct json_at object;
+	struct json_at object = { .value = NULL };
 	int result = read_object(at, "networkStatsSet", &object, err);
 
 	if (result < 0 || !json_present(&object))
@@ -89,7 +89,8 @@ static int read_network(const struct json_at *at, struct tcs_container_metric *c
 static int read_container(const struct json_at *at, struct arena *arena,
 			  struct tcs_container_metric *container, struct error *err)
 {
-	struct json_at storage, restarts;
+	struct json_at storage = { .value = NULL };
+	struct json_at restarts = { .value = NULL };
 	int result = read_is_object(at, err);
 
 	if (result == 0)
@@ -143,7 +144,8 @@ static int read_volume(const struct json_at *at, struct arena *arena,
 static int read_general_metric(const struct json_at *at, struct arena *arena,
 			       struct tcs_general_metric *metric, struct error *err)
 {
-	struct json_at values, counts;
+	struct json_at values = { .value = NULL };
+	struct json_at counts = { .value = NULL };
 	double *value;
 	int64_t *count;
 	int result = read_is_object(at, err);
@@ -178,7 +180,7 @@ static int read_general_metric(const struct json_at *at, struct arena *arena,
 static int read_dimensions(const struct json_at *at, struct arena *arena, struct text_map *ret,
 			   struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct text_pair *items;
 	int result = read_list(at, "dimensions", LIST_LIMIT, &list, err);
 
@@ -204,7 +206,7 @@ static int read_dimensions(const struct json_at *at, struct arena *arena, struct
 static int read_general_metrics(const struct json_at *at, struct arena *arena,
 				struct tcs_general_metrics *metrics, struct error *err)
 {
-	struct json_at list;
+	struct json_at list = { .value = NULL };
 	struct tcs_general_metric *items;
 	int result = read_is_object(at, err);
 
@@ -233,7 +235,7 @@ static int read_general_metrics(const struct json_at *at, struct arena *arena,
 /* Reads list `name` into `items` of task, each element by `read`. A macro, for the types differ. */
 #define READ_LIST(name, element, field, field_count, limit, read)                                  \
 	do {                                                                                       \
-		struct json_at list;                                                               \
+		struct json_at list = { .value = NULL };                                           \
 		struct element *items;                                                             \
 		int result = read_list(at, name, limit, &list, err);                               \
 		if (result < 0)                                                                    \

@@ -37,7 +37,7 @@ int tcs_frame_split(const char *text, size_t size, struct tcs_frame *ret, struct
 	int result;
 
 	if (size > TCS_MESSAGE_LIMIT)
-		return error_say(err, EBADMSG, "the frame has %zu bytes, at most %d are taken",
+		return error_say(err, EBADMSG, "the frame has %zu bytes, at most %zu are taken",
 				 size, TCS_MESSAGE_LIMIT);
 	empty = memmem(text, size, EMPTY_LINE, strlen(EMPTY_LINE));
 	if (!empty)

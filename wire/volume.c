@@ -16,7 +16,7 @@ static int empty_configuration(struct error *err)
 static int read_host(const struct json_at *at, struct arena *arena, struct volume_spec *volume,
 		     struct error *err)
 {
-	struct json_at host;
+	struct json_at host = { .value = NULL };
 	int result = read_object(at, "host", &host, err);
 
 	if (result < 0)
@@ -31,7 +31,7 @@ static int read_host(const struct json_at *at, struct arena *arena, struct volum
 static int read_docker(const struct json_at *at, struct arena *arena, struct volume_spec *volume,
 		       struct error *err)
 {
-	struct json_at docker;
+	struct json_at docker = { .value = NULL };
 	const char *scope = "task";
 	int result = read_object(at, "dockerVolumeConfiguration", &docker, err);
 
@@ -79,7 +79,8 @@ static int read_switch(const struct json_at *at, const char *name, struct arena 
 static int read_efs(const struct json_at *at, struct arena *arena, struct volume_spec *volume,
 		    struct error *err)
 {
-	struct json_at efs, authorization;
+	struct json_at efs = { .value = NULL };
+	struct json_at authorization = { .value = NULL };
 	int result = read_object(at, "efsVolumeConfiguration", &efs, err);
 
 	if (result < 0)
@@ -109,7 +110,7 @@ static int read_efs(const struct json_at *at, struct arena *arena, struct volume
 
 static int read_fsx(const struct json_at *at, struct volume_spec *volume, struct error *err)
 {
-	struct json_at fsx;
+	struct json_at fsx = { .value = NULL };
 	int result = read_object(at, "fsxWindowsFileServerVolumeConfiguration", &fsx, err);
 
 	if (result < 0)

@@ -104,6 +104,12 @@ static void an_empty_entry_point_is_not_an_absent_one(void **state)
 	_cleanup_(task_spec_unref_cleanup) struct task_spec *absent = task_with_container("");
 	_cleanup_(task_spec_unref_cleanup) struct task_spec *empty =
 		task_with_container("'entryPoint':[],'command':[]");
+	_cleanup_(task_spec_unref_cleanup) struct task_spec *null =
+		task_with_container("'entryPoint':null,'command':[null,'x']");
+
+	assert_false(null->containers[0].has_entry_point);
+	assert_string_equal(null->containers[0].command.items[0], "");
+	assert_string_equal(null->containers[0].command.items[1], "x");
 
 	assert_false(absent->containers[0].has_entry_point);
 	assert_true(empty->containers[0].has_entry_point);

@@ -247,7 +247,7 @@ static void stored_text_has_a_bound(void **state)
 	struct error err = ERROR_INIT;
 
 	strbuf_append(&text, "{\"arn\":\"a\",\"family\":\"");
-	for (int i = 0; i < TASK_TEXT_LIMIT / 3; i++)
+	for (size_t i = 0; i < TASK_TEXT_LIMIT / 3; i++)
 		strbuf_append_char(&text, '<');
 	strbuf_append(&text, "\"}");
 	assert_true(task_spec_decode_text(text.data, text.length, &task, &err) < 0);
