@@ -614,7 +614,8 @@ const struct setting config_settings[] = {
 	  .max = 1000000,
 	  .fatal = true,
 	  .used_by = "both sessions, ECS API, telemetry",
-	  .doc = "Divides every protocol timer above one second. For tests only." },
+	  .doc = "Divides every protocol timer above one second, but not the limits of a call or "
+		 "of connecting. For tests only." },
 };
 
 const size_t config_setting_count = sizeof(config_settings) / sizeof(config_settings[0]);

@@ -149,7 +149,7 @@ static int call_send(struct ecs_call *call, struct error *err)
 				 .header_count = all.count,
 				 .body = call->body,
 				 .body_size = strlen(call->body),
-				 .timeout_ms = config_scaled_ms(client->config, ROUND_TRIP_MS),
+				 .timeout_ms = ROUND_TRIP_MS,
 				 .response_limit = API_RESPONSE_LIMIT,
 			 },
 			 on_http, call, &call->http, err);

@@ -150,7 +150,7 @@ void discover_get(struct discover *discover, discover_callback *callback, void *
 						 discover->instance->container_instance, "");
 	ecs_call(discover->client, "DiscoverPollEndpoint", body, ECS_RETRY_STANDARD, on_response,
 		 discover, &discover->call);
-	loop_timer_start(discover->limit, config_scaled_ms(discover->config, CALL_LIMIT_MS));
+	loop_timer_start(discover->limit, CALL_LIMIT_MS);
 }
 
 void discover_forget(struct discover *discover, const void *owner)

@@ -223,8 +223,8 @@ static int connect_to(struct session *session, const char *endpoint, struct erro
 				  .user_agent = session->user_agent,
 				  .ca_file = *config->ca_file ? config->ca_file : NULL,
 				  .insecure = config->accept_insecure_certs,
-				  .connect_timeout_ms = scaled(session, CONNECT_MS),
-				  .handshake_timeout_ms = scaled(session, CONNECT_MS),
+				  .connect_timeout_ms = CONNECT_MS,
+				  .handshake_timeout_ms = CONNECT_MS,
 				  .message_limit = session->role->message_limit,
 			  },
 			  &callbacks, session, &session->ws, err);

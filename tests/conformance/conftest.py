@@ -104,10 +104,10 @@ def peer():
         pytest.skip("the agent needs root")
     if not os.path.exists(AGENT):
         pytest.skip(f"{AGENT} is not built")
-    peer = peers.Peer()
-    yield peer
-    peer.stop()
-    assert peer.bad_signatures == []
+    control = peers.Peer()
+    yield control
+    control.stop()
+    assert control.bad_signatures == []
 
 
 @pytest.fixture
