@@ -107,6 +107,9 @@ static void close_left_over(uv_handle_t *handle, void *data)
 
 void loop_free(struct loop *loop)
 {
+	/* often the last step of something that ends: freeing memory */
+	for (int turns = 0; turns < 100 && loop->deferred_count > 0; turns++)
+		run_deferred(loop);
 	uv_close((uv_handle_t *)&loop->before_wait, NULL);
 	uv_close((uv_handle_t *)&loop->after_wait, NULL);
 	uv_close((uv_handle_t *)&loop->do_not_wait, NULL);
