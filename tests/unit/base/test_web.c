@@ -125,9 +125,20 @@ static void requests_are_answered(void **state)
 	assert_int_equal(place->status, 204);
 	fetch(place, "POST", "/echo", "");
 	assert_int_equal(place->status, 200);
-	/* the path is as sent, though curl itself removes dots */
-	assert_true(
-		str_starts_with(place->seen.data, "POST /echo?a=b+c&d=%2F 5;GET /a%20b//%2e? 0;"));
+	assert_true(str_starts_with(place->seen.data, "POST /echo?a=b+c&d=%2F 5;GET /header? 0;"));
+}
+
+static void paths_are_given_as_they_were_sent(void **state)
+{
+	struct place *place = *state;
+	int fd = raw_connect(place->net);
+	_cleanup_free_ char *text = NULL;
+
+	raw_send(fd, "GET /a%20b//../%2e?x?y HTTP/1.0\r\n\r\n");
+	text = raw_read(place->net, fd, NULL);
+	assert_true(str_starts_with(text, "HTTP/1.1 404 Not Found\r\n"));
+	assert_string_equal(place->seen.data, "GET /a%20b//../%2e?x?y 0;");
+	close(fd);
 }
 
 static void an_answer_may_come_later(void **state)
