@@ -40,7 +40,7 @@ class Control:
         self.data = ":memory:" if state == "memory" else os.path.join(directory, "control.db")
         os.makedirs(directory, exist_ok=True)
         argv = [program("berth-control"), "--listen", f"127.0.0.1:{self.port}", "--data", self.data, "--region", REGION,
-                "--subnet", subnet, *arguments]
+                "--subnet", f"{subnet},id=subnet-berth", *arguments]
         if scale != 1:
             argv += ["--time-scale", str(scale)]
         self.daemon = Daemon("berth-control", argv, os.path.join(directory, "control.log"), environment())
