@@ -136,8 +136,14 @@ void task_reach(struct engine *engine, struct task *task, enum task_status statu
 
 void task_want_stop(struct engine *engine, struct task *task, enum persist when)
 {
-	if (task->state->desired == TASK_STATUS_STOPPED)
+	if (task->state->desired == TASK_STATUS_STOPPED) {
+		/* Decided before, and perhaps not saved yet; now somebody relies on it. */
+		if (when == PERSIST_NOW && task->persist_at_ms != ENGINE_NEVER) {
+			task->dirty_now = true;
+			touch(engine, task);
+		}
 		return;
+	}
 	task->state->desired = TASK_STATUS_STOPPED;
 	mark_task(task, when);
 	for (size_t i = 0; i < task->state->container_count; i++)

@@ -115,6 +115,8 @@ void task_recover(struct engine *engine, const struct engine_recovered *recovere
 		task_want_stop(engine, task, PERSIST_SOON);
 	for (size_t i = 0; i < state->container_count; i++)
 		recover_container(engine, task, i, &recovered->containers[i]);
+	/* What it had reached, if nobody took the report of it. */
+	report_task_status(engine, task);
 	if (state->known == TASK_STATUS_STOPPED)
 		cleanup_schedule(engine, task,
 				 engine->wall_ms > state->stopped_at_ms

@@ -70,7 +70,7 @@ void report_task_status(struct engine *engine, struct task *task)
 	enum task_status known = task->state->known;
 
 	(void)engine;
-	if (known <= task->enqueued)
+	if (known <= task->enqueued || task->state->report_refused)
 		return;
 	if (known != TASK_STATUS_RUNNING && known != TASK_STATUS_STOPPED &&
 	    !(known == TASK_STATUS_MANIFEST_PULLED && has_resolved_digest(task)))

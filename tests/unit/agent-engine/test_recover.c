@@ -72,6 +72,7 @@ static struct world *recovered(struct task_state *task, struct engine_observatio
 	struct world *world = before_recovery();
 
 	recover_one(world, task, container, (struct engine_observation){ 0 });
+	world_drop(world, EFFECT_STATUS_CHANGED);
 	assert_int_equal(world->effect_count, 0);
 	finish(world);
 	return world;
