@@ -54,6 +54,10 @@ static int read_prefixes(const struct json_at *at, const char *name, struct ip_p
 			return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
 		if (ip_prefix_parse(text, &ret[i], &why) < 0)
 			return cni_fail(err, CNI_INVALID_CONFIG, "%s[%zu]: %s", name, i, why.text);
+		if (!ip_is_unicast(&ret[i].address))
+			return cni_fail(err, CNI_INVALID_CONFIG,
+					"%s[%zu]: %s is no address that an interface can have",
+					name, i, text);
 		*ret_count = i + 1;
 	}
 	return 0;

@@ -69,12 +69,23 @@ static struct route host_route(const struct link *host, const struct ip_prefix *
 			       .link_index = host->index };
 }
 
+/* By its alias; one that was cut off before it got an alias by its MAC, which is made of the same
+ * words. */
+static bool is_ours(const struct link *link, const struct cni_request *request)
+{
+	_cleanup_free_ char *alias = eni_alias(request);
+	const struct mac_address mac = host_mac(request);
+
+	if (link->group != LINK_GROUP_BERTH)
+		return false;
+	return str_eq(link->alias, alias) ||
+	       (link->alias[0] == '\0' && mac_equal(&link->mac, &mac));
+}
+
 /* The pair of this attachment by its host end. -ENODEV when there is none. */
 static int find_host_end(struct netlink *netlink, const struct cni_request *request,
 			 struct link *ret, struct error *err)
 {
-	_cleanup_free_ char *alias = eni_alias(request);
-
 	for (unsigned int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
 		struct link link;
 		char name[16];
@@ -84,12 +95,13 @@ static int find_host_end(struct netlink *netlink, const struct cni_request *requ
 		r = link_by_name(netlink, name, &link, err);
 		if (r < 0 && r != -ENODEV)
 			return r;
-		if (r == 0 && str_eq(link.alias, alias)) {
+		if (r == 0 && is_ours(&link, request)) {
 			*ret = link;
 			return 0;
 		}
 	}
-	return error_say(err, ENODEV, "no pair of %s", alias);
+	return error_say(err, ENODEV, "there is no pair for interface %s of %s", request->ifname,
+			 request->container_id);
 }
 
 static int create_pair(struct netlink *netlink, const struct cni_request *request,
@@ -120,7 +132,7 @@ static int create_pair(struct netlink *netlink, const struct cni_request *reques
 
 		eni_host_name(request, attempt, name);
 		if (link_by_name(netlink, name, &link, NULL) == 0) {
-			if (str_eq(link.alias, alias))
+			if (is_ours(&link, request))
 				return error_say(err, EEXIST,
 						 "link %s belongs to this attachment already: it "
 						 "was added before",
@@ -159,6 +171,32 @@ static int set_host_sysctls(const char *name, bool v6, struct error *err)
 	return r;
 }
 
+/* An address that is routed elsewhere is another task's: to take it over would cut that one off. */
+static void say_who_has_it(struct netlink *netlink, const struct link *host,
+			   const struct eni_config *config, struct error *err)
+{
+	struct route_list routes = { 0 };
+	char text[IP_TEXT_SIZE];
+
+	if (route_list(netlink, 0, &routes, NULL) < 0)
+		return;
+	for (size_t i = 0; i < routes.count; i++) {
+		const struct route *route = &routes.items[i];
+
+		for (size_t j = 0; j < config->address_count; j++) {
+			const struct route ours = host_route(host, &config->addresses[j]);
+
+			if (route->link_index != host->index &&
+			    ip_prefix_equal(&route->destination, &ours.destination))
+				error_say(err, EEXIST,
+					  "the host's route to %s leads to another link already: "
+					  "the address is another task's",
+					  ip_prefix_format(&route->destination, text));
+		}
+	}
+	route_list_free(&routes);
+}
+
 static int configure_host(struct netlink *netlink, const struct link *host,
 			  const struct eni_config *config, struct error *err)
 {
@@ -184,6 +222,8 @@ static int configure_host(struct netlink *netlink, const struct link *host,
 	}
 	r = netlink_run(netlink, batch, err);
 	netlink_batch_free(batch);
+	if (r == -EEXIST)
+		say_who_has_it(netlink, host, config, err);
 	return r;
 }
 

@@ -121,6 +121,17 @@ bool mac_equal(const struct mac_address *a, const struct mac_address *b)
 	return memcmp(a->bytes, b->bytes, MAC_SIZE) == 0;
 }
 
+bool ip_is_unicast(const struct ip_address *address)
+{
+	static const unsigned char none[16], all[4] = { 255, 255, 255, 255 };
+
+	if (memcmp(address->bytes, none, ip_size(address)) == 0)
+		return false;
+	if (address->family == AF_INET6)
+		return address->bytes[0] != 0xff;
+	return (address->bytes[0] & 0xf0) != 0xe0 && memcmp(address->bytes, all, 4) != 0;
+}
+
 struct ip_prefix ip_prefix_network(const struct ip_prefix *prefix)
 {
 	struct ip_prefix network = *prefix;

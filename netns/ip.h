@@ -47,6 +47,9 @@ bool ip_equal(const struct ip_address *a, const struct ip_address *b);
 bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
 bool mac_equal(const struct mac_address *a, const struct mac_address *b);
 
+/* Whether one interface can have it: not 0.0.0.0 or ::, not multicast, not 255.255.255.255. */
+bool ip_is_unicast(const struct ip_address *address);
+
 /* The prefix with its host bits cleared. */
 struct ip_prefix ip_prefix_network(const struct ip_prefix *prefix);
 

@@ -92,6 +92,25 @@ static void a_prefix_contains_its_addresses(void **state)
 	assert_string_equal(ip_prefix_format(&network, text), "10.0.4.0/22");
 }
 
+static void what_many_have_or_nobody_is_not_unicast(void **state)
+{
+	static const char *const not_unicast[] = {
+		"0.0.0.0", "224.0.0.1", "239.255.255.255", "255.255.255.255", "::", "ff02::1"
+	};
+	static const char *const unicast[] = { "10.0.0.1", "169.254.170.2", "223.255.255.255",
+					       "fe80::1", "fd00::" };
+	struct ip_address address;
+
+	for (size_t i = 0; i < sizeof(not_unicast) / sizeof(not_unicast[0]); i++) {
+		ip_parse(not_unicast[i], &address, NULL);
+		assert_false(ip_is_unicast(&address));
+	}
+	for (size_t i = 0; i < sizeof(unicast) / sizeof(unicast[0]); i++) {
+		ip_parse(unicast[i], &address, NULL);
+		assert_true(ip_is_unicast(&address));
+	}
+}
+
 static void next_carries_over_and_wraps(void **state)
 {
 	static const char *const pairs[][2] = {
@@ -118,6 +137,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_prefix_is_refused_with_a_sentence),
 		cmocka_unit_test(a_mac_is_six_octets_of_one_device),
 		cmocka_unit_test(a_prefix_contains_its_addresses),
+		cmocka_unit_test(what_many_have_or_nobody_is_not_unicast),
 		cmocka_unit_test(next_carries_over_and_wraps),
 	};
 
