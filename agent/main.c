@@ -37,7 +37,7 @@ static void usage(FILE *out)
 		"\n"
 		"Exit codes: 0 told to stop; 1 failed, starting again may help; 5 failed, starting "
 		"again will\n"
-		"not help (a wrong setting, a registration that is refused). Containers run on in "
+		"not help (a wrong option, a registration that is refused). Containers run on in "
 		"any case.\n",
 		CONFIG_FILE);
 }
@@ -170,8 +170,8 @@ int main(int argc, char **argv)
 	if (r < 0 && report.mistakes.count == 0)
 		fprintf(stderr, "berth-agent: %s\n", err.text);
 	config_report_free(&report);
-	if (r < 0)
-		return ECS_EXIT_TERMINAL;
+	if (r < 0) /* perhaps the file is only half written: the supervisor may try again */
+		return ECS_EXIT_ERROR;
 	if (check) {
 		config_print(config, stdout);
 		config_free(config);

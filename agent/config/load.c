@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/config/settings.h"
 #include "base/alloc.h"
@@ -152,6 +153,29 @@ static void load_setting(size_t index, char *const *environment, const struct co
 	config->origins[index] = (unsigned char)origin;
 }
 
+/* A bare name becomes the path under which PATH has it; what is not there stays as it is, for
+ * whoever runs it to say so. */
+static void resolve_program(char **program, char *const *environment)
+{
+	const char *path = environment_get(environment, "PATH");
+	_cleanup_str_list_ struct str_list folders = STR_LIST_INIT;
+
+	if (**program == '\0' || strchr(*program, '/'))
+		return;
+	str_list_split(&folders, path ? path : "", ':', false);
+	/* As root one expects these, whatever PATH a supervisor gives. */
+	str_list_split(&folders, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		       ':', false);
+	for (size_t i = 0; i < folders.count; i++) {
+		_cleanup_free_ char *file = xasprintf("%s/%s", folders.items[i], *program);
+
+		if (*file == '/' && access(file, X_OK) == 0) {
+			str_replace(program, file);
+			return;
+		}
+	}
+}
+
 static void check_whole(struct agent_config *config, struct config_report *report)
 {
 	for (size_t i = 0; i < config_setting_count; i++) {
@@ -200,6 +224,8 @@ int config_load(char *const *environment, const char *file, struct agent_config 
 		read_file(file, &values, &report);
 	for (size_t i = 0; i < config_setting_count; i++)
 		load_setting(i, environment, &values, config, &report);
+	resolve_program(&config->ctr, environment);
+	resolve_program(&config->runtime, environment);
 	report_unknown(&values, file, environment, &report);
 	config_map_free(&values);
 	check_whole(config, &report);

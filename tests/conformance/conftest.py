@@ -98,6 +98,15 @@ def remove_control_groups(name):
             folders.clear()
 
 
+def unmount_below(directory):
+    """The agent keeps the place of network namespaces mounted over its own life."""
+    with open("/proc/self/mounts") as mounts:
+        points = [line.split()[1] for line in mounts]
+    for point in reversed(points):
+        if point.startswith(directory + "/"):
+            subprocess.run(["umount", point], check=True)
+
+
 @pytest.fixture
 def peer():
     if os.geteuid() != 0:
@@ -118,6 +127,7 @@ def agent(peer, request):
     code = agent.stop()
     if os.path.exists(agent.log):
         print(agent.text())
+    unmount_below(directory)
     shutil.rmtree(directory)
     remove_control_groups(agent.settings["BERTH_CGROUP_PARENT"].strip("/"))
     if code is not None:

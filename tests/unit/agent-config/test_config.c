@@ -472,6 +472,31 @@ static void only_timers_above_a_second_are_scaled(void **state)
 	assert_int_equal(config_scaled_ms(got.config, 1020), 17);
 }
 
+static void a_program_is_looked_for_in_the_path(void **state)
+{
+	char folder[] = "/tmp/berth-path-XXXXXX";
+	_cleanup_free_ char *path = NULL, *program = NULL;
+	FILE *file;
+
+	assert_non_null(mkdtemp(folder));
+	assert_true(asprintf(&path, "PATH=/nonexistent:%s", folder) > 0);
+	assert_true(asprintf(&program, "%s/my-runtime", folder) > 0);
+	file = fopen(program, "w");
+	assert_non_null(file);
+	fclose(file);
+	chmod(program, 0700);
+	{
+		_loaded_ got = load(path, "BERTH_RUNTIME=my-runtime", "BERTH_CTR=no-such-program");
+		_loaded_ given = load(path, "BERTH_RUNTIME=./my-runtime");
+
+		assert_string_equal(got.config->runtime, program);
+		assert_string_equal(got.config->ctr, "no-such-program");
+		assert_string_equal(given.config->runtime, "./my-runtime");
+	}
+	unlink(program);
+	rmdir(folder);
+}
+
 #define DOCKER_AUTH                                                                                \
 	"ECS_ENGINE_AUTH_DATA={\"https://index.docker.io/v1/"                                      \
 	"\":{\"username\":\"hub\",\"password\":\"h\"},"                                            \
@@ -553,6 +578,7 @@ int main(void)
 		cmocka_unit_test(secrets_are_never_printed),
 		cmocka_unit_test(the_reference_names_every_setting_with_what_is_allowed),
 		cmocka_unit_test(only_timers_above_a_second_are_scaled),
+		cmocka_unit_test(a_program_is_looked_for_in_the_path),
 		cmocka_unit_test(registry_credentials_are_those_of_the_best_key),
 		cmocka_unit_test(dockercfg_holds_user_and_password_in_one),
 	};
