@@ -145,12 +145,15 @@ static int append_process(struct strbuf *sb, const struct container_config *conf
 	json_text_open(sb, "user", '{');
 	json_text_number(sb, "uid", user->uid);
 	json_text_number(sb, "gid", user->gid);
-	if (user->group_count) {
-		json_text_open(sb, "additionalGids", '[');
-		for (size_t i = 0; i < user->group_count; i++)
-			json_text_number(sb, NULL, user->groups[i]);
-		json_text_close(sb, ']');
-	}
+	/*
+	 * The user's own group too (CVE-2022-36109): a program that drops it, but keeps the list,
+	 * must not gain from not being in it.
+	 */
+	json_text_open(sb, "additionalGids", '[');
+	json_text_number(sb, NULL, user->gid);
+	for (size_t i = 0; i < user->group_count; i++)
+		json_text_number(sb, NULL, user->groups[i]);
+	json_text_close(sb, ']');
 	json_text_close(sb, '}');
 	json_text_strings(sb, "args", config->args);
 	append_env(sb, config);

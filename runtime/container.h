@@ -87,7 +87,8 @@ struct container_create_spec {
 };
 
 /* pid > 0, or pid < 0 (-errno) and err. -ENOENT: the command does not exist in the image. -EACCES:
- * it is not executable. -ETIMEDOUT, -EEXIST, -ENOSPC, -EIO: other. The text is the runtime's own ("exec:
+ * it is not executable. -ETIMEDOUT, -EEXIST, -ENOSPC, -EIO: other. The text is the runtime's own
+ * ("exec:
  * \"nope\": executable file not found in $PATH"). */
 typedef void container_created(void *data, pid_t pid, const struct error *err);
 

@@ -116,7 +116,8 @@ struct image_pull_request {
 	int64_t timeout_ms;            /* whole; 0: 2 hours */
 	int64_t begin_timeout_ms;      /* to the first progress; 0: 5 minutes */
 	int64_t inactivity_timeout_ms; /* between progress; 0: 1 minute */
-	void (*on_progress)(void *data, const struct image_progress *progress); /* may be NULL */
+	/* May be NULL. Must not cancel. */
+	void (*on_progress)(void *data, const struct image_progress *progress);
 	void (*on_done)(void *data, const struct image_result *result);
 	void *data;
 };

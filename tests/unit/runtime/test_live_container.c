@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Real containers, with each OCI runtime of this host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "live.h"
+#include "runtime/container_record.h"
+
+static struct live live;
+
+#define ARGS(...)  ((const char *const[]){ __VA_ARGS__, NULL })
+#define SH(script) ARGS("/bin/sh", "-c", script)
+
+/* eng: exit code of the first process; both streams in the log, a last line without its end too. */
+static void output_and_exit_code_are_recorded(void **state)
+{
+	(void)state;
+	struct live_container container;
+	_cleanup_free_ char *out = NULL;
+	_cleanup_free_ char *err = NULL;
+
+	live_container_init(&live, &container,
+			    SH("echo one; echo two >&2; printf partial; exit 7"));
+	live_run(&container);
+	assert_true(container.exit.known);
+	assert_int_equal(container.exit.exit_code, 7);
+	assert_int_equal(container.exit.signal, 0);
+	assert_false(container.exit.oom_killed);
+	assert_true(container.exit.started_ms > 0);
+	assert_true(container.exit.finished_ms >= container.exit.started_ms);
+	out = live_log(&container, "stdout");
+	err = live_log(&container, "stderr");
+	assert_string_equal(out, "one\npartial");
+	assert_string_equal(err, "two\n");
+	live_delete(&container);
+}
+
+/* Killed by signal n gives 128 + n. */
+static void death_by_signal_gives_128_and_its_number(void **state)
+{
+	(void)state;
+	struct live_container container;
+	struct container_observation seen;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	live_create(&container, false);
+	assert_int_equal(container_observe(container.state, &seen, NULL), 0);
+	assert_int_equal(seen.state, CONTAINER_CREATED);
+	assert_int_equal(seen.pid, container.pid);
+	live_start(&container);
+	assert_int_equal(container_observe(container.state, &seen, NULL), 0);
+	assert_int_equal(seen.state, CONTAINER_RUNNING);
+	assert_true(seen.monitor_lives);
+	assert_true(seen.started_ms >= seen.created_ms);
+
+	assert_int_equal(container_kill(live.runtime, container.id, container.state, SIGKILL, NULL),
+			 0);
+	live_wait_exit(&container);
+	assert_int_equal(container.exit.exit_code, 137);
+	assert_int_equal(container.exit.signal, SIGKILL);
+	assert_int_equal(container_observe(container.state, &seen, NULL), 0);
+	assert_int_equal(seen.state, CONTAINER_EXITED);
+	assert_int_equal(seen.exit.exit_code, 137);
+	/* Dead already is no error. */
+	assert_int_equal(container_kill(live.runtime, container.id, container.state, SIGTERM, NULL),
+			 0);
+	live_delete(&container);
+}
+
+/* A handler's own exit code counts: trap exit 42 gives 42. */
+static void a_handled_signal_gives_the_handlers_code(void **state)
+{
+	(void)state;
+	struct live_container container;
+	struct stat info;
+	int64_t until = clock_monotonic_ms() + 10000;
+
+	live_container_init(&live, &container,
+			    SH("trap 'exit 42' TERM; echo ready; while :; do sleep 0.01; done"));
+	live_create(&container, false);
+	live_start(&container);
+	while ((stat(container.log, &info) < 0 || !info.st_size) && clock_monotonic_ms() < until)
+		usleep(1000);
+	assert_int_equal(container_kill(live.runtime, container.id, container.state, SIGTERM, NULL),
+			 0);
+	live_wait_exit(&container);
+	assert_int_equal(container.exit.exit_code, 42);
+	live_delete(&container);
+}
+
+static void a_missing_command_is_named(void **state)
+{
+	(void)state;
+	static const char *const commands[] = { "no-such-command", "/no/such/file" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct live_container container;
+
+		live_container_init(&live, &container, ARGS(commands[i]));
+		live_create(&container, true);
+		assert_int_equal(container.create_result, -ENOENT);
+		assert_non_null(strstr(container.err.text, commands[i]));
+		assert_non_null(strstr(container.err.text, "does not exist in the image"));
+		live_delete(&container);
+	}
+}
+
+static void a_command_that_is_no_program_is_named(void **state)
+{
+	(void)state;
+	struct live_container container;
+
+	live_container_init(&live, &container, ARGS("/etc/not-a-program"));
+	live_create(&container, true);
+	assert_int_equal(container.create_result, -EACCES);
+	assert_non_null(strstr(container.err.text, "cannot be executed"));
+	live_delete(&container);
+}
+
+/* OutOfMemoryError needs the flag, also when it is a child that was killed. */
+static void oom_kills_are_recognised(void **state)
+{
+	(void)state;
+	struct live_container container;
+
+	live_container_init(&live, &container,
+			    SH("sh -c 'x=a; while :; do x=$x$x$x$x; done'; exit 5"));
+	container.config.memory_limit = 16 << 20;
+	container.config.memory_swap = 16 << 20;
+	live_run(&container);
+	assert_true(container.exit.oom_killed);
+	live_delete(&container);
+}
+
+/* The agent is gone while the container lives, and while it ends: its monitor keeps pid, log and
+ * exit code. */
+static void containers_outlive_the_agent(void **state)
+{
+	(void)state;
+	struct live_container running, ending;
+	struct container_observation seen;
+	int64_t until = clock_monotonic_ms() + 10000;
+	pid_t pid;
+
+	live_container_init(&live, &running, ARGS("/bin/sleep", "1000"));
+	live_create(&running, false);
+	live_start(&running);
+	live_container_init(&live, &ending, SH("sleep 0.3; exit 9"));
+	live_create(&ending, false);
+	live_start(&ending);
+	pid = running.pid;
+
+	container_runtime_free(live.runtime);
+	live.runtime = NULL;
+	do {
+		assert_int_equal(container_observe(ending.state, &seen, NULL), 0);
+		usleep(1000);
+	} while (seen.state != CONTAINER_EXITED && clock_monotonic_ms() < until);
+	assert_int_equal(seen.exit.exit_code, 9);
+	assert_false(ending.exited);
+
+	live_restart(&live);
+	assert_int_equal(container_observe(running.state, &seen, NULL), 0);
+	assert_int_equal(seen.state, CONTAINER_RUNNING);
+	assert_int_equal(seen.pid, pid);
+	assert_int_equal(container_watch(live.runtime, running.id, running.state, NULL), 0);
+	assert_int_equal(container_watch(live.runtime, ending.id, ending.state, NULL), 0);
+	live_wait_exit(&ending);
+	assert_int_equal(ending.exit.exit_code, 9);
+	assert_int_equal(ending.exits, 1);
+	/* Starting what runs is no second start. */
+	running.started = false;
+	live_start(&running);
+	assert_int_equal(container_kill(live.runtime, running.id, running.state, SIGKILL, NULL), 0);
+	live_wait_exit(&running);
+	assert_int_equal(running.exit.exit_code, 137);
+	live_delete(&running);
+	live_delete(&ending);
+}
+
+static void created_again(void *data, pid_t pid, const struct error *err)
+{
+	struct live_container *container = data;
+
+	(void)err;
+	container->pid = pid;
+	container->created = true;
+}
+
+static int create_again(struct live_container *again, const struct container_create_spec *spec)
+{
+	int result = container_create(live.runtime, spec, created_again, again, NULL);
+
+	if (result == 0)
+		live_wait(live.loop, &again->created);
+	return result;
+}
+
+/* The agent was killed within a create: the same call again takes over what the monitor made. */
+static void a_second_create_finds_the_first_ones_container(void **state)
+{
+	(void)state;
+	struct live_container container;
+	pid_t pid;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	live_create(&container, false);
+	pid = container.pid;
+	live_restart(&live);
+	container.created = false;
+	{
+		const struct container_create_spec spec = {
+			.id = container.id,
+			.bundle_dir = container.bundle,
+			.state_dir = container.state,
+		};
+		assert_int_equal(create_again(&container, &spec), 0);
+	}
+	assert_int_equal(container.pid, pid);
+	live_start(&container);
+	live_delete(&container);
+}
+
+/* Nobody knows the code then, and it must not be made up. */
+static void a_killed_monitor_means_an_unknown_code(void **state)
+{
+	(void)state;
+	struct live_container container;
+	struct container_observation seen;
+	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct container_state_record record;
+	size_t size;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	live_create(&container, false);
+	live_start(&container);
+	path = xasprintf("%s/state.json", container.state);
+	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &size, NULL), 0);
+	assert_int_equal(container_state_parse(text, size, &record, NULL), 0);
+	assert_int_equal(kill(record.monitor, SIGKILL), 0);
+	do {
+		assert_int_equal(container_observe(container.state, &seen, NULL), 0);
+	} while (seen.monitor_lives);
+	assert_int_equal(seen.state, CONTAINER_RUNNING);
+	assert_int_equal(container_kill(live.runtime, container.id, container.state, SIGKILL, NULL),
+			 0);
+	live_wait_exit(&container);
+	assert_false(container.exit.known);
+	assert_int_equal(container.exit.exit_code, -1);
+	assert_int_equal(container_observe(container.state, &seen, NULL), 0);
+	assert_int_equal(seen.state, CONTAINER_LOST);
+	live_delete(&container);
+}
+
+/* ---- exec */
+
+struct probe {
+	bool done;
+	int exit_code;
+	bool timed_out;
+	bool failed;
+	char output[8192];
+	size_t size;
+};
+
+static void probed(void *data, const struct container_exec_result *result)
+{
+	struct probe *probe = data;
+
+	probe->done = true;
+	probe->exit_code = result->exit_code;
+	probe->timed_out = result->timed_out;
+	probe->failed = result->err;
+	probe->size = result->output_size;
+	snprintf(probe->output, sizeof(probe->output), "%s",
+		 result->err ? result->err->text : result->output);
+}
+
+static struct probe run_probe(struct live_container *container, const char *const *args,
+			      int64_t timeout_ms)
+{
+	struct probe probe = { 0 };
+	const struct container_exec_spec spec = {
+		.id = container->id,
+		.bundle_dir = container->bundle,
+		.state_dir = container->state,
+		.args = args,
+		.timeout_ms = timeout_ms,
+	};
+	struct error err = ERROR_INIT;
+
+	if (container_exec(live.runtime, &spec, probed, &probe, NULL, &err) < 0)
+		fail_msg("%s", err.text);
+	live_wait(live.loop, &probe.done);
+	return probe;
+}
+
+/* A probe runs with the container's user, environment and directory; its code comes back; the
+ * output is bounded. */
+static void probes_run_inside(void **state)
+{
+	(void)state;
+	struct live_container container;
+	struct probe probe;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	container.config.env = ARGS("COLOUR=blue", "PATH=/bin");
+	container.config.user = "web";
+	container.config.cwd = "/tmp";
+	live_create(&container, false);
+	live_start(&container);
+
+	probe = run_probe(&container, SH("echo $COLOUR $(id -u) $(pwd); echo bad >&2; exit 3"),
+			  5000);
+	assert_false(probe.failed);
+	assert_int_equal(probe.exit_code, 3);
+	assert_string_equal(probe.output, "blue 1000 /tmp\nbad\n");
+
+	probe = run_probe(&container, ARGS("seq", "1", "5000"), 5000);
+	assert_int_equal(probe.exit_code, 0);
+	assert_int_equal(probe.size, 4096);
+
+	probe = run_probe(&container, ARGS("/no/probe"), 5000);
+	assert_true(probe.failed);
+	assert_non_null(strstr(probe.output, "/no/probe"));
+	live_delete(&container);
+}
+
+/* The time-out kills the probe, and gives -1. */
+static void a_probe_that_hangs_is_killed(void **state)
+{
+	(void)state;
+	struct live_container container;
+	_cleanup_free_ pid_t *pids = NULL;
+	struct probe probe;
+	size_t count = 0;
+	int64_t begin;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	live_create(&container, false);
+	live_start(&container);
+	begin = clock_monotonic_ms();
+	probe = run_probe(&container, ARGS("/bin/sleep", "500"), 300);
+	assert_true(probe.timed_out);
+	assert_int_equal(probe.exit_code, -1);
+	assert_in_range(clock_monotonic_ms() - begin, 300, 3000);
+	assert_int_equal(cgroup_processes(&live.cgroups, container.cgroup, &pids, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(pids[0], container.pid);
+	live_delete(&container);
+}
+
+/* ---- confinement */
+
+static uint64_t hex_of(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	assert_non_null(at);
+	return strtoull(at + strlen(key), NULL, 16);
+}
+
+static void containers_are_confined(void **state)
+{
+	(void)state;
+	struct live_container container;
+	_cleanup_free_ char *out = NULL;
+
+	live_container_init(
+		&live, &container,
+		SH("cat /proc/self/status; hostname; cat /proc/keys | head -c 1; ls /sys/firmware; "
+		   "echo x 2>/dev/null > /proc/sys/kernel/domainname || echo sysrefused; id; "
+		   "cat /proc/self/oom_score_adj; ulimit -n"));
+	container.config.no_new_privileges = true;
+	container.config.has_oom_score_adj = true;
+	container.config.oom_score_adj = 321;
+	container.config.rlimits =
+		(struct container_rlimit[]){ { .name = "nofile", .soft = 777, .hard = 888 } };
+	container.config.rlimit_count = 1;
+	live_run(&container);
+	out = live_log(&container, "stdout");
+	assert_non_null(strstr(out, "Seccomp:\t2"));
+	assert_non_null(strstr(out, "NoNewPrivs:\t1"));
+	assert_int_equal(hex_of(out, "CapBnd:\t"), 0xa80425fb);
+	assert_int_equal(hex_of(out, "CapEff:\t"), 0xa80425fb);
+	assert_int_equal(hex_of(out, "CapAmb:\t"), 0);
+	assert_non_null(strstr(out, "testhost\n"));
+	assert_non_null(strstr(out, "sysrefused\n"));
+	assert_non_null(strstr(out, "321\n777\n"));
+	live_delete(&container);
+}
+
+static void a_named_user_has_its_groups_and_no_capability(void **state)
+{
+	(void)state;
+	struct live_container container;
+	_cleanup_free_ char *out = NULL;
+
+	live_container_init(&live, &container, SH("cat /proc/self/status; id"));
+	container.config.user = "web";
+	live_run(&container);
+	out = live_log(&container, "stdout");
+	assert_int_equal(hex_of(out, "CapEff:\t"), 0);
+	assert_non_null(strstr(out, "uid=1000(web) gid=1001(web) groups=1001(web),1500(extra)"));
+	live_delete(&container);
+}
+
+/* Task and container limits arrive in the kernel; the path is /top/container in each hierarchy. */
+static void limits_reach_the_cgroup(void **state)
+{
+	(void)state;
+	struct live_container container;
+	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *pids_path = NULL;
+	_cleanup_free_ char *pids = NULL;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	container.config.memory_limit = 64 << 20;
+	container.config.cpu_shares = 512;
+	container.config.pids_limit = 33;
+	live_create(&container, false);
+	path = cgroup_file_path(&live.cgroups, "memory", container.cgroup,
+				live.cgroups.v2 ? "memory.max" : "memory.limit_in_bytes");
+	assert_int_equal(file_read(AT_FDCWD, path, 64, &text, NULL, NULL), 0);
+	assert_string_equal(text, "67108864\n");
+	pids_path = cgroup_file_path(&live.cgroups, "pids", container.cgroup, "pids.max");
+	assert_int_equal(file_read(AT_FDCWD, pids_path, 64, &pids, NULL, NULL), 0);
+	assert_string_equal(pids, "33\n");
+	live_delete(&container);
+}
+
+/* ---- a full disk */
+
+static void no_exit_code_is_lost_to_a_full_disk(void **state)
+{
+	(void)state;
+	struct live_container container;
+	struct container_observation seen;
+	_cleanup_free_ char *filler = NULL;
+	_cleanup_free_ char *dir = NULL;
+	int64_t until = clock_monotonic_ms() + 15000;
+	char block[4096] = "x";
+	int fd;
+
+	live_container_init(&live, &container, SH("read x < /tmp/gate; exit 6"));
+	assert_int_equal(file_mkdirs(container.state, 0700, NULL), 0);
+	assert_int_equal(mount("tmpfs", container.state, "tmpfs", 0, "size=256k"), 0);
+	/* The container waits at a fifo that we make in its root. */
+	assert_int_equal(bundle_create(container.bundle, &container.config, NULL), 0);
+	dir = xasprintf("%s/rootfs/tmp/gate", container.bundle);
+	assert_int_equal(mkfifo(dir, 0600), 0);
+	assert_int_equal(bundle_remove("/nonexistent/berth", NULL), 0);
+	live_create(&container, false);
+	live_start(&container);
+	filler = xasprintf("%s/filler", container.state);
+	fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	assert_int_equal(errno, ENOSPC);
+	close(fd);
+	{
+		_cleanup_free_ char *gate = xasprintf("/proc/%d/root/tmp/gate", (int)container.pid);
+
+		fd = open(gate, O_WRONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	/* Told at once, though nothing could be written ... */
+	live_wait_exit(&container);
+	assert_int_equal(container.exit.exit_code, 6);
+	assert_int_equal(container_observe(container.state, &seen, NULL), 0);
+	assert_int_not_equal(seen.state, CONTAINER_EXITED);
+	assert_true(seen.monitor_lives);
+	/* ... and on the disk as soon as there is room. */
+	unlink(filler);
+	do {
+		loop_run_once(live.loop, false);
+		assert_int_equal(container_observe(container.state, &seen, NULL), 0);
+		usleep(1000);
+	} while ((seen.state != CONTAINER_EXITED || seen.monitor_lives) &&
+		 clock_monotonic_ms() < until);
+	assert_int_equal(seen.state, CONTAINER_EXITED);
+	assert_int_equal(seen.exit.exit_code, 6);
+	assert_int_equal(container.exits, 1);
+	umount2(container.state, MNT_DETACH);
+	live_delete(&container);
+}
+
+/* ---- several at once, and what it costs */
+
+static int compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static double median(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
+}
+
+static double pss_kb(pid_t pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/smaps_rollup", (int)pid);
+	_cleanup_free_ char *text = NULL;
+	const char *at;
+
+	assert_int_equal(file_read(AT_FDCWD, path, 65536, &text, NULL, NULL), 0);
+	at = strstr(text, "\nPss:");
+	return at ? strtod(at + 5, NULL) : -1;
+}
+
+#define MANY 20
+
+static void many_live_side_by_side(void **state)
+{
+	(void)state;
+	static struct live_container containers[MANY];
+	double create_ms[MANY], start_ms[MANY], kill_ms[MANY], told_ms[MANY], delete_ms[MANY],
+		pss[MANY];
+
+	for (size_t i = 0; i < MANY; i++) {
+		int64_t begin = clock_monotonic_ns(), mid;
+		_cleanup_free_ char *path = NULL;
+		_cleanup_free_ char *text = NULL;
+		struct container_state_record record;
+		size_t size;
+
+		live_container_init(&live, &containers[i], ARGS("/bin/sleep", "1000"));
+		containers[i].config.memory_limit = 32 << 20;
+		live_create(&containers[i], false);
+		mid = clock_monotonic_ns();
+		live_start(&containers[i]);
+		start_ms[i] = (double)(clock_monotonic_ns() - mid) / 1e6;
+		create_ms[i] = (double)(mid - begin) / 1e6;
+		path = xasprintf("%s/state.json", containers[i].state);
+		assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &size, NULL), 0);
+		assert_int_equal(container_state_parse(text, size, &record, NULL), 0);
+		pss[i] = (double)record.monitor;
+	}
+	for (size_t i = 0; i < MANY; i++)
+		pss[i] = pss_kb((pid_t)pss[i]);
+	for (size_t i = 0; i < MANY; i++) {
+		_cleanup_free_ char *record = xasprintf("%s/exit.json", containers[i].state);
+		int64_t begin = clock_monotonic_ns();
+
+		assert_int_equal(container_kill(live.runtime, containers[i].id, containers[i].state,
+						SIGKILL, NULL),
+				 0);
+		while (access(record, F_OK) < 0)
+			usleep(20);
+		kill_ms[i] = (double)(clock_monotonic_ns() - begin) / 1e6;
+		live_wait_exit(&containers[i]);
+		told_ms[i] = (double)(clock_monotonic_ns() - begin) / 1e6;
+		begin = clock_monotonic_ns();
+		live_delete(&containers[i]);
+		delete_ms[i] = (double)(clock_monotonic_ns() - begin) / 1e6;
+	}
+	printf("%s: bundle+create %.1f ms, start %.2f ms, kill to record %.2f ms, kill to on_exit "
+	       "%.2f ms, "
+	       "delete %.1f ms, monitor PSS %.0f kB (medians of %d)\n",
+	       live.runtime_path, median(create_ms, MANY), median(start_ms, MANY),
+	       median(kill_ms, MANY), median(told_ms, MANY), median(delete_ms, MANY),
+	       median(pss, MANY), MANY);
+	assert_true(median(pss, MANY) < 400);
+}
+
+static int set_up_runc(void **state)
+{
+	(void)state;
+	live_set_up(&live, "/usr/sbin/runc");
+	return 0;
+}
+
+static int set_up_crun(void **state)
+{
+	(void)state;
+	live_set_up(&live, "/usr/bin/crun");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	live_tear_down(&live);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(output_and_exit_code_are_recorded),
+		cmocka_unit_test(death_by_signal_gives_128_and_its_number),
+		cmocka_unit_test(a_handled_signal_gives_the_handlers_code),
+		cmocka_unit_test(a_missing_command_is_named),
+		cmocka_unit_test(a_command_that_is_no_program_is_named),
+		cmocka_unit_test(oom_kills_are_recognised),
+		cmocka_unit_test(containers_outlive_the_agent),
+		cmocka_unit_test(a_second_create_finds_the_first_ones_container),
+		cmocka_unit_test(a_killed_monitor_means_an_unknown_code),
+		cmocka_unit_test(probes_run_inside),
+		cmocka_unit_test(a_probe_that_hangs_is_killed),
+		cmocka_unit_test(containers_are_confined),
+		cmocka_unit_test(a_named_user_has_its_groups_and_no_capability),
+		cmocka_unit_test(limits_reach_the_cgroup),
+		cmocka_unit_test(no_exit_code_is_lost_to_a_full_disk),
+		cmocka_unit_test(many_live_side_by_side),
+	};
+	int failed = 0;
+
+	live_need(ARGS("/usr/bin/busybox"));
+	if (access("/usr/sbin/runc", X_OK) < 0 && access("/usr/bin/crun", X_OK) < 0)
+		live_need(ARGS("/usr/sbin/runc"));
+	if (access("/usr/sbin/runc", X_OK) == 0)
+		failed += cmocka_run_group_tests_name("runc", tests, set_up_runc, tear_down);
+	if (access("/usr/bin/crun", X_OK) == 0)
+		failed += cmocka_run_group_tests_name("crun", tests, set_up_crun, tear_down);
+	return failed;
+}
