@@ -521,7 +521,7 @@ static void finish(struct control *control)
 	if (control->loop)
 		loop_free(control->loop);
 	store_close(control->store);
-	for (size_t i = 0; i < control->options.subnet_count; i++)
+	for (size_t i = 0; i < SUBNETS_MAX; i++)
 		free(control->options.subnet_texts[i]);
 	keys_clear(&control->options.caller);
 	keys_clear(&control->options.role);

@@ -33,20 +33,23 @@ struct services; /* control-plane/services */
 #define API_UNKNOWN_OPERATION "UnknownOperationException"
 
 struct api_config {
-	const char *endpoint;   /* what DiscoverPollEndpoint says; NULL: http://<Host header of the
-				   request>/ */
-	const char *access_key; /* with secret_key: every call must be signed by this pair; NULL:
-				   signatures are not read */
+	/* What DiscoverPollEndpoint says; NULL: http://<Host header of the request>/ */
+	const char *endpoint;
+	/* With secret_key: every call must be signed by this pair; NULL: signatures are not read.
+	 */
+	const char *access_key;
 	const char *secret_key;
-	const char
-		*default_zone; /* availability zone of instances that do not say; NULL: <region>a */
+	/* Availability zone of instances that do not say; NULL: <region>a */
+	const char *default_zone;
+	/* How long a deleted task definition shows DELETE_IN_PROGRESS at least; 0: one minute. */
+	int64_t delete_delay_ms;
 };
 
 struct api {
-	struct store *store;       /* borrowed */
-	struct services *services; /* borrowed; may be NULL where only clusters and definitions are
-				      wanted (tests) */
-	struct api_config config;  /* strings borrowed */
+	struct store *store; /* borrowed */
+	/* Borrowed; NULL where only clusters and definitions are wanted. */
+	struct services *services;
+	struct api_config config; /* strings borrowed */
 };
 
 struct api_call;

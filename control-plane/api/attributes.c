@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PutAttributes, DeleteAttributes, ListAttributes: control-plane API §2.5. */
+/* PutAttributes, DeleteAttributes, ListAttributes. */
 #include "control-plane/store/attributes.h"
 
 #include <errno.h>

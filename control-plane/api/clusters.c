@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CreateCluster, DescribeClusters, ListClusters, DeleteCluster: control-plane API §2.1. */
+/* CreateCluster, DescribeClusters, ListClusters, DeleteCluster. */
 #include "control-plane/store/clusters.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which launch types could run a task definition: control-plane API §3.3 and §3.6. */
+/* Which launch types could run a task definition. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One container of a task definition, but for its network, Linux and log settings: control-plane
- * API §3.4. */
+/* One container of a task definition, but for its network, Linux and log settings. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Container instances once they are registered: control-plane API §7. */
+/* Container instances once they are registered. */
 #include "control-plane/store/container_instances.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What containers wait for: each other, and never in a circle. Control-plane API §3.4. */
+/* What containers wait for: each other, and never in a circle. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

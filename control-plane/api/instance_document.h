@@ -4,7 +4,7 @@
 
 #include "control-plane/api/api.h"
 
-/* What a host tells of itself when it registers: control-plane API §7.2, agent protocol §6.1. */
+/* What a host tells of itself when it registers. */
 
 /* totalResources as the API shows them: every number present, STRINGSETs complete. */
 int instance_resources(struct api_call *call, json_t **ret_list);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The containerInstance object: control-plane API §7.2. */
+/* The containerInstance object. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* linuxParameters, ulimits and systemControls of a container: control-plane API §3.4. */
+/* linuxParameters, ulimits and systemControls of a container. */
 #include <errno.h>
 #include <inttypes.h>
 

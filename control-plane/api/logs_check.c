@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* logConfiguration and firelensConfiguration of a container: control-plane API §3.4. */
+/* logConfiguration and firelensConfiguration of a container. */
 #include <errno.h>
 
 #include "base/str.h"

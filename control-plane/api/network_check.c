@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ports, links and names on the network: control-plane API §3.4. */
+/* Ports, links and names on the network. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

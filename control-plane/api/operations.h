@@ -8,6 +8,7 @@
  * operations.c. */
 extern const struct api_operation api_cluster_operations[];
 extern const struct api_operation api_task_definition_operations[];
+extern const struct api_operation api_delete_definition_operations[];
 extern const struct api_operation api_container_instance_operations[];
 extern const struct api_operation api_attribute_operations[];
 extern const struct api_operation api_tag_operations[];

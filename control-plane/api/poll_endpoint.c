@@ -2,7 +2,7 @@
 /*
  * DiscoverPollEndpoint: where agents open their sessions. Both are on /ws of this very server,
  * which the agent has just reached under the name in its Host header. An instance that is not known
- * need not fail (control-plane API §8.6).
+ * need not fail.
  */
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RegisterContainerInstance: control-plane API §7.2. */
+/* RegisterContainerInstance. */
 #include "control-plane/api/register_instance.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an instance must be able to do, by what the definition uses: control-plane API §3.7. */
+/* What an instance must be able to do, by what the definition uses. */
 #include <stdlib.h>
 #include <string.h>
 

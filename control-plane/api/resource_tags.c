@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TagResource, UntagResource, ListTagsForResource: control-plane API §1.8. */
+/* TagResource, UntagResource, ListTagsForResource. */
 #include <errno.h>
 #include <stdlib.h>
 

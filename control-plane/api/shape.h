@@ -9,7 +9,7 @@
 /*
  * The types that an operation's input may have, as a table. Input is brought into shape once,
  *before the handler: types are checked, null members taken away, unknown members dropped
- *(control-plane API §1.1). After that a handler may use jansson's getters without asking for types.
+ *. After that a handler may use jansson's getters without asking for types.
  *
  *	static const struct api_member stop_task_input[] = {
  *		{ "cluster", API_STRING }, { "task", API_STRING }, { "reason", API_STRING }, { 0 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tags of a request and of a resource: control-plane API §1.8. */
+/* Tags of a request and of a resource. */
 #include "control-plane/store/tags.h"
 
 #include <ctype.h>

@@ -5,7 +5,7 @@
 #include "control-plane/api/api.h"
 
 /*
- * What RegisterTaskDefinition checks and completes: control-plane API §3. A definition is an object
+ * What RegisterTaskDefinition checks and completes. A definition is an object
  * in the shape of task_definition_members; every check records ClientException with AWS's text and
  * returns -EINVAL.
  */
@@ -21,13 +21,19 @@ extern const struct api_member task_definition_members[];
  */
 int task_definition_check(struct api_call *call, json_t *definition);
 
-/* What AWS fills in (§3.5), with requiresAttributes and compatibilities. After a successful check.
+/* What AWS fills in, with requiresAttributes and compatibilities. After a successful check.
  */
 void task_definition_fill(json_t *definition);
 
+/*
+ * Takes away what DeleteTaskDefinitions has marked, once its time is over and no task that lives
+ * refers to it. Called before task definitions are read.
+ */
+int task_definitions_purge(struct api_call *call);
+
 /* --- the parts, each in a file of its own --- */
 
-/* "" when the definition names none: bridge. */
+/* Absent is bridge. */
 bool definition_is_awsvpc(const json_t *definition);
 const char *definition_network_mode(const json_t *definition); /* "bridge" when absent */
 json_t *definition_container(const json_t *definition, const char *name);
@@ -54,9 +60,9 @@ int dependencies_check(struct api_call *call, const json_t *definition);
 char *fargate_refusal(const json_t *definition);
 /* The same for external instances. */
 char *external_refusal(const json_t *definition);
-/* ["EXTERNAL","EC2"], ["EC2","FARGATE"], ["EC2"], ... (§3.6) */
+/* ["EXTERNAL","EC2"], ["EC2","FARGATE"], ["EC2"], ... */
 json_t *compatibilities_of(const json_t *definition);
-/* [{name}, ...] (§3.7) */
+/* [{name}, ...] */
 json_t *required_attributes_of(const json_t *definition);
 
 #endif

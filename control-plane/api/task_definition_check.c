@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of the checks, and what is of the task and not of one container: control-plane API
- * §3.1. */
+/* The order of the checks, and what is of the task and not of one container. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What AWS adds to a definition, and not a member more: clients such as Terraform compare what
- * comes back with what they sent, and see a change in everything else. Control-plane API §3.5.
+ * comes back with what they sent, and see a change in everything else.
  */
 #include "base/str.h"
 #include "control-plane/api/member.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RegisterTaskDefinition and what becomes of a revision: control-plane API §2.2 and §3. */
+/* RegisterTaskDefinition and what becomes of a revision. */
 #include "control-plane/store/task_definitions.h"
 
 #include <errno.h>
@@ -87,7 +87,9 @@ static int describe_task_definition(struct api_call *call, json_t **ret_output)
 		    0 ||
 	    api_check_include(call, blocks) < 0)
 		return -EINVAL;
-	r = api_task_definition(call, reference, &row);
+	r = task_definitions_purge(call);
+	if (r == 0)
+		r = api_task_definition(call, reference, &row);
 	if (r < 0)
 		return not_found(call, r);
 	if (api_includes(call, "TAGS")) {
@@ -165,6 +167,8 @@ static int list_task_definitions(struct api_call *call, json_t **ret_output)
 	if ((status && api_check_enum(call, API_INVALID, "status", status, states) < 0) ||
 	    (sort && api_check_enum(call, API_INVALID, "sort", sort, orders) < 0))
 		return -EINVAL;
+	if (task_definitions_purge(call) < 0)
+		return -EINVAL;
 	filter = xasprintf("%s %s %s", query.status, query.descending ? "DESC" : "ASC",
 			   query.family ? query.family : "");
 	if (api_page_read(call, LIST_PAGE, LIST_PAGE, filter, &page) < 0)
@@ -207,6 +211,8 @@ static int list_families(struct api_call *call, json_t **ret_output)
 		return -EINVAL;
 	if (str_eq(status, "ALL"))
 		status = NULL;
+	if (task_definitions_purge(call) < 0)
+		return -EINVAL;
 	filter = xasprintf("%s %s", status ? status : "ALL", prefix ? prefix : "");
 	if (api_page_read(call, LIST_PAGE, LIST_PAGE, filter, &page) < 0)
 		return -EINVAL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cpu and memory of the task and of its containers: control-plane API §3.1 and §3.2. */
+/* cpu and memory of the task and of its containers. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Volumes of a task definition: the end of control-plane API §3.4. */
+/* Volumes of a task definition. */
 #include <errno.h>
 
 #include "base/str.h"

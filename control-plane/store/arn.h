@@ -9,7 +9,7 @@
 
 /*
  * Amazon Resource Names of ECS: arn:aws:ecs:<region>:<account>:<type>/<path>. The long format
- * everywhere (control-plane API §1.3): cluster/<name>, task/<cluster>/<id>,
+ * everywhere: cluster/<name>, task/<cluster>/<id>,
  * task-definition/<family>:<revision>, ...
  */
 struct arn_scope {

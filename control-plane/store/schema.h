@@ -12,8 +12,8 @@
 extern const char *const store_schema_steps[];
 extern const size_t store_schema_step_count;
 
-extern const char store_schema_core_1[]; /* meta, clusters, task definitions, container instances,
-					    attributes, tags */
+extern const char store_schema_core_1[];  /* meta, clusters, task definitions, container instances,
+					     attributes, tags */
 extern const char store_schema_tasks_1[]; /* tasks, client tokens */
 
 #endif

@@ -183,15 +183,12 @@ static void ports(void **state)
 		{ TASK(",'networkMode':'none'", WEB(",'portMappings':[{'containerPort':80}]")),
 		  "Port mappings are not supported when networkMode=none." },
 		/* api-45 */
-		{
-			TASK(
-				"", WEB(
-					    ",'portMappings':[{'containerPort':80,'hostPort':3000}"
-					    "]") ",{'name':'b','image':'busybox','memory':10,'"
-						 "portMappings':"
-						 "[{'containerPort':81,'hostPort':3000,'protocol':'"
-						 "tcp'}]}"),
-			"TCP host port '3000' is mapped multiple times in task." },
+		{ TASK("", WEB(",'portMappings':[{'containerPort':80,'hostPort':3000}"
+			       "]") ",{'name':'b','image':'busybox','memory':10,'"
+				    "portMappings':"
+				    "[{'containerPort':81,'hostPort':3000,'protocol':'"
+				    "tcp'}]}"),
+		  "TCP host port '3000' is mapped multiple times in task." },
 		{ TASK("",
 		       WEB(",'portMappings':[{'containerPort':80,'hostPort':53,'protocol':'udp'}"
 			   ",{'containerPort':81,'hostPort':53,'protocol':'udp'}]")),
@@ -315,50 +312,43 @@ static void volumes_and_mounts(void **state)
 
 static void dependencies(void **state)
 {
-	static const struct refusal
-		refusals[] = {
-			/* api-51 */
-			{ TASK(
-				  "", WEB(",'dependsOn':[{'containerName':'b','condition':'SUCCESS'"
-					  "}]") ",{'name':'b','image':'busybox','memory':10}"),
-			  "A dependency container with SUCCESS or COMPLETE condition cannot be an "
-			  "essential container" },
-			{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'COMPLETE'}"
-				       "]") ",{'name':'b','image':'busybox','memory':10}"),
-			  "A dependency container with SUCCESS or COMPLETE condition cannot be an "
-			  "essential container" },
-			/* api-52 */
-			{ TASK(
-				  "", WEB(",'dependsOn':[{'containerName':'b','condition':'HEALTHY'"
-					  "}]") ",{'name':'b','image':'busybox','memory':10}"),
-			  "Container 'web' waits until container 'b' is HEALTHY, but that one has "
-			  "no "
-			  "health check." },
-			{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'START'}]")),
-			  "Container 'web' depends on container 'b', which is not another "
-			  "container of the "
-			  "task definition." },
-			{ TASK("",
-			       WEB(",'dependsOn':[{'containerName':'web','condition':'START'}]")),
-			  "Container 'web' depends on container 'web', which is not another "
-			  "container of "
-			  "the task definition." },
-			{ TASK("", WEB(
-					   ",'dependsOn':[{'containerName':'b','condition':'DONE'}"
-					   "]") ",{'name':'b','image':'busybox','memory':10}"),
-			  "dependsOn.condition should be one of [START,COMPLETE,SUCCESS,HEALTHY]" },
-			/* api-53 */
-			{ TASK(
-				  "", WEB(",'dependsOn':[{'containerName':'b','condition':'START'}"
-					  "]") ",{'name':'b','image':'busybox','memory':10,"
-					       "'dependsOn':[{'containerName':'web','condition':'"
-					       "START'}]}"),
-			  "Circular dependency between containers: web, b." },
-			{ TASK("",
-			       WEB(",'links':['b']") ",{'name':'b','image':'busybox','memory':10,"
-						     "'volumesFrom':[{'sourceContainer':'web'}]}"),
-			  "Circular dependency between containers: web, b." },
-		};
+	static const struct refusal refusals[] = {
+		/* api-51 */
+		{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'SUCCESS'"
+			       "}]") ",{'name':'b','image':'busybox','memory':10}"),
+		  "A dependency container with SUCCESS or COMPLETE condition cannot be an "
+		  "essential container" },
+		{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'COMPLETE'}"
+			       "]") ",{'name':'b','image':'busybox','memory':10}"),
+		  "A dependency container with SUCCESS or COMPLETE condition cannot be an "
+		  "essential container" },
+		/* api-52 */
+		{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'HEALTHY'"
+			       "}]") ",{'name':'b','image':'busybox','memory':10}"),
+		  "Container 'web' waits until container 'b' is HEALTHY, but that one has "
+		  "no "
+		  "health check." },
+		{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'START'}]")),
+		  "Container 'web' depends on container 'b', which is not another "
+		  "container of the "
+		  "task definition." },
+		{ TASK("", WEB(",'dependsOn':[{'containerName':'web','condition':'START'}]")),
+		  "Container 'web' depends on container 'web', which is not another "
+		  "container of "
+		  "the task definition." },
+		{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'DONE'}"
+			       "]") ",{'name':'b','image':'busybox','memory':10}"),
+		  "dependsOn.condition should be one of [START,COMPLETE,SUCCESS,HEALTHY]" },
+		/* api-53 */
+		{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'START'}"
+			       "]") ",{'name':'b','image':'busybox','memory':10,"
+				    "'dependsOn':[{'containerName':'web','condition':'"
+				    "START'}]}"),
+		  "Circular dependency between containers: web, b." },
+		{ TASK("", WEB(",'links':['b']") ",{'name':'b','image':'busybox','memory':10,"
+						 "'volumesFrom':[{'sourceContainer':'web'}]}"),
+		  "Circular dependency between containers: web, b." },
+	};
 
 	EXPECT(*state, refusals);
 }

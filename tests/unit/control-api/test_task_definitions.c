@@ -121,37 +121,32 @@ static void ports_are_completed_by_network_mode(void **state)
 
 static void what_is_fine_is_taken(void **state)
 {
-	static const char
-		*const
-			inputs[] = {
-				/* api-34 */
-				TASK(",'memory':'256'", "{'name':'web','image':'busybox'}"),
-				/* api-46 */
-				TASK("",
-				     WEB(",'portMappings':[{'containerPort':53,'hostPort':3000},"
-					 "{'containerPort':53,'hostPort':3000,'protocol':'udp'}]")),
-				/* two dynamic ports are no conflict, nor are two ranges of two
-				   containers */
-				TASK("", WEB(",'portMappings':[{'containerPort':80},{'"
-					     "containerPort':81}]")),
-				TASK(
-					"", WEB(
-						    ",'portMappings':[{'containerPortRange':'80-90'"
-						    "}]") ",{'name':'b','image':'busybox','memory':"
-							  "10,"
-							  "'portMappings':[{'containerPortRange':'"
-							  "80-90'}]}"),
-				TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'"
-					     "SUCCESS'}]") ",{'name':'b','image':'busybox','memory'"
-							   ":10,'essential':false}"),
-				TASK("", WEB(",'healthCheck':{'command':['echo test']}")),
-				TASK(",'placementConstraints':[{'type':'memberOf',"
-				     "'expression':'attribute:ecs.instance-type =~ t2.*'}]",
-				     WEB("")),
-				TASK("", WEB(",'links':['b:db']") ",{'name':'b','image':'busybox','"
-								  "memory':10}"),
-				TASK(",'taskRoleArn':'my-role'", WEB("")),
-			};
+	static const char *const inputs[] = {
+		/* api-34 */
+		TASK(",'memory':'256'", "{'name':'web','image':'busybox'}"),
+		/* api-46 */
+		TASK("", WEB(",'portMappings':[{'containerPort':53,'hostPort':3000},"
+			     "{'containerPort':53,'hostPort':3000,'protocol':'udp'}]")),
+		/* two dynamic ports are no conflict, nor are two ranges of two
+		   containers */
+		TASK("", WEB(",'portMappings':[{'containerPort':80},{'"
+			     "containerPort':81}]")),
+		TASK("", WEB(",'portMappings':[{'containerPortRange':'80-90'"
+			     "}]") ",{'name':'b','image':'busybox','memory':"
+				   "10,"
+				   "'portMappings':[{'containerPortRange':'"
+				   "80-90'}]}"),
+		TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'"
+			     "SUCCESS'}]") ",{'name':'b','image':'busybox','memory'"
+					   ":10,'essential':false}"),
+		TASK("", WEB(",'healthCheck':{'command':['echo test']}")),
+		TASK(",'placementConstraints':[{'type':'memberOf',"
+		     "'expression':'attribute:ecs.instance-type =~ t2.*'}]",
+		     WEB("")),
+		TASK("", WEB(",'links':['b:db']") ",{'name':'b','image':'busybox','"
+						  "memory':10}"),
+		TASK(",'taskRoleArn':'my-role'", WEB("")),
+	};
 
 	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++)
 		json_decref(register_one(state, inputs[i]));
@@ -247,46 +242,43 @@ static void attributes_follow_from_what_is_used(void **state)
 {
 	static const struct {
 		const char *input, *expected;
-	} cases
-		[] = {
-			{ TASK("", WEB("")), "" },
-			/* api-63 */
-			{ TASK(AWSVPC ",'cpu':'256','memory':'512'", WEB("")),
-			  AGENT "task-eni " DOCKER "1.18" },
-			{ TASK(",'cpu':'256'", WEB("")), AGENT "task-cpu-mem-limit" },
-			/* api-64 */
-			{ TASK(ROLE, "{'name':'web','memory':10,'image':"
-				     "'123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1',"
-				     "'logConfiguration':{'logDriver':'awslogs','options':"
-				     "{'awslogs-region':'r','awslogs-group':'g'}}}"),
-			  COM "ecr-auth " AGENT "execution-role-ecr-pull " COM
-			      "logging-driver.awslogs " DOCKER "1.19 " AGENT
-			      "execution-role-awslogs" },
-			{ TASK(",'taskRoleArn':'r'", WEB("")), COM "task-iam-role" },
-			{ TASK(",'taskRoleArn':'r','networkMode':'host'", WEB("")),
-			  COM "task-iam-role-network-host" },
-			{ TASK(",'pidMode':'task'", WEB("")), AGENT "pid-ipc-namespace-sharing" },
-			{ TASK("", WEB(",'logConfiguration':{'logDriver':'json-file'}")),
-			  COM "logging-driver.json-file " DOCKER "1.18" },
-			{ TASK("", WEB(",'privileged':true,'user':'1000'")),
-			  COM "privileged-container " DOCKER "1.17" },
-			{ TASK("", WEB(",'memoryReservation':10,'readonlyRootFilesystem':true")),
-			  DOCKER "1.18 " DOCKER "1.21" },
-			{ TASK("", WEB(",'linuxParameters':{'initProcessEnabled':true,'"
-				       "sharedMemorySize':64}")),
-			  DOCKER "1.22 " DOCKER "1.25" },
-			{ TASK(ROLE, WEB(",'secrets':[{'name':'A','valueFrom':'p'},{'name':'B','"
-					 "valueFrom':"
-					 "'arn:aws:secretsmanager:us-east-1:1:secret:x'}]")),
-			  AGENT "secrets.ssm.environment-variables " AGENT
-				"secrets.asm.environment-variables" },
-			{ TASK(
-				  "", WEB(",'dependsOn':[{'containerName':'b','condition':'START'}"
-					  "]") ",{'name':'b','image':'busybox','memory':10}"),
-			  AGENT "container-ordering" },
-			{ TASK("", WEB(",'restartPolicy':{'enabled':true}")),
-			  AGENT "container-restart-policy" },
-		};
+	} cases[] = {
+		{ TASK("", WEB("")), "" },
+		/* api-63 */
+		{ TASK(AWSVPC ",'cpu':'256','memory':'512'", WEB("")),
+		  AGENT "task-eni " DOCKER "1.18" },
+		{ TASK(",'cpu':'256'", WEB("")), AGENT "task-cpu-mem-limit" },
+		/* api-64 */
+		{ TASK(ROLE, "{'name':'web','memory':10,'image':"
+			     "'123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1',"
+			     "'logConfiguration':{'logDriver':'awslogs','options':"
+			     "{'awslogs-region':'r','awslogs-group':'g'}}}"),
+		  COM "ecr-auth " AGENT "execution-role-ecr-pull " COM
+		      "logging-driver.awslogs " DOCKER "1.19 " AGENT "execution-role-awslogs" },
+		{ TASK(",'taskRoleArn':'r'", WEB("")), COM "task-iam-role" },
+		{ TASK(",'taskRoleArn':'r','networkMode':'host'", WEB("")),
+		  COM "task-iam-role-network-host" },
+		{ TASK(",'pidMode':'task'", WEB("")), AGENT "pid-ipc-namespace-sharing" },
+		{ TASK("", WEB(",'logConfiguration':{'logDriver':'json-file'}")),
+		  COM "logging-driver.json-file " DOCKER "1.18" },
+		{ TASK("", WEB(",'privileged':true,'user':'1000'")),
+		  COM "privileged-container " DOCKER "1.17" },
+		{ TASK("", WEB(",'memoryReservation':10,'readonlyRootFilesystem':true")),
+		  DOCKER "1.18 " DOCKER "1.21" },
+		{ TASK("", WEB(",'linuxParameters':{'initProcessEnabled':true,'"
+			       "sharedMemorySize':64}")),
+		  DOCKER "1.22 " DOCKER "1.25" },
+		{ TASK(ROLE, WEB(",'secrets':[{'name':'A','valueFrom':'p'},{'name':'B','"
+				 "valueFrom':"
+				 "'arn:aws:secretsmanager:us-east-1:1:secret:x'}]")),
+		  AGENT "secrets.ssm.environment-variables " AGENT
+			"secrets.asm.environment-variables" },
+		{ TASK("", WEB(",'dependsOn':[{'containerName':'b','condition':'START'}"
+			       "]") ",{'name':'b','image':'busybox','memory':10}"),
+		  AGENT "container-ordering" },
+		{ TASK("", WEB(",'restartPolicy':{'enabled':true}")),
+		  AGENT "container-restart-policy" },
+	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		_cleanup_json_ json_t *output = register_one(state, cases[i].input);
