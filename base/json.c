@@ -233,7 +233,7 @@ int json_get_string(const struct json_at *object, const char *name, unsigned fla
 		    const char **ret, struct error *err)
 {
 	struct json_at at;
-	const char *text;
+	const char *text = NULL;
 	int result = find(object, name, flags, &at, err);
 
 	if (result <= 0)

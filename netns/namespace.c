@@ -94,7 +94,7 @@ bool netns_identity_equal(const struct netns_identity *a, const struct netns_ide
 
 int netns_is_current(int netns_fd, struct error *err)
 {
-	struct netns_identity own, other;
+	struct netns_identity own, other = { 0 };
 	struct stat info;
 	int r = netns_identity(netns_fd, &other, err);
 

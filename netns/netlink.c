@@ -246,7 +246,7 @@ static int await_answers(struct netlink *netlink, struct netlink_batch *batch, s
 
 	while (answered < batch->count) {
 		const struct nlmsghdr *message;
-		size_t size;
+		size_t size = 0;
 		int left, r;
 
 		r = receive(netlink, buffer, batch->requests[answered].what, &size, err);
@@ -336,7 +336,7 @@ static int read_once(struct netlink *netlink, struct netlink_batch *query, struc
 		return r;
 	while (!reading->done) {
 		const struct nlmsghdr *message;
-		size_t size;
+		size_t size = 0;
 		int left;
 
 		r = receive(netlink, buffer, reading->request->what, &size, reading->err);
