@@ -183,28 +183,13 @@ void admission_release(struct engine *engine, struct task *task)
 	if (!task->state->admitted)
 		return;
 	task->state->admitted = false;
-	task->release_unsaved = true;
-	engine->unsaved_releases++;
 	engine->admission_due = true;
 	if (!task->state->spec->skips_host_resources)
 		account(engine, task, -1);
 }
 
-/* What the new task is given was another's: after a crash it must not be both's. */
-static void save_releases(struct engine *engine)
-{
-	if (engine->unsaved_releases == 0)
-		return;
-	for (struct task *task = engine->first; task; task = task->next)
-		if (task->release_unsaved) {
-			mark_task(task, PERSIST_NOW);
-			touch(engine, task);
-		}
-}
-
 static void admit(struct engine *engine, struct task *task)
 {
-	save_releases(engine);
 	admission_leave(engine, task);
 	admission_take(engine, task);
 	mark_task(task, PERSIST_NOW);

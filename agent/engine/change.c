@@ -129,7 +129,11 @@ void task_reach(struct engine *engine, struct task *task, enum task_status statu
 		admission_release(engine, task);
 		cleanup_schedule(engine, task, 0);
 	}
-	mark_task(task, PERSIST_SOON);
+	/*
+	 * What is told must not be taken back after a crash; and what a STOPPED task gave up may be
+	 * another's in the next moment.
+	 */
+	mark_task(task, status >= TASK_STATUS_RUNNING ? PERSIST_NOW : PERSIST_SOON);
 	effect_add(engine, EFFECT_STATUS_CHANGED, task);
 	report_task_status(engine, task);
 }

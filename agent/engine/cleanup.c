@@ -86,8 +86,6 @@ static bool was_begun(const struct task_state *state)
 static void forget(struct engine *engine, struct task *task)
 {
 	effect_add(engine, EFFECT_FORGET_TASK, task);
-	if (task->release_unsaved)
-		engine->unsaved_releases--;
 	wake_remove(engine, task);
 	table_remove(engine, task);
 	task->dead = true;

@@ -110,9 +110,7 @@ void effects_persist(struct engine *engine, struct task *task)
 		name_container(effect, task, i);
 		task->containers[i].dirty = false;
 	}
-	if (task->release_unsaved)
-		engine->unsaved_releases--;
-	task->dirty = task->dirty_now = task->release_unsaved = false;
+	task->dirty = task->dirty_now = false;
 	task->persist_at_ms = ENGINE_NEVER;
 }
 

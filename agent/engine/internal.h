@@ -80,7 +80,6 @@ struct task {
 	int64_t persist_at_ms; /* of what may wait; ENGINE_NEVER: nothing */
 
 	/* admission */
-	bool release_unsaved; /* it gave up its share, and the disk does not know yet */
 	bool waits;
 	struct task *queue_next, *queue_previous;
 	int64_t passed_cpu_units,
@@ -122,7 +121,7 @@ struct engine {
 	uint64_t reserved_tcp[1024], reserved_udp[1024]; /* bit sets of ports */
 	uint64_t used_tcp[1024], used_udp[1024];
 	int64_t cpu_units_used, memory_mib_used;
-	size_t waiting, unsaved_releases;
+	size_t waiting;
 	struct task *queue_head, *queue_tail;
 
 	struct task **tasks_by_id;

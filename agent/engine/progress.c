@@ -77,8 +77,6 @@ static void start(struct engine *engine, struct task *task, size_t index)
 {
 	struct container_state *state = &task->state->containers[index];
 
-	if (task->containers[index].flight & flight_bit(EFFECT_START_CONTAINER))
-		return;
 	if (task_has_own_network(task->state->spec) && task->state->network.status != NETWORK_READY)
 		return;
 	if (!state->start_intended) {
@@ -94,7 +92,9 @@ static bool run_advance(struct engine *engine, struct task *task, size_t index)
 	const struct container_state *state = &task->state->containers[index];
 	char *why = NULL;
 
-	if (!task->state->admitted || state->known >= CONTAINER_STATUS_RUNNING)
+	/* Once it is being started, what it waited for does not matter any more. */
+	if (!task->state->admitted || state->known >= CONTAINER_STATUS_RUNNING ||
+	    (task->containers[index].flight & flight_bit(EFFECT_START_CONTAINER)))
 		return false;
 	if (state->spec->docker_config_error) {
 		/* "<name>: <text>" already. */

@@ -379,6 +379,26 @@ static void a_start_under_way_is_waited_for_before_it_is_stopped(void **state)
 	world_free(world);
 }
 
+/* What was waited for held when the start was decided; the true exit code is not replaced by 143.
+ */
+static void a_start_under_way_is_not_undone_by_its_dependency(void **state)
+{
+	struct world *world = pair(true, false, "HEALTHY", HEALTH);
+
+	world_start(world, "t", "d");
+	world_wait(world, 1000);
+	world_probed(world, "t", "d", 0, NULL);
+	world_done(world, EFFECT_PULL_IMAGE, "t", "p");
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "p");
+	world_exited_with(world, "t", "d", 0);
+	world_done(world, EFFECT_START_CONTAINER, "t", "p");
+	assert_int_equal(world_container(world, "t", "p")->known, CONTAINER_STATUS_RUNNING);
+	assert_null(world_container(world, "t", "p")->reason);
+	world_exited_with(world, "t", "p", 5);
+	assert_int_equal(world_container(world, "t", "p")->exit_code, 5);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +424,7 @@ int main(void)
 		cmocka_unit_test(a_blocked_container_stops_without_an_exit_code),
 		cmocka_unit_test(with_upfront_the_pull_does_not_wait_but_the_creation_does),
 		cmocka_unit_test(a_start_under_way_is_waited_for_before_it_is_stopped),
+		cmocka_unit_test(a_start_under_way_is_not_undone_by_its_dependency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
