@@ -106,6 +106,7 @@ int executor_new(const struct executor_config *config, struct executor **ret, st
 
 void executor_free(struct executor *executor)
 {
+	_cleanup_free_ char *netns = NULL;
 	struct live_task *task;
 	size_t cursor;
 
@@ -120,6 +121,9 @@ void executor_free(struct executor *executor)
 		image_store_free(executor->images);
 	if (executor->runtime)
 		container_runtime_free(executor->runtime);
+	/* Stays as long as a task has its namespace there. */
+	netns = path_netns_directory(executor->config.config);
+	netns_directory_release(netns, NULL);
 	cgroup_host_free(&executor->cgroups);
 	map_free(executor->tasks);
 	map_free(executor->containers);

@@ -18,12 +18,16 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "netns/namespace.h"
+#include "netns/redirect.h"
 
 /* Groups of dying processes are waited for this long. */
 #define CGROUP_WAIT_MS 2000
 
 #define ENDPOINT_ADDRESS "169.254.170.2"
-#define ENDPOINT_PORT    80
+/* Where containers ask, and where the socket is: programs of the task may listen on port 80
+ * themselves. */
+#define ENDPOINT_PORT        80
+#define ENDPOINT_SOCKET_PORT 51679
 
 /* ---- the pause process ---- */
 
@@ -71,7 +75,9 @@ int network_listen(const char *netns_path, struct error *err)
 	if (r == 0)
 		r = netns_open(netns_path, &netns, err);
 	if (r == 0)
-		r = netns_listen_tcp(netns, &address, ENDPOINT_PORT, &fd, err);
+		r = netns_redirect_tcp(netns, &address, ENDPOINT_PORT, ENDPOINT_SOCKET_PORT, err);
+	if (r == 0)
+		r = netns_listen_tcp(netns, &address, ENDPOINT_SOCKET_PORT, &fd, err);
 	return r == 0 ? fd : r;
 }
 

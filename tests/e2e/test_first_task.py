@@ -19,8 +19,11 @@ def address(task):
 
 
 def get(url, seconds=5):
-    with urllib.request.urlopen(url, timeout=seconds) as answer:
-        return answer.read().decode()
+    """RUNNING is reported before the program in the container has opened its socket: a refusal is tried again."""
+    def once():
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
+            return answer.read().decode()
+    return wait_for(f"an answer of {url}", once, seconds)
 
 
 def container(task, name="app"):
