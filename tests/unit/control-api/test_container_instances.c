@@ -238,11 +238,22 @@ static void describing_names_what_is_missing(void **state)
 		"{'cluster':'c1','containerInstances':['%s','ffffffffffffffffffffffffffffffff']}",
 		strrchr(arn, '/') + 1);
 	_cleanup_json_ json_t *output = call_ok(fixture, "DescribeContainerInstances", input);
+	_cleanup_json_ json_t *foreign = NULL;
 
 	assert_string_equal(text_at(output, "containerInstances[0].containerInstanceArn"), arn);
 	assert_string_equal(text_at(output, "failures[0].reason"), "MISSING");
 	assert_string_equal(text_at(output, "failures[0].arn"),
 			    ARN_PREFIX "container-instance/c1/ffffffffffffffffffffffffffffffff");
+	/* The id is right, region or cluster are not. */
+	free(input);
+	input = xasprintf(
+		"{'cluster':'c1','containerInstances':["
+		"'arn:aws:ecs:eu-west-1:123456789012:container-instance/c1/%s','" ARN_PREFIX
+		"container-instance/c2/%s']}",
+		strrchr(arn, '/') + 1, strrchr(arn, '/') + 1);
+	foreign = call_ok(fixture, "DescribeContainerInstances", input);
+	assert_int_equal(json_array_size(at(foreign, "containerInstances")), 0);
+	assert_int_equal(json_array_size(at(foreign, "failures")), 2);
 	call_refused(fixture, "DescribeContainerInstances", "{'cluster':'c1'}", CLIENT,
 		     "Container Instances cannot be empty.");
 	call_refused(fixture, "DescribeContainerInstances",
@@ -343,6 +354,25 @@ static void lists_are_filtered_by_the_query_language(void **state)
 	assert_non_null(first);
 }
 
+static void a_page_token_is_of_its_operation(void **state)
+{
+	struct fixture *fixture = *state;
+	_cleanup_free_ char *first = add_instance(fixture, "c1");
+	_cleanup_free_ char *second = add_instance(fixture, "c1");
+	_cleanup_json_ json_t *page =
+		call_ok(fixture, "ListContainerInstances", "{'cluster':'c1','maxResults':1}");
+	_cleanup_free_ char *other =
+		xasprintf("{'cluster':'c1','targetType':'container-instance','nextToken':'%s'}",
+			  text_at(page, "nextToken"));
+	_cleanup_free_ char *filtered =
+		xasprintf("{'cluster':'c1','status':'DRAINING','nextToken':'%s'}",
+			  text_at(page, "nextToken"));
+
+	assert_string_not_equal(first, second);
+	call_refused(fixture, "ListAttributes", other, INVALID, "Invalid token.");
+	call_refused(fixture, "ListContainerInstances", filtered, INVALID, "Invalid token.");
+}
+
 static void deregistering_needs_force_while_there_are_tasks(void **state)
 {
 	struct fixture *fixture = *state;
@@ -429,6 +459,7 @@ int main(void)
 		TEST(tasks_take_from_what_remains),
 		TEST(states_are_active_and_draining),
 		TEST(lists_are_filtered_by_the_query_language),
+		TEST(a_page_token_is_of_its_operation),
 		TEST(deregistering_needs_force_while_there_are_tasks),
 		TEST(a_cluster_with_a_task_stays),
 		TEST(the_poll_endpoint_is_this_server),
