@@ -309,6 +309,8 @@ static void fill_error(const struct http_call *call, CURLcode code, struct http_
 	if (number == EFBIG)
 		error_say(&response->err, EFBIG, "%s: the answer is longer than %zu bytes",
 			  call->what, call->response_limit);
+	else if (code == CURLE_COULDNT_CONNECT)
+		error_set(&response->err, number, "%s: connect", call->what);
 	else
 		error_say(&response->err, number, "%s: %s", call->what,
 			  *call->curl_error ? call->curl_error : curl_easy_strerror(code));
