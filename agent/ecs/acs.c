@@ -102,8 +102,8 @@ static void refuse_update(struct acs_session *acs, const struct acs_update *upda
 
 static void take_payload(struct acs_session *acs, struct acs_payload *payload)
 {
-	log_info("A payload came", "message", payload->message_id, "tasks",
-		 LOG_NUM(payload->task_count), "refused", LOG_NUM(payload->refused_count));
+	log_debug("A payload came", "message", payload->message_id, "tasks",
+		  LOG_NUM(payload->task_count), "refused", LOG_NUM(payload->refused_count));
 	if (payload->refused_count == 0)
 		pending_acks_add_payload(&acs->acks, payload);
 	acs->context.handler->payload(acs->context.handler->data, payload);

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,7 @@ class Agent:
             "ECS_LOGLEVEL": "debug",
             "BERTH_RUN_DIR": os.path.join(directory, "run"),
             "BERTH_LIBEXEC_DIR": os.path.join(BUILD, "bin"),
-            "BERTH_CONTAINERD_ADDRESS": os.path.join(directory, "no-containerd.sock"),
+            "BERTH_CONTAINERD_ADDRESS": os.path.join(directory, "containerd.sock"),
             "BERTH_CGROUP_PARENT": f"/berth-conformance-{os.getpid()}",
             "BERTH_INTROSPECTION_PORT": "0",
             "BERTH_METADATA_PORT": "0",
@@ -45,6 +46,9 @@ class Agent:
                 self.settings[name] = os.environ[name]
         self.log = os.path.join(directory, "log")
         self.settings["BERTH_CTR"] = self._stuck_ctr()
+        self.containerd = socket.socket(socket.AF_UNIX)  # there, and silent
+        self.containerd.bind(self.settings["BERTH_CONTAINERD_ADDRESS"])
+        self.containerd.listen(128)
 
     def _stuck_ctr(self):
         """A client of containerd whose pulls never end (until the agent does): tasks stay where they are."""
@@ -127,6 +131,7 @@ def agent(peer, request):
     code = agent.stop()
     if os.path.exists(agent.log):
         print(agent.text())
+    agent.containerd.close()
     unmount_below(directory)
     shutil.rmtree(directory)
     remove_control_groups(agent.settings["BERTH_CGROUP_PARENT"].strip("/"))

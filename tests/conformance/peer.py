@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import queue
+import select
 import socket
 import struct
 import threading
@@ -77,6 +78,8 @@ class Connection:
         self.frames = []     # (opcode, fin, size) of every data frame
         self.pongs = []
         self.closed = None   # Closed, once it is
+        self.resetting = False
+        self.close_frame_at = None  # when the agent's close frame came
         self.messages = queue.Queue()
         self.lock = threading.Lock()
         threading.Thread(target=self._read, daemon=True).start()
@@ -105,12 +108,20 @@ class Connection:
         self.sock.shutdown(socket.SHUT_WR)
 
     def reset(self):
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # A reader in another thread keeps the socket: shut it down for reading first, so that close() is the last one.
+        """Resets TCP. Only the reader may do it: a pending read would keep the socket from closing."""
         self.resetting = True
-        fd = self.sock.detach()
-        socket.close(fd)
-        self.ended_at = time.monotonic()
+        self.wait_closed()
+
+    def keep_alive(self, every=0.02):
+        """Heartbeats until the connection ends."""
+        def beat():
+            while self.closed is None:
+                try:
+                    self.heartbeat(healthy=True)
+                except OSError:
+                    return
+                time.sleep(every)
+        threading.Thread(target=beat, daemon=True).start()
 
     # -- what the agent does
 
@@ -169,6 +180,10 @@ class Connection:
     def _exactly(self, size):
         data = b""
         while len(data) < size:
+            while not select.select([self.sock], [], [], 0.01)[0]:
+                if self.resetting:
+                    self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    raise Closed(reset=True)
             part = self.sock.recv(size - len(data))
             if not part:
                 raise Closed()
@@ -176,7 +191,6 @@ class Connection:
         return data
 
     def _read(self):
-        self.resetting = False
         try:
             self._read_frames()
         except Closed as closed:
@@ -186,10 +200,9 @@ class Connection:
 
     def _end(self, closed):
         self.ended_at = self.ended_at or time.monotonic()
+        self.sock.close()
         self.closed = closed
         self.messages.put(closed)
-        if not self.resetting:
-            self.sock.close()
 
     def _read_frames(self):
         message = b""
@@ -208,8 +221,14 @@ class Connection:
             payload = bytes(byte ^ mask[i & 3] for i, byte in enumerate(data))
             if opcode == 8:
                 code = struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 1005
-                self.ended_at = time.monotonic()
-                self.peer.on_close_frame(self, payload)
+                self.close_frame_at = time.monotonic()
+                if not self.peer.echo_close:
+                    continue
+                self.ended_at = self.close_frame_at
+                try:
+                    self._frame(8, payload[:2])
+                except OSError:
+                    pass
                 raise Closed(code, payload[2:].decode())
             if opcode == 9:
                 self._frame(10, payload)
@@ -269,7 +288,7 @@ class Peer:
         self.answers = {}    # operation -> list of (status, body) to come, or a function of the body
         self.bad_signatures = []
         self.before_answer = lambda operation: None  # may wait
-        self.echo_close = True
+        self.echo_close = True  # False: a deaf peer, which reads on after a close frame
         self.changed = threading.Condition()
         self.stopping = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -320,13 +339,6 @@ class Peer:
 
     def is_telemetry(self, connection):
         return "cluster" in connection.params
-
-    def on_close_frame(self, connection, payload):
-        if self.echo_close:
-            try:
-                connection._frame(8, payload[:2])
-            except OSError:
-                pass
 
     def _accept(self):
         while not self.stopping:

@@ -144,10 +144,10 @@ def test_checkpoint(agent, peer):
 
 def test_two_agents_on_one_directory(connected, peer):
     agent, _ = connected
-    other = conftest.Agent(peer.url, agent.directory)
-    other.settings = dict(agent.settings)
-    other.start()
-    assert other.wait() == 5
+    first = agent.process
+    agent.start()
+    assert agent.wait() == 5
+    agent.process = first
     assert str(agent.process.pid) in agent.text(), "it says who holds the directory"
     assert agent.is_running()
 

@@ -88,11 +88,9 @@ def test_error_closes_back_off(connected, peer, end):
     for number, (least, most) in enumerate(((0.25, 0.3), (0.375, 0.45), (0.562, 0.675))):
         if end == "reset":
             acs.reset()
-            found = peer.acs.wait_attempts(number + 2)
-            waited = found[number + 1][0] - acs.ended_at
         else:
             acs._frame(8, b"" if end == 1005 else end.to_bytes(2, "big"))
-            waited = gap(peer, acs, number + 2)
+        waited = gap(peer, acs, number + 2)
         assert least - 0.01 <= waited <= most + SLACK, (end, number)
         acs = peer.acs.next()
 
@@ -125,6 +123,7 @@ def test_inactive_instance(agent, peer, body):
     """acs-C11, acs-C12: an hour is 3.6 s here; TCS is dropped once and comes back, the agent stays up"""
     agent.start(BERTH_TIME_SCALE=1000)
     acs, tcs = peer.acs.next(), peer.tcs.next()
+    tcs.keep_alive()
     peer.acs.refusals = [(400, body)]
     acs.close(1000)
     closed = tcs.wait_closed()
@@ -209,6 +208,20 @@ def test_lifetime(agent, peer):
         assert 1.79 <= connection.ended_at - connection.opened_at <= 2.1 + SLACK
     assert peer.acs.wait_attempts(2)[1][0] - acs.ended_at < 0.2 + SLACK / 2
     assert peer.tcs.wait_attempts(2)[1][0] - tcs.ended_at < 0.2 + SLACK / 2
+
+
+def test_lifetime_with_a_deaf_server(agent, peer):
+    """acs-C20 for ACS: its close frame is not echoed; dropped 60 to 120 ms after the last message"""
+    peer.echo_close = False
+    agent.start(BERTH_TIME_SCALE=1000)
+    acs = peer.acs.next()
+    while acs.close_frame_at is None:
+        last = time.monotonic()
+        acs.heartbeat()
+        time.sleep(0.01)
+    assert acs.wait_closed().code is None
+    assert 0.05 <= acs.ended_at - last <= 0.12 + SLACK
+    peer.acs.wait_attempts(2)
 
 
 def test_fragmented_and_tolerated_envelopes(connected):
