@@ -30,7 +30,6 @@ struct outbox {
 
 	struct engine_effect **effects;
 	size_t effect_count, effect_capacity;
-	bool failing; /* the last flush was refused */
 };
 
 struct outbox *outbox_new(const struct engine *engine, struct store *store, outbox_act *act,
@@ -122,7 +121,7 @@ static void add_row(struct outbox *outbox, const struct engine_effect *effect)
  * is enough. */
 static bool acknowledged_already(const struct outbox *outbox, const struct engine_effect *effect)
 {
-	if (!outbox->failing || effect->type != EFFECT_ACKNOWLEDGE)
+	if (effect->type != EFFECT_ACKNOWLEDGE)
 		return false;
 	for (size_t i = 0; i < outbox->effect_count; i++)
 		if (outbox->effects[i]->type == EFFECT_ACKNOWLEDGE &&
@@ -214,7 +213,6 @@ int outbox_flush(struct outbox *outbox, struct error *err)
 {
 	int r = commit(outbox, err);
 
-	outbox->failing = r < 0;
 	if (r < 0)
 		return r;
 	clear_rows(outbox);

@@ -22,7 +22,8 @@ static void deliver_payload(struct sim *sim, const struct sim_event *happened)
 	if (sim->generation == 0)
 		return;
 	/* A copy that comes after the agent was allowed to forget the task would start it anew. */
-	if ((task->run_safe || task->stop_safe) && !engine_task(sim->engine, task->id))
+	if ((task->run_safe || task->stop_safe || task->reported == TASK_STATUS_STOPPED) &&
+	    !engine_task(sim->engine, task->id))
 		return;
 	snprintf(id, sizeof(id), "%s %s", happened->number ? "stop" : "run", task->id);
 	event.payload = (struct engine_payload){ .message_id = id,

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Durable first, done afterwards; with a real engine and a real store. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/store/internal.h"
+#include "agent/store/outbox.h"
+#include "base/alloc.h"
+#include "base/str.h"
+
+struct world {
+	struct engine *engine;
+	struct store *store;
+	struct outbox *outbox;
+	struct strbuf done; /* names of the effects that were carried out */
+	size_t saved_when_acknowledged;
+};
+
+static size_t saved(struct store *store)
+{
+	struct store_tasks tasks;
+	size_t count;
+
+	assert_int_equal(store_load_tasks(store, &tasks, NULL), 0);
+	count = tasks.count;
+	store_tasks_free(&tasks);
+	return count;
+}
+
+static void act(void *data, const struct engine_effect *effect)
+{
+	struct world *world = data;
+
+	if (effect->type == EFFECT_ACKNOWLEDGE)
+		world->saved_when_acknowledged = saved(world->store);
+	if (effect->type != EFFECT_STATUS_CHANGED)
+		strbuf_appendf(&world->done, "%s ", engine_effect_name(effect->type));
+}
+
+static void step(struct world *world, struct engine_event event)
+{
+	event.wall_ms = 1700000000000;
+	outbox_add(world->outbox, engine_step(world->engine, 1000, &event, NULL));
+}
+
+static int set_up(void **state)
+{
+	struct world *world = xcalloc(1, sizeof(*world));
+	struct engine_config config;
+
+	engine_config_defaults(&config);
+	config.cpu_units = config.memory_mib = 1000000;
+	config.cleanup_wait_ms = 0;
+	world->engine = engine_new(&config);
+	if (store_open(NULL, &world->store, NULL) < 0)
+		return -1;
+	world->outbox = outbox_new(world->engine, world->store, act, world);
+	step(world,
+	     (struct engine_event){ .type = EVENT_RECOVERY_FINISHED, .sequence_number = -1 });
+	*state = world;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *world = *state;
+
+	outbox_free(world->outbox);
+	engine_free(world->engine);
+	store_close(world->store);
+	strbuf_free(&world->done);
+	free(world);
+	return 0;
+}
+
+static void payload(struct world *world, const char *id, const char *desired)
+{
+	char *json = xasprintf(
+		"{\"arn\":\"arn:aws:ecs:here:1:task/c/"
+		"%s\",\"desiredStatus\":\"%s\",\"networkMode\":"
+		"\"host\",\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true}]}",
+		id, desired);
+	struct task_spec *spec = NULL;
+
+	assert_int_equal(task_spec_decode_text(json, strlen(json), &spec, NULL), 0);
+	step(world, (struct engine_event){
+			    .type = EVENT_PAYLOAD,
+			    .payload = { .message_id = "m", .tasks = &spec, .task_count = 1 } });
+	task_spec_unref(spec);
+	free(json);
+}
+
+static void nothing_is_done_before_it_is_durable(void **state)
+{
+	struct world *world = *state;
+
+	payload(world, "t", "RUNNING");
+	assert_true(outbox_waits(world->outbox));
+	assert_string_equal(strbuf_text(&world->done), "");
+	assert_int_equal(saved(world->store), 0);
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	assert_string_equal(strbuf_text(&world->done), "ACKNOWLEDGE PULL_IMAGE ");
+	assert_int_equal(world->saved_when_acknowledged, 1);
+	assert_false(outbox_waits(world->outbox));
+}
+
+/* The disk is full: no acknowledgement, no deed, and nothing lost when there is room again. */
+static void while_the_disk_is_full_nothing_is_done_or_lost(void **state)
+{
+	struct world *world = *state;
+	struct error err = ERROR_INIT;
+	char id[16];
+	int failed = 0;
+
+	assert_int_equal(db_exec(world->store->db, "PRAGMA max_page_count = 1", NULL), 0);
+	for (int i = 0; i < 300; i++) {
+		snprintf(id, sizeof(id), "t%d", i);
+		payload(world, id, "RUNNING");
+		payload(world, id, "RUNNING"); /* and again, for want of an answer */
+		if (outbox_flush(world->outbox, &err) < 0) {
+			assert_int_equal(err.code, ENOSPC);
+			failed++;
+		}
+	}
+	assert_true(failed > 200);
+	strbuf_reset(&world->done);
+	assert_int_equal(db_exec(world->store->db, "PRAGMA max_page_count = 100000", NULL), 0);
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	assert_int_equal(saved(world->store), 300);
+	assert_int_equal(world->saved_when_acknowledged, 300);
+	/* One acknowledgement for all copies of one message. */
+	char *first = strstr(strbuf_text(&world->done), "ACKNOWLEDGE");
+
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "ACKNOWLEDGE"));
+}
+
+static void a_forgotten_task_is_deleted_and_then_told(void **state)
+{
+	struct world *world = *state;
+
+	payload(world, "t", "STOPPED");
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	assert_int_equal(saved(world->store), 1);
+	strbuf_reset(&world->done);
+	step(world,
+	     (struct engine_event){ .type = EVENT_REPORT_ACCEPTED, .task_id = "t", .report = 1 });
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	assert_string_equal(strbuf_text(&world->done), "FORGET_TASK ");
+	assert_int_equal(saved(world->store), 0);
+}
+
+/* In one turn: forgotten, and new under the same name. */
+static void a_task_may_return_in_the_turn_in_which_it_was_forgotten(void **state)
+{
+	struct world *world = *state;
+
+	payload(world, "t", "STOPPED");
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	step(world,
+	     (struct engine_event){ .type = EVENT_REPORT_ACCEPTED, .task_id = "t", .report = 1 });
+	payload(world, "t", "RUNNING");
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	assert_int_equal(saved(world->store), 1);
+	struct store_tasks tasks;
+
+	assert_int_equal(store_load_tasks(world->store, &tasks, NULL), 0);
+	assert_int_equal(tasks.items[0]->desired, TASK_STATUS_RUNNING);
+	store_tasks_free(&tasks);
+}
+
+static void the_sequence_number_is_saved_before_the_manifest_is_acknowledged(void **state)
+{
+	struct world *world = *state;
+	int64_t number = 0;
+
+	step(world, (struct engine_event){ .type = EVENT_MANIFEST,
+					   .manifest = { .message_id = "m", .timeline = 60 } });
+	assert_string_equal(strbuf_text(&world->done), "");
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	assert_string_equal(strbuf_text(&world->done), "ACKNOWLEDGE ");
+	assert_int_equal(store_get_sequence_number(world->store, &number, NULL), 0);
+	assert_int_equal(number, 60);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nothing_is_done_before_it_is_durable, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(while_the_disk_is_full_nothing_is_done_or_lost,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_forgotten_task_is_deleted_and_then_told, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_task_may_return_in_the_turn_in_which_it_was_forgotten, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_sequence_number_is_saved_before_the_manifest_is_acknowledged, set_up,
+			tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
