@@ -211,9 +211,9 @@ json_t *cluster_settings_document(const json_t *input)
 	return document;
 }
 
-char *cluster_settings_request(const json_t *input)
+char *cluster_settings_request(json_t *input)
 {
-	_cleanup_json_ json_t *request = json_copy((json_t *)(uintptr_t)input);
+	_cleanup_json_ json_t *request = json_copy(input);
 	void *next;
 	const char *key;
 	json_t *value;

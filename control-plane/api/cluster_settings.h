@@ -13,6 +13,6 @@ int cluster_settings_check(struct api_call *call);
 json_t *cluster_settings_document(const json_t *input);
 
 /* The arguments in one canonical form, to know the same request again. Allocated. */
-char *cluster_settings_request(const json_t *input);
+char *cluster_settings_request(json_t *input);
 
 #endif

@@ -100,7 +100,7 @@ static int cluster_json(struct api_call *call, const struct cluster_row *row,
 	_cleanup_free_ char *arn = arn_cluster(store_scope(call->store), row->name);
 	_cleanup_json_ json_t *object = json_object();
 	_cleanup_json_ json_t *tags = NULL;
-	struct cluster_counts counts;
+	struct cluster_counts counts = { 0 };
 	int64_t running = 0, pending = 0;
 
 	if (count(call, row->name, &counts) < 0 || api_tags_read(call, arn, &tags) < 0)
@@ -298,7 +298,7 @@ static int delete_cluster(struct api_call *call, json_t **ret_output)
 	static const struct cluster_view whole = { true, true, false, false };
 	_cleanup_(cluster_row_clear) struct cluster_row row = { 0 };
 	_cleanup_free_ char *arn = NULL;
-	struct cluster_counts counts;
+	struct cluster_counts counts = { 0 };
 	struct error err = ERROR_INIT;
 	const char *reference;
 	json_t *cluster = NULL;

@@ -32,13 +32,13 @@ static uint64_t bind_key(uint64_t bound_to, const char *key)
 static char *token_encode(const struct api_page *page, const char *key)
 {
 	size_t key_size = strlen(key);
-	_cleanup_free_ unsigned char *plain = xmalloc(BINDING_SIZE + key_size);
+	_cleanup_free_ unsigned char *plain = xmalloc(BINDING_SIZE + key_size + 1);
 	uint64_t binding = bind_key(page->bound_to, key);
 	char *token;
 
 	for (size_t i = 0; i < BINDING_SIZE; i++)
 		plain[i] = (unsigned char)(binding >> (8 * i));
-	memcpy(plain + BINDING_SIZE, key, key_size);
+	memcpy(plain + BINDING_SIZE, key, key_size + 1);
 	token = base64_encode(plain, BINDING_SIZE + key_size);
 	for (char *c = token; *c; c++)
 		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;

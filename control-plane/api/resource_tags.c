@@ -101,7 +101,7 @@ static int find_resource(struct api_call *call, const char *missing_type, const 
 static int tag_resource(struct api_call *call, json_t **ret_output)
 {
 	const json_t *tags = api_input_member(call, "tags");
-	const char *arn;
+	const char *arn = NULL;
 
 	(void)ret_output;
 	if (json_array_size(tags) == 0)
@@ -115,7 +115,7 @@ static int untag_resource(struct api_call *call, json_t **ret_output)
 {
 	struct error err = ERROR_INIT;
 	json_t *keys = NULL;
-	const char *arn;
+	const char *arn = NULL;
 	size_t i;
 	json_t *key;
 
@@ -132,7 +132,7 @@ static int untag_resource(struct api_call *call, json_t **ret_output)
 
 static int list_tags_for_resource(struct api_call *call, json_t **ret_output)
 {
-	const char *arn;
+	const char *arn = NULL;
 	json_t *tags = NULL;
 
 	if (find_resource(call, API_INVALID, &arn) < 0 || api_tags_read(call, arn, &tags) < 0)

@@ -164,10 +164,10 @@ static int shape_object(const struct api_member *members, const struct json_at *
 	return 0;
 }
 
-int api_shape(const struct api_member *members, const json_t *input, json_t **ret_object,
+int api_shape(const struct api_member *members, json_t *input, json_t **ret_object,
 	      struct error *err)
 {
-	struct json_at root = json_root((json_t *)(uintptr_t)input);
+	struct json_at root = json_root(input);
 
 	return shape_object(members, &root, ret_object, err);
 }

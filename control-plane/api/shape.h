@@ -40,7 +40,7 @@ struct api_member {
  * A new object with the known members of `input`. -EINVAL with a sentence that names the place:
  * "containerDefinitions[0].cpu: must be an integer, got a string".
  */
-int api_shape(const struct api_member *members, const json_t *input, json_t **ret_object,
+int api_shape(const struct api_member *members, json_t *input, json_t **ret_object,
 	      struct error *err);
 
 #endif

@@ -42,7 +42,7 @@ static int register_task_definition(struct api_call *call, json_t **ret_output)
 	_cleanup_free_ char *arn = NULL;
 	struct error err = ERROR_INIT;
 	const char *family;
-	int64_t revision;
+	int64_t revision = -1;
 	json_t *output;
 
 	if (task_definition_check(call, definition) < 0)
@@ -110,7 +110,7 @@ static int deregister_task_definition(struct api_call *call, json_t **ret_output
 	_cleanup_free_ char *family = NULL;
 	struct error err = ERROR_INIT;
 	const char *reference;
-	int64_t revision;
+	int64_t revision = -1;
 	int r;
 
 	r = api_input_required(call, "taskDefinition", API_CLIENT, "Task Definition", &reference);

@@ -9,7 +9,7 @@
 
 void attribute_list_clear(struct attribute_list *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; list->items && i < list->count; i++) {
 		free(list->items[i].instance);
 		free(list->items[i].name);
 		free(list->items[i].value);
@@ -35,8 +35,8 @@ static int read_rows(struct stmt *stmt, struct attribute_list *ret_list, struct 
 	}
 	if (r < 0)
 		return r;
-	*ret_list = list;
-	list = (struct attribute_list){ 0 };
+	ret_list->count = list.count;
+	ret_list->items = TAKE(list.items);
 	return 0;
 }
 

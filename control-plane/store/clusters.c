@@ -20,7 +20,7 @@ void cluster_row_clear(struct cluster_row *row)
 
 void cluster_list_clear(struct cluster_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; list->items && i < list->count; i++)
 		cluster_row_clear(&list->items[i]);
 	free(list->items);
 	*list = (struct cluster_list){ 0 };
@@ -151,7 +151,7 @@ int cluster_find(struct store *store, const char *after, int64_t limit,
 	}
 	if (r < 0)
 		return r;
-	*ret_list = list;
-	list = (struct cluster_list){ 0 };
+	ret_list->count = list.count;
+	ret_list->items = TAKE(list.items);
 	return 0;
 }

@@ -27,7 +27,7 @@ void container_instance_row_clear(struct container_instance_row *row)
 
 void container_instance_list_clear(struct container_instance_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; list->items && i < list->count; i++)
 		container_instance_row_clear(&list->items[i]);
 	free(list->items);
 	*list = (struct container_instance_list){ 0 };
@@ -228,8 +228,8 @@ int container_instance_find(struct store *store, const char *cluster, const char
 	}
 	if (r < 0)
 		return r;
-	*ret_list = list;
-	list = (struct container_instance_list){ 0 };
+	ret_list->count = list.count;
+	ret_list->items = TAKE(list.items);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 void tag_list_clear(struct tag_list *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; list->items && i < list->count; i++) {
 		free(list->items[i].key);
 		free(list->items[i].value);
 	}
@@ -36,8 +36,8 @@ int tags_get(struct store *store, const char *arn, struct tag_list *ret_list, st
 	}
 	if (r < 0)
 		return r;
-	*ret_list = list;
-	list = (struct tag_list){ 0 };
+	ret_list->count = list.count;
+	ret_list->items = TAKE(list.items);
 	return 0;
 }
 

@@ -24,7 +24,7 @@ void task_definition_row_clear(struct task_definition_row *row)
 
 void task_definition_list_clear(struct task_definition_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; list->items && i < list->count; i++)
 		task_definition_row_clear(&list->items[i]);
 	free(list->items);
 	*list = (struct task_definition_list){ 0 };
@@ -32,7 +32,7 @@ void task_definition_list_clear(struct task_definition_list *list)
 
 void family_list_clear(struct family_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; list->items && i < list->count; i++)
 		free(list->items[i]);
 	free(list->items);
 	*list = (struct family_list){ 0 };
@@ -77,23 +77,23 @@ static int next_revision(struct store *store, const char *family, int64_t *ret_r
 	return 0;
 }
 
-static int insert(struct store *store, const struct task_definition_row *row, struct error *err)
+static int insert(struct store *store, const char *family, int64_t revision, const char *document,
+		  const char *registered_by, int64_t now_ms, struct error *err)
 {
 	_cleanup_stmt_reset_ struct stmt *stmt = NULL;
 	int r;
 
 	r = db_cached(store_db(store),
 		      "INSERT INTO task_definitions (family, revision, status, document,"
-		      " registered_by, registered_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+		      " registered_by, registered_at_ms) VALUES (?, ?, 'ACTIVE', ?, ?, ?)",
 		      &stmt, err);
 	if (r < 0)
 		return r;
-	stmt_bind_text(stmt, 1, row->family);
-	stmt_bind_i64(stmt, 2, row->revision);
-	stmt_bind_text(stmt, 3, row->status);
-	stmt_bind_text(stmt, 4, row->document);
-	stmt_bind_text(stmt, 5, row->registered_by);
-	stmt_bind_i64(stmt, 6, row->registered_at_ms);
+	stmt_bind_text(stmt, 1, family);
+	stmt_bind_i64(stmt, 2, revision);
+	stmt_bind_text(stmt, 3, document);
+	stmt_bind_text(stmt, 4, registered_by);
+	stmt_bind_i64(stmt, 5, now_ms);
 	return stmt_run(stmt, err);
 }
 
@@ -101,22 +101,15 @@ int task_definition_add(struct store *store, const char *family, const char *doc
 			const char *registered_by, int64_t now_ms, int64_t *ret_revision,
 			struct error *err)
 {
-	/* Borrowed strings: only written. */
-	struct task_definition_row row = {
-		.family = (char *)(uintptr_t)family,
-		.status = (char *)(uintptr_t)TASK_DEFINITION_ACTIVE,
-		.document = (char *)(uintptr_t)document,
-		.registered_by = (char *)(uintptr_t)registered_by,
-		.registered_at_ms = now_ms,
-	};
+	int64_t revision = 0;
 	int r;
 
 	r = store_begin(store, err);
 	if (r < 0)
 		return r;
-	r = next_revision(store, family, &row.revision, err);
+	r = next_revision(store, family, &revision, err);
 	if (r == 0)
-		r = insert(store, &row, err);
+		r = insert(store, family, revision, document, registered_by, now_ms, err);
 	if (r < 0) {
 		store_rollback(store);
 		return r;
@@ -124,7 +117,7 @@ int task_definition_add(struct store *store, const char *family, const char *doc
 	r = store_commit(store, err);
 	if (r < 0)
 		return r;
-	*ret_revision = row.revision;
+	*ret_revision = revision;
 	return 0;
 }
 
@@ -240,8 +233,8 @@ int task_definition_find(struct store *store, const struct task_definition_query
 	}
 	if (r < 0)
 		return r;
-	*ret_list = list;
-	list = (struct task_definition_list){ 0 };
+	ret_list->count = list.count;
+	ret_list->items = TAKE(list.items);
 	return 0;
 }
 
@@ -279,7 +272,7 @@ int task_definition_families(struct store *store, const char *prefix, const char
 	}
 	if (r < 0)
 		return r;
-	*ret_list = list;
-	list = (struct family_list){ 0 };
+	ret_list->count = list.count;
+	ret_list->items = TAKE(list.items);
 	return 0;
 }
