@@ -21,6 +21,7 @@ struct loop {
 	struct deferred *deferred;
 	size_t deferred_count;
 	size_t deferred_room;
+	struct loop_last *last;
 };
 
 struct loop_timer {
@@ -107,6 +108,8 @@ static void close_left_over(uv_handle_t *handle, void *data)
 
 void loop_free(struct loop *loop)
 {
+	while (loop->last)
+		loop->last->callback(loop->last->data);
 	/* often the last step of something that ends: freeing memory */
 	for (int turns = 0; turns < 100 && loop->deferred_count > 0; turns++)
 		run_deferred(loop);
@@ -120,6 +123,33 @@ void loop_free(struct loop *loop)
 		uv_run(&loop->uv, UV_RUN_ONCE);
 	free(loop->deferred);
 	free(loop);
+}
+
+void loop_last_add(struct loop *loop, struct loop_last *entry, void (*callback)(void *data),
+		   void *data)
+{
+	*entry = (struct loop_last){
+		.loop = loop,
+		.next = loop->last,
+		.callback = callback,
+		.data = data,
+	};
+	if (loop->last)
+		loop->last->previous = entry;
+	loop->last = entry;
+}
+
+void loop_last_remove(struct loop_last *entry)
+{
+	if (!entry->loop)
+		return;
+	if (entry->previous)
+		entry->previous->next = entry->next;
+	else
+		entry->loop->last = entry->next;
+	if (entry->next)
+		entry->next->previous = entry->previous;
+	*entry = (struct loop_last){ .loop = NULL };
 }
 
 void loop_run(struct loop *loop)

@@ -71,6 +71,22 @@ void loop_defer(struct loop *loop, void (*callback)(void *data), void *data);
  * data. */
 void loop_work(struct loop *loop, void (*work)(void *data), void (*done)(void *data), void *data);
 
+/*
+ * For what outlives its owner for a moment (a socket that sends its last bytes, a killed child):
+ * called by loop_free() if it is still there. The entry is part of the caller's struct, zeroed to
+ * begin with.
+ */
+struct loop_last {
+	struct loop *loop; /* NULL: not added */
+	struct loop_last *previous, *next;
+	void (*callback)(void *data); /* removes the entry */
+	void *data;
+};
+void loop_last_add(struct loop *loop, struct loop_last *entry, void (*callback)(void *data),
+		   void *data);
+/* Nothing when it was not added. */
+void loop_last_remove(struct loop_last *entry);
+
 DEFINE_CLEANUP(struct loop, loop_free);
 #define _cleanup_loop_ _cleanup_(loop_free_cleanup)
 

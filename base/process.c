@@ -43,6 +43,7 @@ struct process {
 	pid_t pid;
 	bool reaped;
 	bool cancelled;
+	bool new_session;
 	bool finishing;
 	int wait_status;
 	bool timed_out;
@@ -52,6 +53,7 @@ struct process {
 	struct loop_fd *end_watch;
 	struct loop_timer *deadline;
 	struct loop_timer *linger;
+	struct loop_last last;
 	struct stream streams[2];
 	int stdin_fd;
 	struct loop_fd *stdin_watch;
@@ -167,6 +169,7 @@ static void on_stream(void *data, int events)
 
 static void release(struct process *process)
 {
+	loop_last_remove(&process->last);
 	close_stdin(process);
 	for (int i = 0; i < 2; i++) {
 		close_stream(&process->streams[i]);
@@ -260,6 +263,20 @@ static void kill_group(struct process *process)
 	/* not reaped: the pid, which is also the group's number, cannot have become another's */
 	if (!process->reaped)
 		kill(-process->pid, SIGKILL);
+}
+
+/* The loop ends before the child. */
+static void on_last(void *data)
+{
+	struct process *process = data;
+
+	/* one with a session of its own is meant to outlive us, unless it was cancelled */
+	if (!process->new_session || process->cancelled) {
+		kill_group(process);
+		if (!process->reaped)
+			waitpid(process->pid, NULL, 0);
+	}
+	release(process);
 }
 
 static void on_deadline(void *data)
@@ -425,6 +442,7 @@ int process_run(struct loop *loop, const struct process_spec *spec,
 	process->callback = callback;
 	process->data = data;
 	process->on_line = spec->on_line;
+	process->new_session = spec->new_session;
 	process->output_limit = spec->output_limit ? spec->output_limit : DEFAULT_OUTPUT_LIMIT;
 	process->started_ms = clock_monotonic_ms();
 	process->pidfd = process->stdin_fd = -1;
@@ -465,6 +483,7 @@ int process_run(struct loop *loop, const struct process_spec *spec,
 		release(process);
 		return result;
 	}
+	loop_last_add(loop, &process->last, on_last, process);
 	if (spec->timeout_ms > 0)
 		loop_timer_start(process->deadline, spec->timeout_ms);
 	if (ret)

@@ -36,6 +36,7 @@ struct stream {
 	bool lingering; /* closed politely: all is sent, waiting for the peer's end */
 	size_t lingered;
 	struct loop_timer *linger;
+	struct loop_last last; /* of a stream without owner */
 	const struct stream_callbacks *callbacks;
 	void *data;
 };
@@ -74,6 +75,7 @@ static void destroy(struct stream *stream)
 {
 	if (stream->fd < 0)
 		return;
+	loop_last_remove(&stream->last);
 	loop_fd_free(stream->watch);
 	stream->watch = NULL;
 	loop_timer_free(stream->linger);
@@ -439,6 +441,7 @@ void stream_close(struct stream *stream, bool polite)
 	}
 	stream->linger = loop_timer_new(stream->loop, on_linger, stream);
 	loop_timer_start(stream->linger, FLUSH_MS);
+	loop_last_add(stream->loop, &stream->last, on_linger, stream);
 	flush(stream);
 	update_watch(stream);
 }

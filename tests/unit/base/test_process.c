@@ -276,6 +276,18 @@ static void a_cancelled_process_is_killed_and_never_reported(void **state)
 	assert_string_equal(place->lines.data, "one");
 }
 
+static void freeing_the_loop_kills_what_runs(void **state)
+{
+	struct place *place = *state;
+
+	assert_ok(process_run(place->loop, &(struct process_spec){ SH("sleep 100") }, on_end, place,
+			      &place->process, why));
+	loop_free(place->loop);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(place->ended, 0);
+	assert_ok(loop_new(&place->loop, why));
+}
+
 static void what_cannot_be_executed_is_told_at_once(void **state)
 {
 	const struct {
@@ -353,6 +365,7 @@ int main(void)
 		on_a_loop(descriptors_are_handed_by_number),
 		on_a_loop(whole_lines_are_reported),
 		on_a_loop(a_cancelled_process_is_killed_and_never_reported),
+		on_a_loop(freeing_the_loop_kills_what_runs),
 		on_a_loop(what_cannot_be_executed_is_told_at_once),
 		on_a_loop(session_directory_and_signal),
 		on_a_loop(output_can_be_thrown_away),

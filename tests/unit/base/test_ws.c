@@ -131,10 +131,10 @@ static int tear_down(void **state)
 
 static void begin_connect(struct place *place, struct ws_connect_config config)
 {
-	_cleanup_free_ char *url = net_url(place->net, "http", "/ws?a=b+c&d=%2F");
+	_cleanup_free_ char *url = NULL;
 
 	if (!config.url)
-		config.url = url;
+		config.url = url = net_url(place->net, "http", "/ws?a=b+c&d=%2F");
 	assert_ok(ws_connect(place->net->web, &config, &callbacks, &place->client,
 			     &place->client.ws, why));
 	assert_int_equal(place->client.opened + place->client.closed, 0);
