@@ -292,6 +292,30 @@ void host_agent_died(struct sim *sim)
 	}
 }
 
+/* The agent dies, and all processes and namespaces with it; of some containers not even a trace is
+ * left. */
+void host_reboot(struct sim *sim)
+{
+	sim_trace(sim, "host: reboots");
+	agent_die(sim);
+	for (int i = 0; i < sim->task_count; i++) {
+		struct sim_task *task = &sim->tasks[i];
+
+		task->namespace = task->attached = false;
+		for (int j = 0; j < task->container_count; j++) {
+			struct sim_container *container = &task->containers[j];
+
+			if (container->host == HOST_RUNNING) {
+				container->exit = (struct engine_exit){ .code_known = false };
+				container->host = sim_chance(sim, 50) ? HOST_VANISHED : HOST_ABSENT;
+			} else if (container->host == HOST_CREATED) {
+				container->host =
+					sim_chance(sim, 50) ? HOST_HALF_MADE : HOST_ABSENT;
+			}
+		}
+	}
+}
+
 struct engine_observation host_observe(const struct sim_container *container)
 {
 	struct engine_observation seen = { .exit = container->exit };

@@ -134,6 +134,10 @@ static void happen(struct sim *sim, struct sim_event *event)
 		if (!sim->calm)
 			agent_die(sim);
 		break;
+	case SIM_REBOOT:
+		if (!sim->calm && sim->generation != 0)
+			host_reboot(sim);
+		break;
 	case SIM_RESTART:
 		agent_start(sim);
 		break;
@@ -164,6 +168,8 @@ static void invent_faults(struct sim *sim)
 {
 	for (int i = (int)sim_between(sim, 0, 4); i > 0; i--)
 		sim_schedule(sim, SIM_CRASH, sim_between(sim, 0, STORM_MS));
+	if (sim_chance(sim, 10))
+		sim_schedule(sim, SIM_REBOOT, sim_between(sim, 0, STORM_MS));
 	for (int i = (int)sim_between(sim, 0, 2); i > 0; i--)
 		sim_schedule(sim, SIM_MANIFEST, sim_between(sim, 0, STORM_MS));
 	for (int i = 0; i < sim->task_count; i++)

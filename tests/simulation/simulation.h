@@ -108,6 +108,7 @@ enum sim_event_type {
 	SIM_WAKE,
 	SIM_FLUSH,
 	SIM_CRASH,
+	SIM_REBOOT,
 	SIM_RESTART,
 	SIM_DISK_FULL,
 	SIM_DISK_FREE,
@@ -176,6 +177,7 @@ void host_operation(struct sim *sim, const struct sim_event *event);
 void host_done(struct sim *sim, const struct sim_event *event);
 void host_exit(struct sim *sim, const struct sim_event *event);
 void host_agent_died(struct sim *sim);
+void host_reboot(struct sim *sim);
 struct engine_observation host_observe(const struct sim_container *container);
 
 /* control.c */
