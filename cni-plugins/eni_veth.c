@@ -21,7 +21,8 @@
 #include "netns/route.h"
 #include "netns/sysctl.h"
 
-#define NAME_ATTEMPTS 4 /* names of 32 bits hardly ever collide */
+#define RUN_TIMEOUT_MS 2000
+#define NAME_ATTEMPTS  4 /* names of 32 bits hardly ever collide */
 
 static uint32_t hash(const char *text, unsigned int attempt)
 {
@@ -236,6 +237,17 @@ static void delete_pair(struct netlink *netlink, const struct link *host)
 	netlink_batch_free(batch);
 }
 
+static int set_task_end_up(struct eni_task *task, struct error *err)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	int r;
+
+	link_set_up(batch, task->link.index, task->link.name);
+	r = netlink_run(task->netlink, batch, err);
+	netlink_batch_free(batch);
+	return r;
+}
+
 static int plug(struct netlink *netlink, struct eni_task *task, const struct cni_request *request,
 		const struct eni_config *config, struct link *ret_host, struct error *err)
 {
@@ -252,13 +264,18 @@ static int plug(struct netlink *netlink, struct eni_task *task, const struct cni
 		r = create_pair(netlink, request, config, &host, err);
 	if (r < 0)
 		return r;
-	r = configure_host(netlink, &host, config, err);
+	r = link_by_name(task->netlink, request->ifname, &task->link, err);
+	/* The task's end first: then the host's, which speaks first, runs as soon as it is up. */
 	if (r == 0)
-		r = link_by_name(task->netlink, request->ifname, &task->link, err);
+		r = set_task_end_up(task, err);
+	if (r == 0)
+		r = configure_host(netlink, &host, config, err);
 	task->gateway_mac = &host.mac;
 	if (r == 0)
 		r = eni_task_configure(task, config, err);
 	task->gateway_mac = NULL;
+	if (r == 0)
+		r = link_wait_running(task->netlink, request->ifname, RUN_TIMEOUT_MS, err);
 	if (r < 0) {
 		eni_task_undo(task, config);
 		delete_pair(netlink, &host);

@@ -2,6 +2,7 @@
 #include "netns/link.h"
 
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
@@ -53,6 +54,10 @@ static int read_attribute(const struct nlattr *attr, void *data)
 	case IFLA_LINK:
 		if (size == sizeof(uint32_t))
 			link->peer_index = (int)mnl_attr_get_u32(attr);
+		break;
+	case IFLA_OPERSTATE:
+		if (size == sizeof(uint8_t))
+			link->is_running = mnl_attr_get_u8(attr) == IF_OPER_UP;
 		break;
 	case IFLA_LINKINFO:
 		mnl_attr_parse_nested(attr, read_info, link);

@@ -25,6 +25,7 @@ struct link {
 	bool has_mac;
 	bool is_loopback;
 	bool is_up;
+	bool is_running; /* up, with carrier, and its queue attached: what is sent is not dropped */
 	uint32_t mtu;
 	uint32_t group;
 	int peer_index; /* IFLA_LINK: of a veth, the other end's index in the other namespace; 0 =
@@ -101,5 +102,13 @@ void link_delete(struct netlink_batch *batch, int index, const char *name);
  */
 int links_wait_gone(struct netlink *netlink, const char *const *names, size_t count,
 		    int64_t timeout_ms, struct error *err);
+
+/*
+ * Waits until a link that was set up is running. The second end of a veth to go up runs at once;
+ * the first one only when the kernel's link watch has come to it, and until then drops what it is
+ * given: a SYN lost there costs a second. -ETIMEDOUT.
+ */
+int link_wait_running(struct netlink *netlink, const char *name, int64_t timeout_ms,
+		      struct error *err);
 
 #endif

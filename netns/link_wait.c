@@ -70,3 +70,29 @@ int links_wait_gone(struct netlink *netlink, const char *const *names, size_t co
 		r = delete_left(netlink, names + left, count - left, err);
 	return r;
 }
+
+int link_wait_running(struct netlink *netlink, const char *name, int64_t timeout_ms,
+		      struct error *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+	struct link link;
+	/* Asking suffices on newer kernels: they let the link watch go first. */
+	int r = link_by_name(netlink, name, &link, err);
+
+	if (r < 0 || link.is_running)
+		return r;
+	r = netlink_listen(netlink, RTNLGRP_LINK, true, err);
+	while (r == 0) {
+		int64_t wait_ms = deadline_ms - clock_monotonic_ms();
+
+		r = link_by_name(netlink, name, &link, err);
+		if (r < 0 || link.is_running)
+			break;
+		if (wait_ms <= 0)
+			r = error_say(err, ETIMEDOUT, "link %s is up but does not run", name);
+		else
+			netlink_await(netlink, wait_ms);
+	}
+	(void)netlink_listen(netlink, RTNLGRP_LINK, false, NULL);
+	return r;
+}

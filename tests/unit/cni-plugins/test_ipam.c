@@ -255,7 +255,6 @@ static void put(const char *name, const char *text)
 	free(path);
 }
 
-/* net-T38 */
 static void leases_end_with_the_boot(void **state)
 {
 	expect_lease("a", SMALL, "10.9.0.2/29");
@@ -264,7 +263,6 @@ static void leases_end_with_the_boot(void **state)
 	expect_lease("a", SMALL, "10.9.0.3/29");
 }
 
-/* net-T37: damaged files, a directory that cannot be written. */
 static void damage_is_survived_or_told(void **state)
 {
 	static const char *const damage[] = { "", "garbage", "{\"owner\":", "[]", "{}" };
@@ -290,7 +288,6 @@ static void damage_is_survived_or_told(void **state)
 	expect_lease("a", SMALL, "10.9.0.3/29");
 }
 
-/* net-T37: a lock that is held is waited for 5 s at most, and the answer says "try again". */
 static void a_held_lock_is_not_waited_for_for_ever(void **state)
 {
 	struct ipam_store *store = NULL, *second = NULL;
@@ -318,7 +315,7 @@ static void a_lease_that_was_cut_off_means_nothing(void **state)
 	expect_refusal("d", SMALL ",\"ipv4-address\":\"10.9.0.2/29\"", 100, "already in use");
 }
 
-/* C17 */
+/* Conformance C17 */
 static void collection_keeps_what_is_listed(void **state)
 {
 	struct call call = call_good("GC");
@@ -345,7 +342,7 @@ static void collection_keeps_what_is_listed(void **state)
 	expect_lease("z", SMALL ",\"ipv4-address\":\"10.9.0.6/29\"", "10.9.0.6/29");
 }
 
-/* C11, the reservation */
+/* Conformance C11, the reservation */
 static void a_check_misses_what_is_gone(void **state)
 {
 	struct call call = call_good("CHECK");
@@ -363,7 +360,7 @@ static void a_check_misses_what_is_gone(void **state)
 	free(json);
 }
 
-/* C16: unique addresses, whoever asks at the same time. */
+/* Conformance C16: unique addresses, whoever asks at the same time. */
 static void leases_taken_at_the_same_time_differ(void **state)
 {
 	static const char pool[] = "\"ipv4-subnet\":\"10.9.0.0/24\"";

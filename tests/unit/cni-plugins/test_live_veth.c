@@ -150,6 +150,26 @@ static void tasks_and_host_reach_one_another(void **state)
 	free(config_b);
 }
 
+/* An ADD that has answered is one that works: a SYN lost to a link that does not run yet costs a
+ * second. */
+static void the_first_packet_arrives(void **state)
+{
+	for (int i = 0; i < 20; i++) {
+		struct task task = task_new("first");
+		char *config = config_of(1, "");
+
+		json_decref(run_good(run_of("ADD", &task, config)));
+		/* reaches() gives up after half a second, before a SYN is sent again. */
+		if (i % 2)
+			assert_true(reaches(-1, task.netns, "10.0.1.31"));
+		assert_true(reaches(task.netns, -1, LIVE_HOST_ADDRESS));
+		assert_true(reaches(-1, task.netns, "10.0.1.31"));
+		run_good(run_of("DEL", &task, config));
+		task_free(&task);
+		free(config);
+	}
+}
+
 struct spoof {
 	const char *source;
 	int result;
@@ -244,7 +264,7 @@ static void instance_metadata_is_blocked_when_asked_for(void **state)
 	free(config_blocked);
 }
 
-/* C8 */
+/* Conformance C8 */
 static void a_second_add_is_an_error_and_harms_nothing(void **state)
 {
 	struct task task = task_new("twice");
@@ -259,7 +279,7 @@ static void a_second_add_is_an_error_and_harms_nothing(void **state)
 	free(config);
 }
 
-/* C9 */
+/* Conformance C9 */
 static void a_del_succeeds_in_any_state(void **state)
 {
 	struct census before = census_of(-1), after;
@@ -291,7 +311,7 @@ static void a_del_succeeds_in_any_state(void **state)
 	free(config);
 }
 
-/* C13 */
+/* Conformance C13 */
 static void the_host_is_no_task(void **state)
 {
 	struct census before = census_of(-1), after;
@@ -315,7 +335,8 @@ static int disable_ipv6_on_loopback(void *data, struct error *err)
 	return sysctl_set("net/ipv6/conf/lo/disable_ipv6", "1", err);
 }
 
-/* C10: an address that another task has, a name that is taken, an MTU that the kernel refuses. */
+/* Conformance C10: an address that another task has, a name that is taken, an MTU that the kernel
+ * refuses. */
 static void a_failed_add_leaves_nothing(void **state)
 {
 	static const struct {
@@ -446,7 +467,7 @@ static void remove_link(struct netlink *host, struct netlink *task, struct netli
 	link_delete(batch, host_link->index, host_link->name);
 }
 
-/* C11 */
+/* Conformance C11 */
 static void a_check_sees_what_is_missing(void **state)
 {
 	static const struct removal removals[] = {
@@ -499,7 +520,7 @@ static void a_check_sees_what_is_missing(void **state)
 	}
 }
 
-/* C15 */
+/* Conformance C15 */
 static void whenever_it_is_killed_a_del_cleans_up(void **state)
 {
 	struct census before = census_of(-1), after;
@@ -528,7 +549,7 @@ static void whenever_it_is_killed_a_del_cleans_up(void **state)
 	free(config);
 }
 
-/* C17 */
+/* Conformance C17 */
 static void collection_removes_what_is_not_listed(void **state)
 {
 	struct census before = census_of(-1), after;
@@ -600,6 +621,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_task_gets_its_interface),
 		cmocka_unit_test(tasks_and_host_reach_one_another),
+		cmocka_unit_test(the_first_packet_arrives),
 		cmocka_unit_test(a_foreign_source_address_is_dropped),
 		cmocka_unit_test(instance_metadata_is_blocked_when_asked_for),
 		cmocka_unit_test(a_second_add_is_an_error_and_harms_nothing),

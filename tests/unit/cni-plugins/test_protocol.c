@@ -80,7 +80,7 @@ static int fail_silently(const struct cni_request *request, struct cni_error *er
 
 #define CONFIG(version) "{\"name\":\"net\",\"type\":\"plain\",\"cniVersion\":\"" version "\"}"
 
-/* C1 */
+/* Conformance C1 */
 static void by_hand_it_says_what_it_is(void **state)
 {
 	struct call call = { 0 };
@@ -90,7 +90,7 @@ static void by_hand_it_says_what_it_is(void **state)
 	call_free(&call);
 }
 
-/* C2 */
+/* Conformance C2 */
 static void missing_variables_are_named_alone_and_together(void **state)
 {
 	static const struct {
@@ -130,7 +130,7 @@ static void missing_variables_are_named_alone_and_together(void **state)
 	call_free(&call);
 }
 
-/* C3 */
+/* Conformance C3 */
 static void bad_ids_and_names_are_refused(void **state)
 {
 	static const char *const ids[] = { "a b", "-a", ".a", "a/b", "a:b", "ä", "_" };
@@ -157,7 +157,7 @@ static void bad_ids_and_names_are_refused(void **state)
 	assert_true(cni_ifname_is_valid("fifteen-bytes-x"));
 }
 
-/* C4 */
+/* Conformance C4 */
 static void what_is_no_json_is_refused_quickly(void **state)
 {
 	static const char nul[] = "{\"name\":\"net\0\",\"cniVersion\":\"1.0.0\"}";
@@ -202,7 +202,7 @@ static void what_is_no_json_is_refused_quickly(void **state)
 	free(deep);
 }
 
-/* C5 */
+/* Conformance C5 */
 static void a_network_has_a_name(void **state)
 {
 	static const char *const missing[] = { "{\"cniVersion\":\"1.0.0\"}",
@@ -221,7 +221,7 @@ static void a_network_has_a_name(void **state)
 	call_free(&call);
 }
 
-/* C6 */
+/* Conformance C6 */
 static void an_answer_is_in_the_version_that_was_asked_for(void **state)
 {
 	static const struct {
@@ -265,7 +265,7 @@ static void an_answer_is_in_the_version_that_was_asked_for(void **state)
 	}
 }
 
-/* C7 */
+/* Conformance C7 */
 static void version_needs_no_stdin(void **state)
 {
 	struct call call = { .command = "VERSION", .config = "not even JSON" };
@@ -323,7 +323,7 @@ static void collection_and_status_are_answered(void **state)
 	call_free(&call);
 }
 
-/* C12 */
+/* Conformance C12 */
 static void the_previous_result_is_handed_on(void **state)
 {
 	static const char previous[] =
@@ -371,7 +371,7 @@ static void the_previous_result_is_handed_on(void **state)
 	call_free(&call);
 }
 
-/* C13: refused before anything is done. */
+/* Conformance C13: refused before anything is done. */
 static void the_hosts_own_namespace_is_refused_first(void **state)
 {
 	int before = adds;
@@ -406,7 +406,7 @@ static void a_namespace_that_is_wanted_must_be_one(void **state)
 		call.config = CONFIG("1.0.0");
 		call_expect_failure(&call, &wants, 8, bad[i]);
 		call_free(&call);
-		/* C9: a DEL succeeds whatever stands there. */
+		/* Conformance C9: a DEL succeeds whatever stands there. */
 		call = call_good("DEL");
 		call.netns = bad[i];
 		call.config = CONFIG("1.0.0");
@@ -417,7 +417,7 @@ static void a_namespace_that_is_wanted_must_be_one(void **state)
 	}
 }
 
-/* C14, C18 */
+/* Conformance C14, C18 */
 static void unknown_keys_are_accepted_and_output_is_json(void **state)
 {
 	struct call call = call_good("ADD");

@@ -156,19 +156,35 @@ static int read_port_start(void *data, struct error *err)
 	return sysctl_get("net.ipv4.ip_unprivileged_port_start", data, err);
 }
 
+static int read_ipv6_off(void *data, struct error *err)
+{
+	return sysctl_get("net/ipv6/conf/all/disable_ipv6", data, err);
+}
+
 /* net-T26: a setting of the task is there before anybody else is. */
 static void settings_are_made_inside_only(void **state)
 {
+	/* The last one counts: IPv6 is off when the one that turns it on comes. */
 	const struct netns_sysctl settings[] = {
 		{ "net.ipv4.ip_unprivileged_port_start", "77" },
+		{ "net.ipv6.conf.all.disable_ipv6", "1" },
 		{ "net/ipv6/conf/all/disable_ipv6", "0" },
 	};
-	const struct netns_options options = { settings, 2 };
+	const struct netns_options off = { settings, 2 }, on = { settings, 3 };
 	const char *path = live_path("settings");
 	char *outside = NULL, *inside = NULL;
 	int fd = -1;
 
-	assert_int_equal(netns_create(path, &options, &fd, NULL), 0);
+	assert_int_equal(netns_create(path, &off, &fd, NULL), 0);
+	assert_int_equal(netns_run(fd, read_ipv6_off, &inside, NULL), 0);
+	assert_string_equal(inside, "1");
+	free(inside);
+	close(fd);
+	assert_int_equal(netns_delete(path, NULL, NULL), 0);
+	assert_int_equal(netns_create(path, &on, &fd, NULL), 0);
+	assert_int_equal(netns_run(fd, read_ipv6_off, &inside, NULL), 0);
+	assert_string_equal(inside, "0");
+	free(inside);
 	assert_int_equal(netns_run(fd, read_port_start, &inside, NULL), 0);
 	assert_string_equal(inside, "77");
 	assert_int_equal(read_port_start(&outside, NULL), 0);
