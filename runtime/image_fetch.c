@@ -292,6 +292,9 @@ static void got_config(struct image_fetch *fetch, const char *text, size_t size)
 			  "image for this host's "
 			  "architecture",
 			  fetch->reference, image->os, image->architecture, architecture);
+		/* Of no use here, and nobody would ever think of removing it. */
+		if (fetch->is_pull)
+			image_remove(fetch->store, fetch->reference, NULL, NULL);
 		finish_error(fetch, IMAGE_WRONG_PLATFORM, &err);
 		return;
 	}

@@ -185,8 +185,30 @@ void live_restart(struct live *live)
 	make_runtime(live);
 }
 
+/* Monitors whose command line speaks of our directory. */
+static int count_monitors(const char *dir)
+{
+	_cleanup_closedir_ DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	int count = 0;
+
+	while ((entry = readdir(proc))) {
+		_cleanup_free_ char *path = xasprintf("/proc/%s/cmdline", entry->d_name);
+		_cleanup_free_ char *line = NULL;
+		size_t size;
+
+		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' &&
+		    file_read(AT_FDCWD, path, 1 << 20, &line, &size, NULL) == 0 && size &&
+		    memmem(line, size, dir, strlen(dir)))
+			count++;
+	}
+	return count;
+}
+
 static void nothing_is_left(struct live *live)
 {
+	int64_t until = clock_monotonic_ms() + 5000;
+
 	_cleanup_free_ char *mounts = NULL;
 	_cleanup_free_ char *root = xasprintf("%s/runtime", live->dir);
 	_cleanup_str_list_ struct str_list groups = STR_LIST_INIT;
@@ -198,6 +220,11 @@ static void nothing_is_left(struct live *live)
 	assert_int_equal(cgroup_children(&live->cgroups, live->cgroup_top, &groups, NULL), 0);
 	if (groups.count)
 		fail_msg("cgroup %s/%s is left", live->cgroup_top, groups.items[0]);
+	while (count_monitors(live->dir)) {
+		if (clock_monotonic_ms() > until)
+			fail_msg("%d processes are left", count_monitors(live->dir));
+		usleep(1000);
+	}
 	if (rmdir(root) < 0)
 		fail_msg("the OCI runtime still has state in %s", root);
 }

@@ -368,31 +368,57 @@ static void removed(void *data, const struct error *err)
 	*(bool *)data = true;
 }
 
-/* The pin keeps the layers though the name is gone; without it they go. */
+/* Whatever nothing holds goes. */
+static void collect_garbage(void)
+{
+	static const char id[] = "berth-test-collect";
+
+	live_command(ARGS("ctr", "--address", host.containerd.address, "--namespace", "test",
+			  "leases", "create", "--id", id));
+	live_command(ARGS("ctr", "--address", host.containerd.address, "--namespace", "test",
+			  "leases", "delete", "--sync", id));
+}
+
+/* The pin keeps the layers when every name is gone; without it they go. (The last test: nothing is
+ * left to pull from here.) */
 static void the_pin_holds_the_layers(void **state)
 {
 	(void)state;
+	static const char *const names[] = { "a/pinned:1", "a/native:1", "a/native:2",
+					     "a/native:3" };
 	_cleanup_free_ char *name = plain_name("a/pinned:1");
+	_cleanup_free_ char *secure = xasprintf("localhost:%d/a/native:1", host.secure.port);
 	_cleanup_free_ char *file = NULL;
 	struct wait wait;
-	bool gone = false, released = false;
-	_cleanup_str_list_ struct str_list argv = STR_LIST_INIT;
+	bool done = false;
 
 	pull(&wait, name, NULL);
 	assert_int_equal(wait.failure, IMAGE_OK);
 	file = xasprintf("%s/bin/busybox", wait.image->layers.items[1]);
-	/* Removed behind our back: every name of this content, with collection of garbage. */
+	/* Behind our back. */
+	for (size_t i = 0; i < 4; i++) {
+		_cleanup_free_ char *one = plain_name(names[i]);
+
+		live_command(ARGS("ctr", "--address", host.containerd.address, "--namespace",
+				  "test", "images", "rm", one));
+	}
 	live_command(ARGS("ctr", "--address", host.containerd.address, "--namespace", "test",
-			  "images", "rm", "--sync", name));
+			  "images", "rm", secure));
+	collect_garbage();
 	assert_int_equal(access(file, R_OK), 0);
-	image_release(host.store, wait.image->id, removed, &released);
-	live_wait(host.loop, &released);
+
+	image_release(host.store, wait.image->id, removed, &done);
+	live_wait(host.loop, &done);
 	assert_null(image_cached(host.store, name));
-	image_remove(host.store, name, removed, &gone);
-	live_wait(host.loop, &gone);
-	gone = false;
-	image_release(host.store, wait.image->id, removed, &gone);
-	live_wait(host.loop, &gone);
+	collect_garbage();
+	assert_int_equal(access(file, R_OK), -1);
+	/* Again is no error. */
+	done = false;
+	image_release(host.store, wait.image->id, removed, &done);
+	live_wait(host.loop, &done);
+	done = false;
+	image_remove(host.store, name, removed, &done);
+	live_wait(host.loop, &done);
 	image_unref(wait.image);
 }
 
@@ -475,8 +501,8 @@ int main(void)
 		cmocka_unit_test(a_silent_registry_is_given_up),
 		cmocka_unit_test(a_cancelled_pull_says_so_and_spares_the_others),
 		cmocka_unit_test(no_containerd_is_said_at_once),
-		cmocka_unit_test(the_pin_holds_the_layers),
 		cmocka_unit_test(print_costs),
+		cmocka_unit_test(the_pin_holds_the_layers),
 	};
 
 	live_need(ARGS("/usr/bin/ctr", "/usr/bin/containerd", "/usr/bin/docker-registry",
