@@ -39,6 +39,7 @@ struct web_connection {
 	uint16_t peer_port;
 	enum phase phase;
 	bool keep_alive; /* as the present request has it */
+	bool is_old;     /* it is of HTTP/1.0, where keeping is not the rule */
 	bool deciding;   /* within on_upgrade */
 	bool processing; /* process() is on the stack */
 	bool freed;
@@ -147,6 +148,8 @@ static void send_answer(struct web_connection *connection, const char *method, i
 			strbuf_appendf(&out, "%s: %s\r\n", headers[i].name, headers[i].value);
 	if (!connection->keep_alive)
 		strbuf_append(&out, "Connection: close\r\n");
+	else if (connection->is_old)
+		strbuf_append(&out, "Connection: keep-alive\r\n");
 	strbuf_append(&out, "\r\n");
 	if (has_body && !str_eq(method, "HEAD"))
 		strbuf_append_n(&out, body, size);
@@ -274,6 +277,7 @@ static bool read_head(struct web_connection *connection)
 	connection->request->connection = connection;
 	connection->request->head = head;
 	connection->keep_alive = wants_keep_alive(&head);
+	connection->is_old = head.minor == 0;
 	if (head.minor == 1 && !http_head_field(&head, "Host"))
 		refuse(connection, 400, "the Host header is missing");
 	else

@@ -298,11 +298,16 @@ static void old_peers_and_heads_are_served(void **state)
 {
 	struct place *place = *state;
 	int fd = raw_connect(place->net);
-	_cleanup_free_ char *old = NULL, *head = NULL;
+	_cleanup_free_ char *old = NULL, *kept = NULL, *head = NULL;
 
 	raw_send(fd, "GET /tag HTTP/1.0\r\n\r\n");
 	old = raw_read(place->net, fd, NULL);
 	assert_true(str_ends_with(old, "Connection: close\r\n\r\nthe tag"));
+	close(fd);
+	fd = raw_connect(place->net);
+	raw_send(fd, "GET /tag HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
+	kept = raw_read(place->net, fd, "the tag");
+	assert_true(str_ends_with(kept, "Connection: keep-alive\r\n\r\nthe tag"));
 	close(fd);
 	fd = raw_connect(place->net);
 	raw_send(fd, "HEAD /tag HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
