@@ -156,10 +156,8 @@ static void apply(struct engine *engine, const struct engine_event *event)
 		break;
 	case EVENT_REPORT_ACCEPTED:
 	case EVENT_REPORT_REFUSED:
-		if (!event->task_id) {
-			refused_end(engine, event->report);
-			break;
-		}
+		/* Serials are unique: it is the one or the other. */
+		refused_end(engine, event->report);
 		task_event(engine, event);
 		break;
 	case EVENT_TIME_PASSED:

@@ -112,6 +112,7 @@ static void a_bad_task_is_reported_and_the_payload_not_acknowledged(void **state
 	world_done(world, EFFECT_PULL_IMAGE, "bad", "app");
 	assert_null(world_find(world, EFFECT_REPORT, NULL, NULL));
 	world_step(world, &(struct engine_event){ .type = EVENT_REPORT_ACCEPTED,
+						  .task_id = "bad",
 						  .report = report->report.serial });
 	expect_report(world, "bad", "PENDING", "app=PENDING");
 	engine_effect_free(report);
