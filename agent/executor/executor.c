@@ -104,6 +104,20 @@ int executor_new(const struct executor_config *config, struct executor **ret, st
 	return 0;
 }
 
+struct ping {
+	struct ping *next, **link;
+	void (*done)(void *data, bool healthy);
+	void *data;
+};
+
+static void ping_free(struct ping *ping)
+{
+	*ping->link = ping->next;
+	if (ping->next)
+		ping->next->link = ping->link;
+	free(ping);
+}
+
 void executor_free(struct executor *executor)
 {
 	_cleanup_free_ char *netns = NULL;
@@ -119,6 +133,8 @@ void executor_free(struct executor *executor)
 		cni_runtime_free(executor->cni);
 	if (executor->images)
 		image_store_free(executor->images);
+	while (executor->pings)
+		ping_free(executor->pings);
 	if (executor->runtime)
 		container_runtime_free(executor->runtime);
 	/* Stays as long as a task has its namespace there. */
@@ -168,27 +184,30 @@ void executor_act(struct executor *executor, const struct engine_effect *effect)
 	}
 }
 
-struct ping {
-	void (*done)(void *data, bool healthy);
-	void *data;
-};
-
 static void pinged(void *data, const struct image_result *result)
 {
 	struct ping *ping = data;
 
 	ping->done(ping->data, result->failure == IMAGE_OK);
-	free(ping);
+	ping_free(ping);
 }
 
 void executor_ping(struct executor *executor, void (*done)(void *data, bool healthy), void *data)
 {
 	struct ping *ping = xcalloc(1, sizeof(*ping));
 
-	*ping = (struct ping){ done, data };
+	*ping = (struct ping){
+		.done = done,
+		.data = data,
+		.next = executor->pings,
+		.link = &executor->pings,
+	};
+	if (ping->next)
+		ping->next->link = &ping->next;
+	executor->pings = ping;
 	if (image_store_ping(executor->images, pinged, ping, NULL, NULL) < 0) {
 		done(data, false);
-		free(ping);
+		ping_free(ping);
 	}
 }
 

@@ -51,6 +51,7 @@ struct executor {
 	 * each other. */
 	struct creation *creations_first, **creations_last;
 	unsigned creations_running, creations_max;
+	struct ping *pings; /* under way */
 };
 
 /* The task, made when it is not there yet. */
