@@ -314,7 +314,7 @@ struct census census_of(int netns)
 	census.routes = routes.count;
 	census.addresses_of_loopback = addresses.count;
 	while (fgets(line, sizeof(line), mounts))
-		census.namespace_mounts += strstr(line, " - nsfs ") != NULL;
+		census.namespace_mounts += strstr(line, " - nsfs ") && strstr(line, directory);
 	fclose(mounts);
 	link_list_free(&links);
 	route_list_free(&routes);

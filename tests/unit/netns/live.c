@@ -64,7 +64,7 @@ size_t live_namespace_mounts(void)
 	size_t count = 0;
 
 	while (mounts && fgets(line, sizeof(line), mounts))
-		if (strstr(line, " - nsfs "))
+		if (strstr(line, " - nsfs ") && strstr(line, directory))
 			count++;
 	if (mounts)
 		fclose(mounts);

@@ -21,7 +21,8 @@ const char *live_path(const char *name);
 /* Removes the directory and everything in it, mounts included. */
 void live_leave(void);
 
-/* How many mounts of namespaces this process sees; how many file descriptors it has. */
+/* How many mounts of namespaces below the directory this process sees; how many file descriptors it
+ * has. */
 size_t live_namespace_mounts(void);
 size_t live_open_files(void);
 
