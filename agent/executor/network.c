@@ -53,11 +53,15 @@ void network_adopt_pause(struct live_task *task, const struct pause_process *pro
 {
 	struct error err = ERROR_INIT;
 
+	/* The watch goes before the descriptor that it watches. */
+	if (task->watch)
+		pause_unwatch(task->watch);
+	task->watch = NULL;
 	if (task->pause.pidfd >= 0)
 		close(task->pause.pidfd);
 	task->pause = *process;
-	if (!task->watch && pause_watch(task->executor->config.loop, &task->pause, pause_died, task,
-					&task->watch, &err) < 0)
+	if (pause_watch(task->executor->config.loop, &task->pause, pause_died, task, &task->watch,
+			&err) < 0)
 		log_error("a pause process cannot be watched: its end will not be noticed", "task",
 			  task->id, "error", err.text);
 }
