@@ -55,11 +55,16 @@ static void make_host(void)
 		skip_without("make a veth pair");
 	close(spec.peer_netns_fd);
 	link_set_up(batch, 1, "lo");
+	/* Addresses that come by themselves some time later would disturb the census. */
+	link_set_no_link_local(batch, up.index, "up0");
+	link_set_no_link_local(batch, peer.index, "up1");
 	link_set_up(batch, up.index, "up0");
 	link_set_up(batch, peer.index, "up1");
 	address_add(batch, up.index, "up0", &address);
 	if (netlink_run(netlink, batch, NULL) < 0)
 		skip_without("configure a veth pair");
+	if (link_wait_running(netlink, "up0", 2000, NULL) < 0)
+		skip_without("have a veth pair running");
 	netlink_batch_free(batch);
 	netlink_close(netlink);
 }
