@@ -37,7 +37,7 @@ def real_host():
 def lab(real_host, request):
     """A private host without an agent. Options by @pytest.mark.lab(...)."""
     marker = request.node.get_closest_marker("lab")
-    with Lab(subnet=SUBNET, **(marker.kwargs if marker else {})) as lab:
+    with Lab(**{"subnet": SUBNET, **(marker.kwargs if marker else {})}) as lab:
         yield lab
         if getattr(request.node, "failed_in_call", False):
             lab.report()
