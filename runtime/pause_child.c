@@ -104,15 +104,20 @@ static int drop_privileges(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static void reset_signals(void)
+/* A first process is not told of signals that it neither handles nor blocks: it must block them
+ * before it is known. */
+static void set_signals(void)
 {
 	struct sigaction defaults = { .sa_handler = SIG_DFL };
-	sigset_t none;
+	sigset_t waited_for;
 
 	for (int number = 1; number < NSIG; number++)
 		sigaction(number, &defaults, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&waited_for);
+	sigaddset(&waited_for, SIGTERM);
+	sigaddset(&waited_for, SIGINT);
+	sigaddset(&waited_for, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &waited_for, NULL);
 }
 
 __attribute__((noreturn)) static void run_child(const struct pause_child *child)
@@ -120,7 +125,7 @@ __attribute__((noreturn)) static void run_child(const struct pause_child *child)
 	char *const argv[] = { (char *)PAUSE_NAME, NULL };
 	char *const env[] = { NULL };
 
-	reset_signals();
+	set_signals();
 	setsid();
 	for (size_t i = 0; i < child->cgroup_count; i++) {
 		if (write(child->cgroup_fds[i], "0", 1) < 0)
