@@ -293,7 +293,7 @@ static int check_identity(const char *path, const struct netns_identity *expecte
 			  struct error *err)
 {
 	_cleanup_close_ int fd = -1;
-	struct netns_identity found;
+	struct netns_identity found = { 0 };
 	int r = netns_open(path, &fd, err);
 
 	if (r == 0)
