@@ -135,6 +135,7 @@ void executor_free(struct executor *executor)
 		image_store_free(executor->images);
 	while (executor->pings)
 		ping_free(executor->pings);
+	pulls_free(executor);
 	if (executor->runtime)
 		container_runtime_free(executor->runtime);
 	/* Stays as long as a task has its namespace there. */

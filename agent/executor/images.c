@@ -16,6 +16,7 @@
 
 struct pull {
 	struct executor *executor;
+	struct pull *next, **link; /* in executor->pulls */
 	struct address address;
 	struct task_spec *spec;
 	size_t index;
@@ -41,12 +42,21 @@ static bool pulled_before(struct executor *executor, const char *reference)
 
 static void pull_free(struct pull *pull)
 {
+	*pull->link = pull->next;
+	if (pull->next)
+		pull->next->link = pull->link;
 	address_free(&pull->address);
 	task_spec_unref(pull->spec);
 	free(pull->reference);
 	free(pull->name);
 	free(pull->error);
 	free(pull);
+}
+
+void pulls_free(struct executor *executor)
+{
+	while (executor->pulls)
+		pull_free(executor->pulls);
 }
 
 int image_stop_signal(const char *text)
@@ -244,6 +254,11 @@ void act_pull(struct executor *executor, const struct engine_effect *effect)
 	const struct image *cached;
 
 	pull->executor = executor;
+	pull->next = executor->pulls;
+	pull->link = &executor->pulls;
+	if (pull->next)
+		pull->next->link = &pull->next;
+	executor->pulls = pull;
 	pull->address = address_of(effect);
 	pull->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
 	pull->index = effect->container_index;

@@ -52,6 +52,7 @@ struct executor {
 	struct creation *creations_first, **creations_last;
 	unsigned creations_running, creations_max;
 	struct ping *pings; /* under way */
+	struct pull *pulls; /* likewise */
 };
 
 /* The task, made when it is not there yet. */
@@ -101,6 +102,8 @@ void act_clean_up(struct executor *executor, const struct engine_effect *effect)
 
 /* Drops what waits for its turn to be created; no answers come. */
 void creations_free(struct executor *executor);
+/* The same for pulls, once the image store is gone. */
+void pulls_free(struct executor *executor);
 
 /* The runtime says that a container's first process has ended. */
 void containers_on_exit(void *data, const char *runtime_id, const struct container_exit *exit);
