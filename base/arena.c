@@ -9,7 +9,7 @@
 
 /* Blocks grow, so that a small message costs little and a large one few allocations. */
 #define ARENA_FIRST_BLOCK 1024
-#define ARENA_LAST_BLOCK  (64 * 1024)
+#define ARENA_LAST_BLOCK  (64 * 1024UL)
 
 struct arena_block {
 	struct arena_block *next;

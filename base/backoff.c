@@ -5,7 +5,7 @@
 
 const struct backoff_policy backoff_acs = {
 	.min_ms = 250,
-	.max_ms = 120 * 1000,
+	.max_ms = 120000,
 	.multiplier = 1.5,
 	.jitter = 0.2,
 };

@@ -189,7 +189,7 @@ static bool take_zone(const char **text, int64_t *ret_seconds)
 	if (!take_digits(text, 2, &hours) || !take(text, ':') || !take_digits(text, 2, &minutes) ||
 	    hours > 23 || minutes > 59)
 		return false;
-	*ret_seconds = sign * (hours * 3600 + minutes * 60);
+	*ret_seconds = sign * (hours * 3600L + minutes * 60L);
 	return true;
 }
 

@@ -14,10 +14,10 @@
 #include "base/strbuf.h"
 #include "base/url.h"
 
-#define DEFAULT_CONNECT_TIMEOUT_MS (30 * 1000)
-#define DEFAULT_TIMEOUT_MS         (60 * 1000)
-#define DEFAULT_RESPONSE_LIMIT     (1024 * 1024)
-#define HEADERS_LIMIT              (64 * 1024)
+#define DEFAULT_CONNECT_TIMEOUT_MS (30 * 1000L)
+#define DEFAULT_TIMEOUT_MS         (60 * 1000L)
+#define DEFAULT_RESPONSE_LIMIT     (1024 * 1024UL)
+#define HEADERS_LIMIT              (64 * 1024UL)
 #define KEPT_CONNECTIONS           8
 
 struct http_call {

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 
-#define DEFAULT_SIZE  (1024 * 1024)
+#define DEFAULT_SIZE  (1024 * 1024UL)
 #define DEFAULT_DEPTH 64
 
 /* Deepest nesting of brackets outside strings, looked at before the recursive parser sees the text.

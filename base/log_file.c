@@ -39,7 +39,7 @@ static int64_t hour_of(int64_t seconds)
 
 	if (!localtime_r(&time, &tm))
 		return seconds - seconds % 3600;
-	return seconds - tm.tm_min * 60 - tm.tm_sec;
+	return seconds - tm.tm_min * 60L - tm.tm_sec;
 }
 
 static int open_file(struct log_file *file)
@@ -183,15 +183,23 @@ static void rotate(struct log_file *file)
 	remove_oldest(file);
 }
 
+static bool is_due(const struct log_file *file)
+{
+	switch (file->rotation) {
+	case LOG_ROTATE_SIZE:
+		return file->size >= file->max_size;
+	case LOG_ROTATE_HOURLY:
+		return file->size > 0 && hour_of(clock_wall_ms() / 1000) != file->hour_start;
+	case LOG_ROTATE_NEVER:
+		return false;
+	}
+	return false;
+}
+
 void log_file_write(struct log_file *file, const char *record, size_t size)
 {
-	if (file->fd >= 0) {
-		if (file->rotation == LOG_ROTATE_SIZE && file->size >= file->max_size)
-			rotate(file);
-		else if (file->rotation == LOG_ROTATE_HOURLY &&
-			 hour_of(clock_wall_ms() / 1000) != file->hour_start && file->size > 0)
-			rotate(file);
-	}
+	if (file->fd >= 0 && is_due(file))
+		rotate(file);
 	if (file->fd < 0 && open_file(file) < 0)
 		return;
 	if (file_write_all(file->fd, record, size) == 0)

@@ -23,7 +23,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 
-#define DEFAULT_OUTPUT_LIMIT (64 * 1024)
+#define DEFAULT_OUTPUT_LIMIT (64 * 1024UL)
 #define MAX_LINE             4096
 #define LINGER_MS            100
 

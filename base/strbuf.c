@@ -154,7 +154,8 @@ void strbuf_append_json_double(struct strbuf *sb, double number)
 	char digits[40];
 	double size = fabs(number);
 	int precision = 1;
-	char *exponent;
+	int exponent;
+	char *e;
 
 	if (!isfinite(number) || size == 0) {
 		strbuf_append_char(sb, '0');
@@ -165,16 +166,17 @@ void strbuf_append_json_double(struct strbuf *sb, double number)
 		if (strtod(digits, NULL) == number)
 			break;
 	}
-	exponent = strchr(digits, 'e');
-	assert(exponent);
+	e = strchr(digits, 'e');
+	assert(e);
+	exponent = (int)strtol(e + 1, NULL, 10);
 	if (size >= 1e-6 && size < 1e21) {
-		int decimals = precision - 1 - atoi(exponent + 1);
+		int decimals = precision - 1 - exponent;
 
 		strbuf_appendf(sb, "%.*f", decimals > 0 ? decimals : 0, number);
 		return;
 	}
-	strbuf_append_n(sb, digits, (size_t)(exponent - digits));
-	strbuf_appendf(sb, "e%s%d", exponent[1] == '-' ? "-" : "+", abs(atoi(exponent + 1)));
+	strbuf_append_n(sb, digits, (size_t)(e - digits));
+	strbuf_appendf(sb, "e%+d", exponent);
 }
 
 static void append_percent(struct strbuf *sb, const char *text, const char *space)

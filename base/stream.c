@@ -12,12 +12,12 @@
 #include "base/alloc.h"
 #include "base/strbuf.h"
 
-#define READ_SIZE     (16 * 1024)
+#define READ_SIZE     (16 * 1024UL)
 #define READS_A_TURN  16 /* then others have their turn */
-#define FLUSH_MS      (30 * 1000)
+#define FLUSH_MS      (30 * 1000L)
 #define LINGER_MS     1000
-#define LINGER_BYTES  (1024 * 1024)
-#define COMPACT_BYTES (64 * 1024)
+#define LINGER_BYTES  (1024 * 1024UL)
+#define COMPACT_BYTES (64 * 1024UL)
 
 struct stream {
 	struct loop *loop;

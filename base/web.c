@@ -18,8 +18,8 @@
 #include "base/web_private.h"
 
 #define DEFAULT_MAX_CONNECTIONS 512
-#define DEFAULT_BODY_LIMIT      (1024 * 1024)
-#define DEFAULT_IDLE_MS         (60 * 1000)
+#define DEFAULT_BODY_LIMIT      (1024 * 1024UL)
+#define DEFAULT_IDLE_MS         (60 * 1000L)
 #define BACKLOG                 512
 #define ACCEPTS_A_TURN          64
 #define ACCEPT_RETRY_MS         100

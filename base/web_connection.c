@@ -18,7 +18,7 @@
 #include "base/url.h"
 #include "base/web_private.h"
 
-#define AHEAD_LIMIT (64 * 1024) /* bytes taken while a request is worked on */
+#define AHEAD_LIMIT (64 * 1024UL) /* bytes taken while a request is worked on */
 
 enum phase {
 	READING_HEAD,
@@ -260,7 +260,7 @@ static bool read_head(struct web_connection *connection)
 
 	if (size == 0 && connection->in.length < WEB_HEAD_LIMIT)
 		return false;
-	if (size == 0 || size > WEB_HEAD_LIMIT) {
+	if (size == 0 || size > (long)WEB_HEAD_LIMIT) {
 		refuse(connection, 431, "the request line and headers are too long");
 		return false;
 	}

@@ -8,7 +8,7 @@
 #include "base/web.h"
 #include "base/ws_frame.h"
 
-#define WEB_HEAD_LIMIT (8 * 1024)
+#define WEB_HEAD_LIMIT (8 * 1024UL)
 
 struct web_connection;
 

@@ -10,8 +10,8 @@
 #include "base/random.h"
 #include "base/web_private.h"
 
-#define DEFAULT_MESSAGE_LIMIT (1024 * 1024)
-#define DEFAULT_QUEUE_LIMIT   (4 * 1024 * 1024)
+#define DEFAULT_MESSAGE_LIMIT (1024 * 1024UL)
+#define DEFAULT_QUEUE_LIMIT   (4UL * 1024 * 1024)
 #define SERVER_CLOSE_WAIT_MS  5000
 
 static void on_data(void *data, const char *bytes, size_t size);

@@ -18,10 +18,10 @@
 #include "base/url.h"
 #include "base/web_private.h"
 
-#define DEFAULT_CONNECT_MS    (30 * 1000)
-#define DEFAULT_HANDSHAKE_MS  (30 * 1000)
-#define DEFAULT_MESSAGE_LIMIT (4 * 1024 * 1024)
-#define ANSWER_HEAD_LIMIT     (16 * 1024)
+#define DEFAULT_CONNECT_MS    (30 * 1000L)
+#define DEFAULT_HANDSHAKE_MS  (30 * 1000L)
+#define DEFAULT_MESSAGE_LIMIT (4UL * 1024 * 1024)
+#define ANSWER_HEAD_LIMIT     (16 * 1024UL)
 #define REFUSAL_BODY_LIMIT    1024
 
 struct resolve {

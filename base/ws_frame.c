@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "base/str.h"
 
-#define KEPT_SIZE (64 * 1024)
+#define KEPT_SIZE (64 * 1024UL)
 
 void ws_decoder_init(struct ws_decoder *decoder, bool is_server, size_t limit)
 {
