@@ -17,7 +17,6 @@
 /*
  * The session over which the control plane commands this agent: connects, reconnects with back-off,
  * keeps the deadlines, answers what can be answered at once, and hands the rest to a handler.
- * agent-control-plane-protocol.md §1 to §3.
  */
 struct acs_session;
 

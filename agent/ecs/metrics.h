@@ -10,7 +10,7 @@
 
 /*
  * From raw counters of a container to the statistics sets that the telemetry channel carries. Pure:
- * no clock, no file. agent-control-plane-protocol.md §4.5.
+ * no clock, no file.
  */
 
 /* One reading of a container. Counters are cumulative since its start. */

@@ -7,8 +7,7 @@
 
 #include "agent/ecs/client.h"
 
-/* When a call of the ECS API is repeated, and after how long. Pure. agent-control-plane-protocol.md
- * §5.6. */
+/* When a call of the ECS API is repeated, and after how long. Pure. */
 
 enum retry_kind {
 	RETRY_NEVER,

@@ -16,8 +16,7 @@
 
 /*
  * What ACS and TCS have in common: finding the endpoint, connecting, the deadlines, and when to
- * come back after a disconnect. Private to agent/ecs. agent-control-plane-protocol.md §1.5, §1.12,
- * §2.1, §2.2, §4.1.
+ * come back after a disconnect. Private to agent/ecs.
  */
 struct session;
 

@@ -12,7 +12,7 @@
 
 /*
  * The telemetry session: connects, sends what `telemetry` has queued, each message under a signed
- * header block, and reconnects with back-off. agent-control-plane-protocol.md §4.
+ * header block, and reconnects with back-off.
  */
 struct tcs_session;
 
