@@ -42,7 +42,7 @@ static void add_port(uint16_t **ports, size_t *count, uint16_t port)
 	(*ports)[(*count)++] = port;
 }
 
-/* task-engine.md §5.1. In host mode a container's port is the host's, also when the mapping leaves
+/* In host mode a container's port is the host's, also when the mapping leaves
  * that out. */
 void ask_compute(const struct task_spec *spec, struct ask *ret)
 {

@@ -86,7 +86,7 @@ void container_fail(struct task *task, size_t index, const char *name, const cha
 	container_want_stop(task, index, PERSIST_NOW);
 }
 
-/* Exit codes as task-engine.md §3.4: the first that is known stays. */
+/* Of the exit codes the first that is known stays. */
 void container_exited(struct engine *engine, struct task *task, size_t index,
 		      const struct engine_exit *exit)
 {

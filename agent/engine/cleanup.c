@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of a task that has STOPPED: task-engine.md §8.5. */
+/* What becomes of a task that has STOPPED. */
 #include <stdlib.h>
 
 #include "agent/engine/internal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a container waits for: task-engine.md §2. */
+/* What a container waits for. */
 #include <stdlib.h>
 
 #include "agent/engine/internal.h"

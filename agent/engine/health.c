@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Health checks: task-engine.md §4.1. Health feeds HEALTHY dependencies and telemetry; it never
+/* Health checks. Health feeds HEALTHY dependencies and telemetry; it never
  * stops a container. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the control plane wants: agent-control-plane-protocol.md §3.3.2, §3.3.3, §3.7. */
+/* What the control plane wants: payloads, manifests and verified stops. */
 #include <stdlib.h>
 #include <string.h>
 

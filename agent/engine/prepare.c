@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a task can run at all, before anything is done for it: task-engine.md §0.3, §2.5, §2.7,
- * §5.2. */
+/* Whether a task can run at all, before anything is done for it: names, links, dependencies, ports.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a task does next: task-engine.md §1.4 to §1.6. */
+/* What a task does next. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +185,7 @@ static enum task_status task_status_of(enum container_status status)
 	return TASK_STATUS_STOPPED;
 }
 
-/* The least of its containers, and of its network; task-engine.md §1.5. */
+/* The least of its containers, and of its network. */
 static bool derive_known(struct engine *engine, struct task *task)
 {
 	const struct task_state *state = task->state;

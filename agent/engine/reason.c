@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The texts that a person reads behind a STOPPED: task-engine.md §3.5 and §3.6. */
+/* The texts that a person reads behind a STOPPED. */
 #include <stdlib.h>
 #include <string.h>
 

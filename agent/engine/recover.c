@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After a start of the agent: what was saved, corrected by what the host says is true.
- * task-engine.md §8.4. */
+ */
 #include <stdlib.h>
 
 #include "agent/engine/internal.h"

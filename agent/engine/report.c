@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the control plane is told: agent-control-plane-protocol.md §5.2 to §5.7. Reports of a task
+ * What the control plane is told. Reports of a task
  * leave in order, one at a time. A container's change rides on the next change of its task; when
  * none comes soon, it is sent with the task's current status.
  */
