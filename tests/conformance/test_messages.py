@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ACS messages: agent-control-plane-protocol.md §9.2, as far as they need no container. Pulls never end here: a task that is
+"""ACS messages, as far as they need no container. Pulls never end here: a task that is
 to run stays on its way."""
 import signal
 
@@ -86,7 +86,7 @@ def test_credentials_without_id(connected, peer):
 
 
 def test_entries_without_arn_block_the_ack(connected, peer):
-    """§3.3.8: an empty ARN and a null entry are only logged"""
+    """An empty ARN and a null entry are only logged"""
     agent, acs = connected
     payload(acs, "m1", None)
     acs.silent()

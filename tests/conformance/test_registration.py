@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Registration and exit codes: config-registration-init.md §6.1 to §6.3."""
+"""Registration and exit codes."""
 import os
 import re
 import sqlite3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control plane's end of ACS: agent-control-plane protocol §1, §2, §3, §6."""
+"""The control plane's end of ACS."""
 import json
 import os
 import time

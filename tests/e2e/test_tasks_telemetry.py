@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control plane's end of TCS: agent-control-plane protocol §4."""
+"""The control plane's end of TCS."""
 import json
 import urllib.error
 

@@ -12,7 +12,7 @@
 #define SECOND 1000000000LL
 #define CPUS   4
 
-/* The vector of agent-control-plane-protocol.md §4.5.4: cgroup v2, inactive_file 1 MiB, a second
+/* A reading with everything in it: cgroup v2, inactive_file 1 MiB, a second
  * interface with rx 1. */
 static const struct metrics_sample vector[] = {
 	{ .time_ns = 0,

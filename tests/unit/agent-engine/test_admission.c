@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may use the host: task-engine.md §5.1. The world's host has 2048 CPU units and 1024 MiB. */
+/* Who may use the host. The world's host has 2048 CPU units and 1024 MiB. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dependsOn, start timeouts, and the order of stopping: task-engine.md §2. */
+/* dependsOn, start timeouts, and the order of stopping. */
 #include <stdlib.h>
 #include <string.h>
 

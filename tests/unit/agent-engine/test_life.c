@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From payload to STOPPED: task-engine.md §1, §3; agent-control-plane-protocol.md §5. */
+/* From payload to STOPPED. */
 #include <stdlib.h>
 #include <string.h>
 

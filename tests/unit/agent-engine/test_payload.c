@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Payloads, manifests and stop verification: agent-control-plane-protocol.md §2.7, §3.3, §3.7. */
+/* Payloads, manifests and stop verification. */
 #include <stdlib.h>
 #include <string.h>
 

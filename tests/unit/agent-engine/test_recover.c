@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a new agent makes of what the old one left: task-engine.md §8.4. */
+/* What a new agent makes of what the old one left. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Order, coalescing and repetition of reports: agent-control-plane-protocol.md §5.4 to §5.6. */
+/* Order, coalescing and repetition of reports. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stopping one container, and health checks: task-engine.md §3.3, §4.1. */
+/* Stopping one container, and health checks. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
