@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A container of a task definition in Docker's words, as the agent lays them over what it computes
- * itself (agent-control-plane protocol §3.3.5).
+ * itself.
  */
 #include <stdlib.h>
 #include <string.h>

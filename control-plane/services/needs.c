@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one task takes of its instance: control-plane API §5.2. */
+/* What one task takes of its instance. */
 #include <stdlib.h>
 
 #include "base/alloc.h"

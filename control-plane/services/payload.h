@@ -8,8 +8,8 @@
 #include "wire/credentials.h"
 
 /*
- * A task and its definition as an agent wants them: the Task object of a PayloadMessage
- * (agent-control-plane protocol §3.3.4 to §3.3.7). Either credentials may be NULL.
+ * A task and its definition as an agent wants them: the Task object of a PayloadMessage.
+ * Either credentials may be NULL.
  */
 json_t *payload_task(const struct task *task, const char *desired_status, const json_t *definition,
 		     const json_t *overrides, const struct role_credentials *role,
