@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What RunTask and StartTask take, and what they refuse: control-plane API §2.3, §4.7, §5.4. */
+/* What RunTask and StartTask take, and what they refuse. */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>

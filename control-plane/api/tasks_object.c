@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A task as DescribeTasks shows it: control-plane API §4.2, §4.3. */
+/* A task as DescribeTasks shows it. */
 #include <errno.h>
 
 #include "base/json.h"
