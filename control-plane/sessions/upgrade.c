@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may open a session: agent-control-plane protocol §1.3 to §1.6, §1.11, §6.2. */
+/* Who may open a session. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
