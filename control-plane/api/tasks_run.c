@@ -105,7 +105,7 @@ static int answer_run(struct api_call *call, struct run_input *input, struct run
 	_cleanup_json_ json_t *tasks = json_array();
 	_cleanup_json_ json_t *failures = json_array();
 	struct error err = ERROR_INIT;
-	json_t *object;
+	json_t *object = NULL;
 	int r;
 
 	for (size_t i = 0; i < result->task_count; i++) {
@@ -360,9 +360,9 @@ static int stop_in_cluster(struct api_call *call, const struct cluster_row *clus
 {
 	const char *reason = api_input_string(call, "reason");
 	struct error err = ERROR_INIT;
-	const char *reference;
-	struct task *task;
-	json_t *object;
+	const char *reference = NULL;
+	struct task *task = NULL;
+	json_t *object = NULL;
 	int r = api_input_required(call, "task", API_INVALID, "Task", &reference);
 
 	if (r == 0 && reason && strlen(reason) > STOP_REASON_MAX)
@@ -370,10 +370,10 @@ static int stop_in_cluster(struct api_call *call, const struct cluster_row *clus
 			      STOP_REASON_MAX);
 	if (r == 0)
 		r = api_task(call, cluster->name, reference, &task);
-	if (r == -ENOENT)
-		return api_error(call, API_INVALID, "The referenced task was not found.");
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return r;
+	if (!task)
+		return api_error(call, API_INVALID, "The referenced task was not found.");
 	if (services_stop(call->api->services, task, str_is_empty(reason) ? NULL : reason, &err) <
 		    0 ||
 	    tags_delete_all(call->store, task->arn, &err) < 0)

@@ -142,7 +142,7 @@ static void free_containers(struct report_container *containers, size_t count)
 static int find_task(struct api_call *call, struct task **ret_task)
 {
 	_cleanup_(cluster_row_clear) struct cluster_row cluster = { 0 };
-	const char *reference;
+	const char *reference = NULL;
 	int r = api_input_required(call, "task", API_INVALID, "Task", &reference);
 
 	if (r == 0)
@@ -158,7 +158,7 @@ static int find_task(struct api_call *call, struct task **ret_task)
 static int submit(struct api_call *call, const struct report *report, json_t **ret_output)
 {
 	struct error err = ERROR_INIT;
-	struct task *task;
+	struct task *task = NULL;
 	int r = find_task(call, &task);
 
 	if (r < 0)

@@ -2,14 +2,13 @@
 #include "control-plane/scheduler/query_value.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/number.h"
 #include "control-plane/scheduler/fit.h"
 
@@ -76,33 +75,23 @@ bool query_test_allows(const struct query_test *test)
 	return false;
 }
 
-/* 2018-06-18T22:28:28+00:00, the same with Z or without zone, 2018-06-18. All are UTC unless they
+/* 2018-06-18T22:28:28+00:00, the same with Z or without zone, 2018-06-18: all are UTC unless they
  * say otherwise. */
 static int parse_time(const char *text, int64_t *ret_ms, struct error *err)
 {
-	struct tm parts = { 0 };
-	const char *rest;
-	int64_t offset_s = 0;
-	int hours, minutes;
-	char sign;
+	_cleanup_free_ char *with_zone = NULL;
 
-	rest = strptime(text, "%Y-%m-%d", &parts);
-	if (rest && *rest == 'T')
-		rest = strptime(rest, "T%H:%M:%S", &parts);
-	if (rest && strcmp(rest, "Z") == 0)
-		rest++;
-	if (rest && *rest && sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) == 3 &&
-	    strlen(rest) == 6 && (sign == '+' || sign == '-')) {
-		offset_s = (hours * 60 + minutes) * 60 * (sign == '-' ? -1 : 1);
-		rest += 6;
-	}
-	if (!rest || *rest)
-		return error_say(err, EINVAL,
-				 "Invalid expression: '%s' is not a time such as "
-				 "2018-06-18T22:28:28Z or 2018-06-18.",
-				 text);
-	*ret_ms = ((int64_t)timegm(&parts) - offset_s) * 1000;
-	return 0;
+	/* A date alone, or a time without zone. The zone would follow the first 19 characters. */
+	if (strlen(text) == strlen("2018-06-18"))
+		with_zone = xasprintf("%sT00:00:00Z", text);
+	else if (strlen(text) == strlen("2018-06-18T22:28:28"))
+		with_zone = xasprintf("%sZ", text);
+	if (parse_iso8601(with_zone ? with_zone : text, ret_ms, NULL) == 0)
+		return 0;
+	return error_say(err, EINVAL,
+			 "Invalid expression: '%s' is not a time such as 2018-06-18T22:28:28Z or "
+			 "2018-06-18.",
+			 text);
 }
 
 static int compile_pattern(struct query_test *test, struct error *err)

@@ -210,9 +210,12 @@ int scheduler_place(const struct scheduler_instance *instances, size_t instance_
 	if (r < 0)
 		return r;
 
-	placing.taken = taken = xcalloc(instance_count + 1, sizeof(*taken));
-	placing.candidates = candidates = xcalloc(instance_count + 1, sizeof(*candidates));
-	placing.fitting = fitting = xcalloc(instance_count + 1, sizeof(*fitting));
+	taken = xcalloc(instance_count + 1, sizeof(*taken));
+	candidates = xcalloc(instance_count + 1, sizeof(*candidates));
+	fitting = xcalloc(instance_count + 1, sizeof(*fitting));
+	placing.taken = taken;
+	placing.candidates = candidates;
+	placing.fitting = fitting;
 	result.placements = xcalloc(request->count, sizeof(*result.placements));
 	result.failures = xcalloc(instance_count + 1, sizeof(*result.failures));
 	for (size_t i = 0; i < instance_count; i++)

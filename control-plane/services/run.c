@@ -156,7 +156,7 @@ static void create_on(struct run *run, const struct scheduler_instance *instance
 	services_add_task(run->services, task);
 	/* From here on a roll-back must also take the task out of memory again. */
 	run->services->wrote = true;
-	result->tasks = xreallocarray(result->tasks, result->task_count + 1, sizeof(task));
+	result->tasks = xreallocarray(result->tasks, result->task_count + 1, sizeof(struct task *));
 	result->tasks[result->task_count++] = task;
 }
 

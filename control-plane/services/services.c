@@ -315,7 +315,7 @@ static void on_timer(void *data)
 static int make_subnets(struct services *services, const struct services_config *config,
 			struct error *err)
 {
-	services->subnets = xcalloc(config->subnet_count + 1, sizeof(*services->subnets));
+	services->subnets = xcalloc(config->subnet_count + 1, sizeof(struct subnet *));
 	for (size_t i = 0; i < config->subnet_count; i++) {
 		const struct services_subnet *from = &config->subnets[i];
 		const struct subnet_config subnet = {

@@ -64,8 +64,8 @@ int subnet_new(const struct subnet_config *config, struct subnet **ret_subnet, s
 {
 	_cleanup_(subnet_free_cleanup) struct subnet *subnet = xcalloc(1, sizeof(*subnet));
 	_cleanup_free_ char *gateway = NULL;
-	uint32_t address;
-	int64_t prefix;
+	uint32_t address = 0;
+	int64_t prefix = PREFIX_MAX;
 	int r = parse_cidr(config->cidr, &subnet->network, &prefix, err);
 
 	if (r < 0) {

@@ -24,30 +24,30 @@ enum field_type {
 
 struct field {
 	const char *name;
-	enum field_type type;
 	size_t offset;
+	enum field_type type;
 	int max; /* FIELD_ENUM */
 };
 
 #define TEXT(type, member)                                                                         \
 	{                                                                                          \
-#member, FIELD_TEXT, offsetof(struct type, member), 0                              \
+#member, offsetof(struct type, member), FIELD_TEXT, 0                              \
 	}
 #define I64(type, member)                                                                          \
 	{                                                                                          \
-#member, FIELD_I64, offsetof(struct type, member), 0                               \
+#member, offsetof(struct type, member), FIELD_I64, 0                               \
 	}
 #define INT(type, member)                                                                          \
 	{                                                                                          \
-#member, FIELD_INT, offsetof(struct type, member), 0                               \
+#member, offsetof(struct type, member), FIELD_INT, 0                               \
 	}
 #define BOOL(type, member)                                                                         \
 	{                                                                                          \
-#member, FIELD_BOOL, offsetof(struct type, member), 0                              \
+#member, offsetof(struct type, member), FIELD_BOOL, 0                              \
 	}
 #define ENUM(type, member, last)                                                                   \
 	{                                                                                          \
-#member, FIELD_ENUM, offsetof(struct type, member), last                           \
+#member, offsetof(struct type, member), FIELD_ENUM, last                           \
 	}
 
 static const struct field task_fields[] = {

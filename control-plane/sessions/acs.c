@@ -212,14 +212,14 @@ static bool is_of_session(const struct session *session, const struct task *task
 
 static void send_manifest(struct session *session)
 {
-	_cleanup_free_ struct acs_task_identifier *tasks = NULL;
+	_cleanup_free_ struct acs_task_identifier *tasks = xcalloc(1, sizeof(*tasks));
 	struct acs_manifest manifest = {
 		.cluster_arn = session->cluster_arn,
 		.container_instance_arn = session->instance_arn,
 	};
 	struct error err = ERROR_INIT;
 	struct task *task;
-	size_t cursor = 0, capacity = 0;
+	size_t cursor = 0, capacity = 1;
 	char uuid[UUID_SIZE];
 
 	if (sessions_next_sequence(session->sessions, &manifest.timeline, &err) < 0) {

@@ -250,12 +250,11 @@ void sessions_free(struct sessions *sessions)
 	if (!sessions)
 		return;
 	services_set_outlet(sessions->services, NULL, NULL);
-	while (sessions->first) {
-		struct session *session = sessions->first;
-
-		if (session->ws)
-			ws_forget(session->ws);
-		session_free(session);
+	for (struct session *s = sessions->first, *next; s; s = next) {
+		next = s->next;
+		if (s->ws)
+			ws_forget(s->ws);
+		session_free(s);
 	}
 	loop_timer_free(sessions->heartbeat_timer);
 	loop_timer_free(sessions->redeliver_timer);
