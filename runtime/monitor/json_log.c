@@ -185,8 +185,8 @@ static void out_escaped(struct json_log *log, const char *data, size_t size)
 	out_add(log, data + plain, size - plain);
 }
 
-static void out_object(struct json_log *log, enum json_log_stream stream, const char *first,
-		       size_t first_size, const char *second, size_t second_size, int64_t wall_ns)
+static void out_object(struct json_log *log, enum json_log_stream stream, const char *data,
+		       size_t size, int64_t wall_ns)
 {
 	char time[TEXT_TIME_SIZE];
 
@@ -196,8 +196,7 @@ static void out_object(struct json_log *log, enum json_log_stream stream, const 
 	log->written = 0;
 	log->failed = 0;
 	out_text(log, "{\"log\":\"");
-	out_escaped(log, first, first_size);
-	out_escaped(log, second, second_size);
+	out_escaped(log, data, size);
 	out_text(log, "\",\"stream\":\"");
 	out_text(log, stream_names[stream]);
 	out_text(log, "\",\"time\":\"");
@@ -213,11 +212,11 @@ static void out_object(struct json_log *log, enum json_log_stream stream, const 
 	/* Whole lines or nothing: readers parse each line by itself. */
 	if (log->written > 0 && ftruncate(log->fd, log->size) < 0)
 		log->size += log->written;
-	log->lost_bytes += first_size + second_size;
+	log->lost_bytes += size;
 }
 
-static void write_object(struct json_log *log, enum json_log_stream stream, const char *first,
-			 size_t first_size, const char *second, size_t second_size, int64_t wall_ns)
+static void write_object(struct json_log *log, enum json_log_stream stream, const char *data,
+			 size_t size, int64_t wall_ns)
 {
 	if (log->fd < 0)
 		return;
@@ -231,14 +230,14 @@ static void write_object(struct json_log *log, enum json_log_stream stream, cons
 		length += text_from_u64(log->lost_bytes - log->lost_told, text + length);
 		memcpy(text + length, rest, sizeof(rest) - 1);
 		length += sizeof(rest) - 1;
-		out_object(log, JSON_LOG_STDERR, text, length, NULL, 0, wall_ns);
+		out_object(log, JSON_LOG_STDERR, text, length, wall_ns);
 		if (log->failed)
 			log->lost_bytes =
 				before; /* the notice itself is no output of the container */
 		else
 			log->lost_told = log->lost_bytes;
 	}
-	out_object(log, stream, first, first_size, second, second_size, wall_ns);
+	out_object(log, stream, data, size, wall_ns);
 }
 
 void json_log_feed(struct json_log *log, enum json_log_stream stream, const char *data, size_t size,
@@ -254,9 +253,9 @@ void json_log_feed(struct json_log *log, enum json_log_stream stream, const char
 		size_t part = end ? (size_t)(end - data) + 1 : size;
 		size_t room = JSON_LOG_LINE_MAX - *length;
 
-		if (end && part <= room) {
-			write_object(log, stream, line, *length, data, part, wall_ns);
-			*length = 0;
+		/* The usual case: whole lines, straight from where they were read. */
+		if (end && !*length && part <= room) {
+			write_object(log, stream, data, part, wall_ns);
 			data += part;
 			size -= part;
 			continue;
@@ -267,11 +266,14 @@ void json_log_feed(struct json_log *log, enum json_log_stream stream, const char
 		*length += part;
 		data += part;
 		size -= part;
-		if (*length == JSON_LOG_LINE_MAX) {
+		if (line[*length - 1] == '\n') {
+			write_object(log, stream, line, *length, wall_ns);
+			*length = 0;
+		} else if (*length == JSON_LOG_LINE_MAX) {
 			/* Not within a character, or both halves would become U+FFFD. */
 			size_t whole = text_utf8_whole(line, *length);
 
-			write_object(log, stream, line, whole, NULL, 0, wall_ns);
+			write_object(log, stream, line, whole, wall_ns);
 			*length -= whole;
 			memmove(line, line + whole, *length);
 		}
@@ -282,6 +284,6 @@ void json_log_finish(struct json_log *log, enum json_log_stream stream, int64_t 
 {
 	if (!log->line_length[stream])
 		return;
-	write_object(log, stream, log->line[stream], log->line_length[stream], NULL, 0, wall_ns);
+	write_object(log, stream, log->line[stream], log->line_length[stream], wall_ns);
 	log->line_length[stream] = 0;
 }
