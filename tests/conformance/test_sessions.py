@@ -7,7 +7,8 @@ import pytest
 
 import peer as peers
 
-SLACK = 0.35  # of a busy machine, on top of an upper bound
+SLACK = 1.0  # of a busy machine, on top of an upper bound
+AT_ONCE = 0.24  # below the least back-off
 
 
 def gap(peer, connection, attempts, channel=None):
@@ -67,18 +68,22 @@ def test_endpoint_path(agent, peer, path, upgraded):
     assert peer.tcs.next().path == upgraded
 
 
-def test_clean_closes_return_at_once(connected, peer):
-    """acs-C7"""
+@pytest.mark.parametrize("end", [1000, 1001, 1011, "FIN"])
+def test_clean_closes_return_at_once(connected, peer, end):
+    """acs-C7: the best of three, for a busy machine; a close of the other class never comes below 250 ms"""
     _, acs = connected
-    time.sleep(0.15)  # past the floor between two attempts
-    for number, end in enumerate((1000, 1001, 1011, None)):
-        if end is None:
+    gaps = []
+    for number in range(3):
+        time.sleep(0.15)  # past the floor between two attempts
+        if end == "FIN":
             acs.fin()
         else:
             acs._frame(8, end.to_bytes(2, "big"))
-        assert gap(peer, acs, number + 2) < 0.2 + SLACK / 2, end
+        gaps.append(gap(peer, acs, number + 2))
+        if gaps[-1] < 0.2:
+            return
         acs = peer.acs.next()
-        time.sleep(0.15)
+    raise AssertionError(gaps)
 
 
 @pytest.mark.parametrize("end", [1002, 1003, 1005, 1008, 1012, "reset"])
@@ -105,23 +110,24 @@ def test_backoff_has_a_ceiling(agent, peer):
 
 
 def test_backoff_is_reset_by_age(agent, peer):
-    """acs-C10: 60 to 120 s are 120 to 240 ms here"""
-    agent.start(BERTH_TIME_SCALE=500)
+    """acs-C10: 60 to 120 s are 200 to 400 ms here"""
+    agent.start(BERTH_TIME_SCALE=300)
     for _ in range(3):
         peer.acs.next().close(1008)
     acs = peer.acs.next()
     for _ in range(30):
         acs.heartbeat()
-        time.sleep(0.01)
+        time.sleep(0.02)
     acs._frame(8, (1008).to_bytes(2, "big"))
-    assert 0.24 <= gap(peer, acs, 5) <= 0.3 + SLACK
+    # Three closes went before: without the reset it would be 843 ms or more.
+    assert 0.24 <= gap(peer, acs, 5) <= 0.8
 
 
 @pytest.mark.parametrize("body", ['{"InactiveInstanceException":"x"}',
                                   '{"__type":"InactiveInstanceException","message":"x"}'])
 def test_inactive_instance(agent, peer, body):
-    """acs-C11, acs-C12: an hour is 3.6 s here; TCS is dropped once and comes back, the agent stays up"""
-    agent.start(BERTH_TIME_SCALE=1000)
+    """acs-C11, acs-C12: an hour is 6 s here; TCS is dropped once and comes back, the agent stays up"""
+    agent.start(BERTH_TIME_SCALE=600)
     acs, tcs = peer.acs.next(), peer.tcs.next()
     tcs.keep_alive()
     peer.acs.refusals = [(400, body)]
@@ -130,7 +136,7 @@ def test_inactive_instance(agent, peer, body):
     assert closed.code is None
     peer.tcs.next()
     attempts = peer.acs.wait_attempts(3)
-    assert 3.5 <= attempts[2][0] - attempts[1][0] <= 3.6 + SLACK
+    assert 5.95 <= attempts[2][0] - attempts[1][0] <= 6 + SLACK
     assert agent.is_running()
     assert len(peer.called("RegisterContainerInstance")) == 1
 
@@ -192,8 +198,8 @@ def test_known_types_without_handler_are_activity(agent, peer):
 
 
 def test_lifetime(agent, peer):
-    """acs-C19: 30 to 35 min are 1.8 to 2.1 s here; both sessions"""
-    agent.start(BERTH_TIME_SCALE=1000)
+    """acs-C19: 30 to 35 min are 6 to 7 s here; both sessions"""
+    agent.start(BERTH_TIME_SCALE=300)
     acs, tcs = peer.acs.next(), peer.tcs.next()
     while acs.closed is None or tcs.closed is None:
         for connection in (acs, tcs):
@@ -205,22 +211,22 @@ def test_lifetime(agent, peer):
     for connection in (acs, tcs):
         assert connection.closed.code == 1000
         assert connection.closed.reason == "ConnectionExpired: Reconnect to continue"
-        assert 1.79 <= connection.ended_at - connection.opened_at <= 2.1 + SLACK
-    assert peer.acs.wait_attempts(2)[1][0] - acs.ended_at < 0.2 + SLACK / 2
-    assert peer.tcs.wait_attempts(2)[1][0] - tcs.ended_at < 0.2 + SLACK / 2
+        assert 5.95 <= connection.ended_at - connection.opened_at <= 7 + SLACK
+    assert peer.acs.wait_attempts(2)[1][0] - acs.ended_at < AT_ONCE
+    assert peer.tcs.wait_attempts(2)[1][0] - tcs.ended_at < 0.9, "the back-off of TCS begins at 1 s"
 
 
 def test_lifetime_with_a_deaf_server(agent, peer):
-    """acs-C20 for ACS: its close frame is not echoed; dropped 60 to 120 ms after the last message"""
+    """acs-C20 for ACS: its close frame is not echoed; dropped 200 to 400 ms after the last message"""
     peer.echo_close = False
-    agent.start(BERTH_TIME_SCALE=1000)
+    agent.start(BERTH_TIME_SCALE=300)
     acs = peer.acs.next()
     while acs.close_frame_at is None:
         last = time.monotonic()
         acs.heartbeat()
         time.sleep(0.01)
     assert acs.wait_closed().code is None
-    assert 0.05 <= acs.ended_at - last <= 0.12 + SLACK
+    assert 0.19 <= acs.ended_at - last <= 0.4 + SLACK
     peer.acs.wait_attempts(2)
 
 

@@ -5,7 +5,7 @@ import time
 
 from messages import expect_ack, of_task, payload, task
 
-SLACK = 0.35
+SLACK = 1.0
 SUBMIT = "SubmitTaskStateChange"
 
 
