@@ -56,7 +56,7 @@ const struct setting config_settings[] = {
 	  .used_by = "ECS API",
 	  .doc = "Control plane to use in place of the region's. `https://` is put in front when "
 		 "it names no scheme; give "
-		 "`http://127.0.0.1:8600` for a local `berth-control`." },
+		 "`http://127.0.0.1:4510` for a local `berth-control`." },
 	{ .group = IDENTITY,
 	  .name = "AWS_ACCESS_KEY_ID",
 	  .type = SETTING_TRIMMED,
@@ -130,7 +130,7 @@ const struct setting config_settings[] = {
 	  .choices = log_levels,
 	  .any_case = true,
 	  .used_by = "log",
-	  .doc = "Level of what is written to standard output." },
+	  .doc = "Level of what is written to standard error." },
 	{ .group = STATE,
 	  .name = "ECS_LOGLEVEL_ON_INSTANCE",
 	  .type = SETTING_CHOICE,
@@ -147,7 +147,7 @@ const struct setting config_settings[] = {
 	  .offset = AT(log_file),
 	  .fallback = "",
 	  .used_by = "log",
-	  .doc = "Log file, written beside standard output." },
+	  .doc = "Log file, written beside standard error." },
 	{ .group = STATE,
 	  .name = "ECS_LOG_OUTPUT_FORMAT",
 	  .type = SETTING_CHOICE,
@@ -535,7 +535,8 @@ const struct setting config_settings[] = {
 	  .offset = AT(run_dir),
 	  .fallback = "/run/berth",
 	  .used_by = "executor",
-	  .doc = "Directory of what does not outlive a boot: bundles, namespaces, sockets." },
+	  .doc = "Directory of what does not outlive a boot: namespaces, sockets, the OCI "
+		 "runtime's state." },
 	{ .group = HOUSE,
 	  .name = "BERTH_LIBEXEC_DIR",
 	  .type = SETTING_TRIMMED,
