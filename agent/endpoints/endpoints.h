@@ -50,7 +50,8 @@ struct endpoints_config {
 int endpoints_new(const struct endpoints_config *config, struct endpoints **ret, struct error *err);
 void endpoints_free(struct endpoints *endpoints);
 
-/* A listening socket inside the namespace of the task, at 169.254.170.2:80. Taken over in any case.
+/* A listening socket inside the namespace of the task, at 169.254.170.2:51679. Taken over in any
+ * case.
  */
 void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, int listen_fd);
 /* Closes it, and the connections that came in on it. */

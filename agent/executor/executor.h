@@ -25,7 +25,7 @@ struct executor_config {
 	void (*post)(void *data, const struct engine_event *event);
 	/*
 	 * The namespace of an awsvpc task is there (also when it is adopted): `listen_fd` listens
-	 * inside it at 169.254.170.2:80 and is the callee's. And: it is about to go.
+	 * inside it at 169.254.170.2:51679 and is the callee's. And: it is about to go.
 	 */
 	void (*namespace_opened)(void *data, const char *task_id, int listen_fd);
 	void (*namespace_closing)(void *data, const char *task_id);
