@@ -109,12 +109,10 @@ void payload_apply(struct engine *engine, const struct engine_payload *payload)
 		if (!task || !str_eq(task->state->spec->arn, refused->arn))
 			refused_add(engine, refused->arn, refused->reason ? refused->reason : "");
 	}
-	/* Stops first: what they free is there for the starts. */
-	for (int stops = 1; stops >= 0; stops--)
-		for (size_t i = 0; i < payload->task_count; i++)
-			if ((payload->tasks[i]->desired_status == TASK_STATUS_STOPPED) ==
-			    (stops == 1))
-				whole &= apply(engine, payload->tasks[i], payload);
+	/* In any order: who is let in is decided when all of it is known, and what the stops free
+	 * is there then. */
+	for (size_t i = 0; i < payload->task_count; i++)
+		whole &= apply(engine, payload->tasks[i], payload);
 	if (payload->sequence_number > engine->sequence_number)
 		engine->sequence_number = payload->sequence_number;
 	if (whole)

@@ -94,6 +94,9 @@ static void act(void *data, const struct engine_effect *effect)
 		agent_send_report(sim, effect);
 		break;
 	case EFFECT_FORGET_TASK:
+		if (sim->tasks[task].reported != TASK_STATUS_STOPPED && !sim->tasks[task].refused)
+			sim_fail(sim, "t%d is forgotten before it was reported STOPPED", task);
+		break;
 	case EFFECT_STATUS_CHANGED:
 	case EFFECT_HEALTH_CHANGED:
 		break;

@@ -116,6 +116,9 @@ void host_perform(struct sim *sim, const struct engine_effect *effect, int task,
 		else
 			delay_ms = begin_stop(sim, effect, task, container);
 	}
+	if (effect->type == EFFECT_START_CONTAINER && sim_fault(sim, 1))
+		sim_schedule(sim, SIM_REBOOT,
+			     delay_ms + sim_between(sim, 0, 40)); /* the worst moment */
 	operation = sim_schedule(sim, SIM_OPERATION, delay_ms);
 	operation->task = task;
 	operation->container = container;

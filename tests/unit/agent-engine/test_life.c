@@ -255,6 +255,85 @@ static void a_tolerated_pull_error_stays_the_reason(void **state)
 	world_free(world);
 }
 
+/* eng-15's other half: whatever happens to it later, the first error is the one that is told. */
+static void the_first_error_stays_the_reason(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_answer(world, "t", "app",
+		     (struct engine_done){ .type = EFFECT_PULL_IMAGE,
+					   .error_name = "CannotPullImageManifestError",
+					   .error_text = "registry is down" });
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_done(world, EFFECT_START_CONTAINER, "t", "app");
+	world_exited(world, "t", "app",
+		     (struct engine_exit){ .code_known = true, .signal = 9, .oom = true });
+	assert_string_equal(world_container(world, "t", "app")->reason,
+			    "CannotPullImageManifestError: registry is down");
+	assert_true(world_container(world, "t", "app")->oom_killed);
+	world_free(world);
+}
+
+static size_t place_of(const struct engine_effects *effects, enum engine_effect_type type)
+{
+	for (size_t i = 0; i < effects->count; i++)
+		if (effects->items[i].type == type)
+			return i;
+	fail_msg("no %s", engine_effect_name(type));
+	return 0;
+}
+
+/* Were the agent killed in between, and the host with it, it would be started a second time. */
+static void a_start_is_saved_before_it_is_made(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	world_wait(world, 1000);
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	assert_true(world_container(world, "t", "app")->start_intended);
+	assert_true(place_of(&world->last, EFFECT_PERSIST_CONTAINER) <
+		    place_of(&world->last, EFFECT_START_CONTAINER));
+	world_free(world);
+}
+
+/* RUNNING and STOPPED are told only when they cannot be forgotten any more. */
+static void a_status_is_saved_before_it_is_told(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	world_accept_all(world);
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_done(world, EFFECT_START_CONTAINER, "t", "app");
+	assert_true(place_of(&world->last, EFFECT_PERSIST_TASK) <
+		    place_of(&world->last, EFFECT_REPORT));
+	world_accept_all(world);
+	world_exited_with(world, "t", "app", 0);
+	assert_true(place_of(&world->last, EFFECT_PERSIST_TASK) <
+		    place_of(&world->last, EFFECT_REPORT));
+	world_free(world);
+}
+
+/* What can be learned again from the host or the registry does not cost a commit of its own, but is
+ * saved soon. */
+static void what_can_be_learned_again_is_saved_soon(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	for (size_t i = 0; i < world->last.count; i++)
+		assert_int_not_equal(world->last.items[i].type, EFFECT_PERSIST_CONTAINER);
+	world_drop(world, EFFECT_PERSIST_CONTAINER);
+	world_wait(world, 50);
+	assert_non_null(world_find(world, EFFECT_PERSIST_CONTAINER, "t", "app"));
+	world_free(world);
+}
+
 static void pulls_always(struct engine_config *config)
 {
 	config->pull_failure_stops_task = true;
@@ -506,6 +585,10 @@ int main(void)
 		cmocka_unit_test(a_failed_start_stops_the_task_and_is_removed),
 		cmocka_unit_test(a_failed_pull_stops_the_container),
 		cmocka_unit_test(a_tolerated_pull_error_stays_the_reason),
+		cmocka_unit_test(the_first_error_stays_the_reason),
+		cmocka_unit_test(a_start_is_saved_before_it_is_made),
+		cmocka_unit_test(a_status_is_saved_before_it_is_told),
+		cmocka_unit_test(what_can_be_learned_again_is_saved_soon),
 		cmocka_unit_test(with_always_a_failed_pull_of_any_container_stops_the_task),
 		cmocka_unit_test(with_default_a_failed_pull_of_a_non_essential_container_does_not),
 		cmocka_unit_test(a_start_that_timed_out_is_stopped_in_earnest),

@@ -203,6 +203,38 @@ static void a_stopped_task_is_not_started_again(void **state)
 	world_free(world);
 }
 
+/* A stop that was decided here already, and not saved yet, is saved before the control plane's own
+ * is acknowledged. */
+static void a_stop_is_saved_before_it_is_acknowledged(void **state)
+{
+	struct world *world = world_new();
+
+	world_payload(world, task_of("t", "RUNNING", ""));
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_done(world, EFFECT_START_CONTAINER, "t", "app");
+	world_stop(world, "t");
+	assert_true(position(&world->last, EFFECT_PERSIST_TASK) <
+		    position(&world->last, EFFECT_ACKNOWLEDGE));
+	world_free(world);
+
+	world = world_new();
+	char *a = container_json("a", true, ""), *b = container_json("b", false, "");
+	char *both = xasprintf("%s,%s", a, b);
+
+	world_payload(world, task_json("t", "RUNNING", "", both));
+	for (int i = 0; i < 2; i++)
+		world_start(world, "t", i ? "b" : "a");
+	world_exited_with(world, "t", "a", 0); /* b is to be stopped now */
+	world_stop(world, "t");
+	assert_true(position(&world->last, EFFECT_PERSIST_TASK) <
+		    position(&world->last, EFFECT_ACKNOWLEDGE));
+	free(a);
+	free(b);
+	free(both);
+	world_free(world);
+}
+
 /* eng-85, acs-M16, acs-M17: acknowledged, and nothing else; what changed in it is ignored. */
 static void a_payload_that_comes_again_changes_nothing(void **state)
 {
@@ -475,6 +507,7 @@ int main(void)
 		cmocka_unit_test(a_stop_for_an_unknown_task_is_reported_stopped),
 		cmocka_unit_test(a_stop_for_an_unknown_task_without_containers_says_so),
 		cmocka_unit_test(a_stopped_task_is_not_started_again),
+		cmocka_unit_test(a_stop_is_saved_before_it_is_acknowledged),
 		cmocka_unit_test(a_payload_that_comes_again_changes_nothing),
 		cmocka_unit_test(a_task_without_desired_status_waits),
 		cmocka_unit_test(tasks_beyond_the_limit_are_refused_and_not_acknowledged),

@@ -189,6 +189,16 @@ static void the_first_exit_code_stays(void **state)
 	world_exited_with(world, "t", "app", 8);
 	assert_int_equal(world_container(world, "t", "app")->exit_code, 7);
 	world_free(world);
+
+	world = running(container_json("app", true, ""));
+	world_stop(world, "t");
+	world_exited_with(world, "t", "app", 7);
+	world_answer(world, "t", "app",
+		     (struct engine_done){ .type = EFFECT_STOP_CONTAINER,
+					   .has_exit = true,
+					   .exit = { .code_known = true, .exit_code = 8 } });
+	assert_int_equal(world_container(world, "t", "app")->exit_code, 7);
+	world_free(world);
 }
 
 /* eng-37: UNKNOWN, then HEALTHY one interval after the start; the output is kept. */
