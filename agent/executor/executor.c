@@ -195,8 +195,14 @@ static void pinged(void *data, const struct image_result *result)
 
 void executor_ping(struct executor *executor, void (*done)(void *data, bool healthy), void *data)
 {
-	struct ping *ping = xcalloc(1, sizeof(*ping));
+	struct ping *ping;
 
+	/* A containerd that hangs is not asked by ever more processes. */
+	for (ping = executor->pings; ping; ping = ping->next) {
+		if (ping->done == done && ping->data == data)
+			return;
+	}
+	ping = xcalloc(1, sizeof(*ping));
 	*ping = (struct ping){
 		.done = done,
 		.data = data,

@@ -53,7 +53,8 @@ void executor_observe(struct executor *executor, const struct task_state *task,
  * control groups. Blocks. */
 void executor_sweep(struct executor *executor);
 
-/* Whether containerd answers: for the health of the runtime. The callback comes once, later. */
+/* Whether containerd answers: for the health of the runtime. The callback comes once, later; asked
+ * again before it came, it is the answer to both. */
 void executor_ping(struct executor *executor, void (*done)(void *data, bool healthy), void *data);
 
 /* Statistics of a running container, read now. -ENOENT when it does not run. `network` (may be
