@@ -276,6 +276,12 @@ static int plug(struct netlink *netlink, struct eni_task *task, const struct cni
 	task->gateway_mac = NULL;
 	if (r == 0)
 		r = link_wait_running(task->netlink, request->ifname, RUN_TIMEOUT_MS, err);
+	if (r == 0 && has_family(config, AF_INET6))
+		r = address_wait_ready(netlink, &eni_link_local_gateway.address, host.index,
+				       RUN_TIMEOUT_MS, err);
+	for (size_t i = 0; r == 0 && i < config->address_count; i++)
+		r = address_wait_ready(task->netlink, &config->addresses[i].address,
+				       task->link.index, RUN_TIMEOUT_MS, err);
 	if (r < 0) {
 		eni_task_undo(task, config);
 		delete_pair(netlink, &host);

@@ -6,6 +6,7 @@
 #include "netns/netlink.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Adds an address. An IPv6 address is added without duplicate detection (which would keep it
@@ -18,6 +19,14 @@ void address_add(struct netlink_batch *batch, int link_index, const char *link_n
 /* One that is gone already is no error. */
 void address_delete(struct netlink_batch *batch, int link_index, const char *link_name,
 		    const struct ip_prefix *address);
+
+/*
+ * Waits until the kernel takes packets for an address that was added. IPv4: at once. IPv6: it hands
+ * the address to a worker, also without duplicate detection, and until that has run (2 ms, more on
+ * a busy host) drops what comes for it. -ETIMEDOUT.
+ */
+int address_wait_ready(struct netlink *netlink, const struct ip_address *address, int link_index,
+		       int64_t timeout_ms, struct error *err);
 
 struct address_list {
 	struct ip_prefix *items;
