@@ -145,5 +145,7 @@ const char *fit_refusal(const struct scheduler_instance *instance, const struct 
 		return "RESOURCE:MEMORY";
 	if (request->needs_eni && !enough(instance->enis_remaining, 1, taken))
 		return "RESOURCE:ENI";
+	if (!enough(instance->gpus_remaining, request->gpus, taken))
+		return "RESOURCE:GPU";
 	return NULL;
 }

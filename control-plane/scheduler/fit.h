@@ -30,7 +30,7 @@ const char *fit_attribute(const struct scheduler_instance *instance, const char 
 /*
  * Why one more task of the request does not fit on the instance, NULL when it does. When it fails
  * several tests, the reason is the first of: AGENT, LOCATION, ATTRIBUTE, constraints, PORTS, CPU,
- * MEMORY, ENI. Without constraints (NULL) those of the request are not looked at.
+ * MEMORY, ENI, GPU. Without constraints (NULL) those of the request are not looked at.
  */
 const char *fit_refusal(const struct scheduler_instance *instance, const struct fit_taken *taken,
 			const struct scheduler_request *request,

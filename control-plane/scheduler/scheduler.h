@@ -41,6 +41,7 @@ struct scheduler_instance {
 	int64_t memory_total;
 	int64_t cpu_remaining;
 	int64_t memory_remaining;        /* MiB */
+	int64_t gpus_remaining;          /* whole devices */
 	int64_t enis_remaining;          /* task interfaces that it may still take */
 	struct scheduler_ports tcp_used; /* reserved by the agent or held by a task */
 	struct scheduler_ports udp_used;
@@ -80,7 +81,8 @@ struct scheduler_request {
 	int64_t memory;             /* of one task, MiB */
 	struct scheduler_ports tcp; /* static host ports */
 	struct scheduler_ports udp;
-	bool needs_eni;           /* awsvpc: one interface for each task */
+	bool needs_eni; /* awsvpc: one interface for each task */
+	int64_t gpus;
 	size_t addresses_left;    /* free addresses in the task's subnet; only with needs_eni */
 	const char *const *zones; /* of the given subnets; none: any zone */
 	size_t zone_count;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "base/str.h"
 #include "control-plane/services/definition.h"
 #include "control-plane/services/run.h"
@@ -34,6 +35,24 @@ static void add_ports(const json_t *container, struct task_port_set *ports)
 	}
 }
 
+/* resourceRequirements of type GPU: of the override when it has some, else of the definition. */
+static int64_t count_gpus(const json_t *container, const json_t *override)
+{
+	const json_t *list = json_object_get(override, "resourceRequirements");
+	int64_t gpus = 0, number;
+	const json_t *item;
+	size_t i;
+
+	if (json_array_size(list) == 0)
+		list = json_object_get(container, "resourceRequirements");
+	json_array_foreach (list, i, item)
+		if (str_eq(definition_text(item, "type"), "GPU") &&
+		    definition_text(item, "value") &&
+		    number_parse_i64(definition_text(item, "value"), 0, 1000, &number, NULL) == 0)
+			gpus += number;
+	return gpus;
+}
+
 void run_needs(const json_t *definition, const json_t *overrides, struct run_needs *ret_needs)
 {
 	const char *mode = definition_mode(definition);
@@ -53,6 +72,7 @@ void run_needs(const json_t *definition, const json_t *overrides, struct run_nee
 						&number) ||
 		    definition_container_number(container, override, "memory", &number))
 			memory += number;
+		needs.gpus += count_gpus(container, override);
 		if (host_ports)
 			add_ports(container, &needs.ports);
 	}

@@ -254,6 +254,7 @@ static int run_all(struct run *run, struct error *err)
 		.count = request->count,
 		.cpu = run->needs.cpu,
 		.memory = run->needs.memory,
+		.gpus = run->needs.gpus,
 		.tcp = { run->needs.ports.tcp, run->needs.ports.tcp_count },
 		.udp = { run->needs.ports.udp, run->needs.ports.udp_count },
 		.group = group,

@@ -76,6 +76,7 @@ void run_result_clear(struct run_result *result);
 struct run_needs {
 	int64_t cpu;    /* CPU units */
 	int64_t memory; /* MiB */
+	int64_t gpus;
 	struct task_port_set ports;
 };
 void run_needs(const json_t *definition, const json_t *overrides, struct run_needs *ret_needs);

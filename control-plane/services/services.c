@@ -38,9 +38,8 @@ static void schedule_flush(struct services *services)
 		loop_timer_start(services->flush_timer, 0);
 }
 
-static void enqueue(struct services *services, struct task *task)
+static void push(struct services *services, struct task *task)
 {
-	schedule_flush(services);
 	if (task->queued)
 		return;
 	if (services->queue_count == services->queue_capacity) {
@@ -50,6 +49,12 @@ static void enqueue(struct services *services, struct task *task)
 	}
 	services->queue[services->queue_count++] = task;
 	task->queued = true;
+}
+
+static void enqueue(struct services *services, struct task *task)
+{
+	schedule_flush(services);
+	push(services, task);
 }
 
 static int put_task(struct services *services, const struct task *task, struct error *err)
@@ -114,6 +119,11 @@ static int write_dirty(struct services *services, struct error *err)
 	return 0;
 }
 
+static int64_t scaled(const struct services *services, int64_t ms)
+{
+	return (int64_t)((double)ms * services->time_scale) + 1;
+}
+
 /* The transactions of this turn are over: write what may be written late, then tell the agents. */
 static void flush(struct services *services)
 {
@@ -126,7 +136,7 @@ static void flush(struct services *services)
 		log_error("task changes could not be written; they stay in memory and are tried "
 			  "again",
 			  "error", err.text);
-		loop_timer_start(services->timer, RETRY_WRITE_MS);
+		loop_timer_start(services->timer, scaled(services, RETRY_WRITE_MS));
 	}
 	queue = TAKE(services->queue);
 	count = services->queue_count;
@@ -137,6 +147,8 @@ static void flush(struct services *services)
 		bool notify = queue[i]->notify;
 
 		queue[i]->notify = false;
+		if (queue[i]->dirty)
+			push(services, queue[i]);
 		if (notify && services->outlet)
 			services->outlet->task_changed(services->outlet_data, queue[i]);
 	}
@@ -258,11 +270,6 @@ static void evict(struct services *services)
 		store_rollback(services->store);
 		log_error("old tasks could not be taken out of the store", "error", err.text);
 	}
-}
-
-static int64_t scaled(const struct services *services, int64_t ms)
-{
-	return (int64_t)((double)ms * services->time_scale) + 1;
 }
 
 static bool nothing_reported(const struct task *task)

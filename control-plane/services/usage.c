@@ -229,6 +229,7 @@ static int fill_instance(struct services *services, struct arena *arena,
 			row->ec2_instance_id ? arena_strdup(arena, row->ec2_instance_id) : NULL,
 		.agent_version = agent_version(arena, row->version_info),
 		.registered_at_ms = row->registered_at_ms,
+		.gpus_remaining = 0, /* no device is handed out by this control plane */
 		.active = str_eq(row->status, CONTAINER_INSTANCE_ACTIVE),
 		.inactive = str_eq(row->status, CONTAINER_INSTANCE_INACTIVE),
 		.agent_connected = services_agent_connected(services, arn),

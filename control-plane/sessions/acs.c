@@ -267,8 +267,28 @@ void acs_opened(struct session *session)
 	deliver_all(session, session->send_credentials);
 }
 
+/* What waits for an answer about a task that is over waits for nothing. */
+static void prune(struct session *session)
+{
+	const struct pending *pending;
+	const struct task *task;
+	size_t cursor = 0;
+	const char *id;
+
+	while ((pending = map_next(session->pending, &cursor, &id))) {
+		task = services_find_task(session->sessions->services, pending->task_arn);
+		if (task && task->state != TASK_STOPPED)
+			continue;
+		_cleanup_free_ char *key = xstrdup(id);
+
+		pending_free(map_remove(session->pending, key));
+		cursor = 0;
+	}
+}
+
 void acs_redeliver(struct session *session)
 {
+	prune(session);
 	deliver_all(session, false);
 }
 

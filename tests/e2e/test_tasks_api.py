@@ -357,7 +357,7 @@ def test_the_life_of_a_task_that_exits(plane, agent):
     assert task["startedAt"] < task["stoppingAt"] <= task["executionStoppedAt"] <= task["stoppedAt"]
     plane.boto().get_waiter("tasks_stopped").wait(tasks=[arn])
     # acs-6.2: an identical call after a lost answer is taken, and changes nothing.
-    agent.submit(arn, "STOPPED", [("web", "STOPPED", {"exitCode": 9})])
+    agent.submit(arn, "STOPPED", [("web", "STOPPED", {"exitCode": 9, "reason": "late", "runtimeId": "r2"})])
     assert plane.task(arn) == task
 
 

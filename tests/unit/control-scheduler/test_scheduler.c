@@ -92,6 +92,8 @@ static void each_lack_has_its_reason(void **state)
 	I.enis_remaining = 0;
 	CASE("no address left", "RESOURCE:ENI");
 	R.needs_eni = true;
+	CASE("no GPU", "RESOURCE:GPU");
+	R.gpus = 1;
 	CASE("agent away", "AGENT");
 	I.agent_connected = false;
 	CASE("zone of no subnet", "LOCATION");

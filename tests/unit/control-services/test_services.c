@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/db.h"
 #include "control-plane/services/delivery.h"
 #include "control-plane/services/report.h"
 #include "control-plane/store/container_instances.h"
@@ -204,11 +205,13 @@ static void a_task_that_exits(void **state)
 	/* Late reports find a task that is over. */
 	before = task->version;
 	container = exited("web", 7);
+	container.reason = "late";
 	submit(fixture, task,
 	       (struct report){
 		       .status = "RUNNING", .containers = &container, .container_count = 1 });
 	assert_int_equal(task->state, TASK_STOPPED);
 	assert_int_equal(task->containers[0].exit_code, 0);
+	assert_null(task->containers[0].reason);
 	assert_int_equal(task->version, before);
 }
 
@@ -360,6 +363,40 @@ static void an_interface_lives_as_long_as_its_task(void **state)
 	submit_state(fixture, task, "STOPPED");
 	assert_int_equal(task->eni->state, ATTACHMENT_DELETED);
 	assert_int_equal(task->state, TASK_STOPPED);
+}
+
+/* An agent that knows of an interface and never says more of it or of the task: the task is given
+ * up, and stopped. */
+static void an_interface_that_never_comes_is_given_up(void **state)
+{
+	static const char *const reason =
+		"Timeout waiting for network interface provisioning to complete.";
+	struct fixture *fixture = *state;
+	struct task *silent, *heard, *unknown;
+
+	fixture->config.time_scale = 0.00001;
+	fixture_restart(fixture);
+	fixture_instance(fixture, ID1);
+	fixture_definition(fixture, "vpc", VPC);
+	silent = fixture_task(fixture, "vpc", "subnet-a", NULL);
+	heard = fixture_task(fixture, "vpc", "subnet-a", NULL);
+	unknown = fixture_task(fixture, "vpc", "subnet-a", NULL);
+	for (struct task **task = (struct task *[]){ silent, heard, NULL }; *task; task++) {
+		delivery_attach_sent(fixture->services, *task);
+		delivery_attach_acknowledged(fixture->services, *task);
+		delivery_sent(fixture->services, *task);
+		delivery_acknowledged(fixture->services, *task, DELIVERY_RUN);
+	}
+	submit(fixture, heard, (struct report){ .status = "PENDING", .pull_started_ms = 1 });
+	while (silent->desired == TASK_RUNNING)
+		loop_run_once(fixture->loop, true);
+	assert_int_equal(silent->stop_code, TASK_STOP_FAILED_TO_START);
+	assert_string_equal(silent->stopped_reason, reason);
+	assert_int_equal(delivery_need(silent), DELIVERY_STOP);
+	assert_int_equal(heard->desired, TASK_RUNNING);
+	assert_int_equal(unknown->desired, TASK_RUNNING);
+	submit_state(fixture, silent, "STOPPED");
+	assert_string_equal(silent->stopped_reason, reason);
 }
 
 static void an_exhausted_subnet_fails_with_a_sentence(void **state)
@@ -594,6 +631,49 @@ static void a_rolled_back_call_leaves_nothing(void **state)
 	run_result_clear(&result);
 }
 
+/* A store that cannot be written for a while: calls fail whole, what agents said is kept and
+ * written later. */
+static void a_store_that_fails_for_a_while(void **state)
+{
+	struct fixture *fixture = *state;
+	struct run_result result = { 0 };
+	struct error err = ERROR_INIT;
+	struct task *task;
+	size_t cursor = 0;
+	char arn[256];
+
+	fixture->config.time_scale = 0.00001;
+	fixture_restart(fixture);
+	fixture_instance(fixture, ID1);
+	fixture_definition(fixture, "vpc", VPC);
+	task = fixture_task(fixture, "vpc", "subnet-a", NULL);
+	strcpy(arn, task->arn);
+	fixture_turn(fixture);
+
+	must(db_exec(store_db(fixture->store), "PRAGMA query_only = ON", &err), &err);
+	delivery_acknowledged(fixture->services, task, DELIVERY_RUN);
+	fixture_turn(fixture);
+	must(db_exec(store_db(fixture->store), "PRAGMA query_only = OFF", &err), &err);
+	for (int i = 0; i < 3; i++)
+		loop_run_once(fixture->loop, true);
+	fixture_restart(fixture);
+	task = services_find_task(fixture->services, arn);
+	assert_true(task->run_acknowledged);
+
+	services_agent_up(fixture->services, task->instance_arn);
+	must(store_begin(fixture->store, &err), &err);
+	must(db_exec(store_db(fixture->store), "PRAGMA query_only = ON", &err), &err);
+	assert_true(fixture_run(fixture, "vpc", 3, "subnet-a", NULL, &result, &err) < 0);
+	run_result_clear(&result);
+	must(db_exec(store_db(fixture->store), "PRAGMA query_only = OFF", &err), &err);
+	store_rollback(fixture->store);
+	assert_non_null(services_next_task(fixture->services, &cursor));
+	assert_null(services_next_task(fixture->services, &cursor));
+	must(fixture_run(fixture, "vpc", 10, "subnet-a", NULL, &result, &err), &err);
+	assert_int_equal(result.task_count, 10);
+	run_result_clear(&result);
+}
+
 static void a_forced_deregistration_ends_its_tasks(void **state)
 {
 	struct fixture *fixture = *state;
@@ -731,6 +811,7 @@ int main(void)
 		TEST(a_task_that_is_asked_to_stop),
 		TEST(a_task_no_agent_has_heard_of_stops_at_once),
 		TEST(an_interface_lives_as_long_as_its_task),
+		TEST(an_interface_that_never_comes_is_given_up),
 		TEST(an_exhausted_subnet_fails_with_a_sentence),
 		TEST(an_unknown_subnet_is_refused),
 		TEST(health_is_that_of_the_essential_containers),
@@ -739,6 +820,7 @@ int main(void)
 		TEST(live_tasks_are_bounded),
 		TEST(everything_survives_a_restart),
 		TEST(a_rolled_back_call_leaves_nothing),
+		TEST(a_store_that_fails_for_a_while),
 		TEST(a_forced_deregistration_ends_its_tasks),
 		TEST(connectivity_follows_the_agent),
 		TEST(figures_of_known_tasks_are_kept),
