@@ -7,6 +7,7 @@
  * task is not starved by small ones, and small ones do not stand idle behind a task that waits for
  * one port.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,7 @@ static void account(struct engine *engine, const struct task *task, int sign)
 {
 	engine->cpu_units_used += sign * task->ask.cpu_units;
 	engine->memory_mib_used += sign * task->ask.memory_mib;
+	assert(engine->cpu_units_used >= 0 && engine->memory_mib_used >= 0);
 	set_ports(engine->used_tcp, task->ask.tcp, task->ask.tcp_count, sign > 0);
 	set_ports(engine->used_udp, task->ask.udp, task->ask.udp_count, sign > 0);
 	for (struct task *waiter = engine->queue_head; waiter; waiter = waiter->queue_next) {

@@ -135,7 +135,7 @@ void task_reach(struct engine *engine, struct task *task, enum task_status statu
 	 */
 	mark_task(task, status >= TASK_STATUS_RUNNING ? PERSIST_NOW : PERSIST_SOON);
 	effect_add(engine, EFFECT_STATUS_CHANGED, task);
-	report_task_status(engine, task);
+	report_task_status(task);
 }
 
 void task_want_stop(struct engine *engine, struct task *task, enum persist when)

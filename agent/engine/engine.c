@@ -118,10 +118,10 @@ static void task_event(struct engine *engine, const struct engine_event *event)
 		pause_exited(engine, task, &event->exit);
 		return;
 	case EVENT_REPORT_ACCEPTED:
-		report_accepted(engine, task, event->report);
+		report_accepted(task, event->report);
 		return;
 	case EVENT_REPORT_REFUSED:
-		report_refused(engine, task, event->report);
+		report_refused(task, event->report);
 		return;
 	default:
 		break;

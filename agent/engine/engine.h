@@ -38,7 +38,8 @@ struct engine_config {
 	int64_t start_report_delay_ms; /* starts wait this long for company before they are reported
 					  without their task */
 	int64_t exit_report_delay_ms;  /* the same for ends; the end of a task never waits */
-	size_t task_limit;             /* tasks beyond it are refused */
+	size_t task_limit; /* tasks beyond it are refused; from half of it on, stopped ones are not
+			      kept */
 };
 
 /* Sensible values for everything but the host's size. */

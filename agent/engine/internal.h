@@ -212,7 +212,7 @@ char *reason_make(const char *name, const char *text);
 char *reason_cut(const char *text); /* at most 1024 bytes, between characters */
 
 /* task.c */
-struct task *task_new(struct engine *engine, struct task_state *state); /* takes the state */
+struct task *task_new(struct task_state *state); /* takes the state */
 void task_free(struct task *task);
 bool all_containers_stopped(const struct task *task);
 /* Some essential container is STOPPED. */
@@ -255,6 +255,7 @@ bool network_settled(const struct task *task);
 void health_advance(struct engine *engine, struct task *task, size_t index);
 void health_started(struct engine *engine, struct task *task, size_t index);
 void cleanup_schedule(struct engine *engine, struct task *task, int64_t stopped_ms_ago);
+void cleanup_hasten(struct engine *engine); /* when the limit of tasks comes near */
 /* Removes containers whose time has come. */
 bool container_removal_advance(struct engine *engine, struct task *task, size_t index);
 bool container_left_behind(const struct task *task,
@@ -266,8 +267,8 @@ bool cleanup_due(const struct engine *engine, const struct task *task);
 void report_task_status(struct engine *engine,
 			struct task *task); /* its known status has just changed */
 void report_advance(struct engine *engine, struct task *task);
-void report_accepted(struct engine *engine, struct task *task, uint64_t serial);
-void report_refused(struct engine *engine, struct task *task, uint64_t serial);
+void report_accepted(struct task *task, uint64_t serial);
+void report_refused(struct task *task, uint64_t serial);
 void refused_add(struct engine *engine, const char *arn, const char *reason);
 void refused_end(struct engine *engine, uint64_t serial);
 bool refused_pending(const struct engine *engine, const char *arn);

@@ -35,8 +35,9 @@ static void update(struct engine *engine, struct task *task, enum task_status de
 static void add(struct engine *engine, struct task_spec *spec, const struct engine_payload *payload)
 {
 	struct task_state *state = task_state_new(spec);
-	struct task *task = task_new(engine, state);
+	struct task *task = task_new(state);
 
+	cleanup_hasten(engine);
 	state->arrival = ++engine->arrivals;
 	state->received_at_ms = engine->wall_ms;
 	identity_assign(state, payload->random, state->arrival);

@@ -103,7 +103,7 @@ void task_recover(struct engine *engine, const struct engine_recovered *recovere
 		task_state_free(state);
 		return;
 	}
-	struct task *task = task_new(engine, state);
+	struct task *task = task_new(state);
 
 	if (state->arrival > engine->arrivals)
 		engine->arrivals = state->arrival;
@@ -116,7 +116,7 @@ void task_recover(struct engine *engine, const struct engine_recovered *recovere
 	for (size_t i = 0; i < state->container_count; i++)
 		recover_container(engine, task, i, &recovered->containers[i]);
 	/* What it had reached, if nobody took the report of it. */
-	report_task_status(engine, task);
+	report_task_status(task);
 	if (state->known == TASK_STATUS_STOPPED)
 		cleanup_schedule(engine, task,
 				 engine->wall_ms > state->stopped_at_ms

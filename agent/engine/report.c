@@ -4,6 +4,7 @@
  * leave in order, one at a time. A container's change rides on the next change of its task; when
  * none comes soon, it is sent with the task's current status.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ static void enqueue(struct task *task, bool flush)
 	/* A flush that has not left yet says less than what comes now. */
 	if (last && last->flush && last->serial == 0)
 		drop(task, task->report_count - 1);
+	assert(task->report_count < REPORT_QUEUE);
 	struct pending_report *report = &task->reports[task->report_count++];
 
 	*report = (struct pending_report){ .flush = flush, .status = task->state->known };
@@ -65,11 +67,10 @@ static void enqueue(struct task *task, bool flush)
 	task->flush_at_ms = ENGINE_NEVER;
 }
 
-void report_task_status(struct engine *engine, struct task *task)
+void report_task_status(struct task *task)
 {
 	enum task_status known = task->state->known;
 
-	(void)engine;
 	if (known <= task->enqueued || task->state->report_refused)
 		return;
 	if (known != TASK_STATUS_RUNNING && known != TASK_STATUS_STOPPED &&
@@ -182,12 +183,11 @@ static struct pending_report *in_flight(struct task *task, uint64_t serial)
 	return &task->reports[0];
 }
 
-void report_accepted(struct engine *engine, struct task *task, uint64_t serial)
+void report_accepted(struct task *task, uint64_t serial)
 {
 	struct pending_report *report = in_flight(task, serial);
 	struct task_state *state = task->state;
 
-	(void)engine;
 	if (!report)
 		return;
 	if (report->status > state->sent && !report->flush) {
@@ -202,11 +202,10 @@ void report_accepted(struct engine *engine, struct task *task, uint64_t serial)
 	drop(task, 0);
 }
 
-void report_refused(struct engine *engine, struct task *task, uint64_t serial)
+void report_refused(struct task *task, uint64_t serial)
 {
 	struct pending_report *report = in_flight(task, serial);
 
-	(void)engine;
 	if (!report)
 		return;
 	if (report->status == TASK_STATUS_STOPPED) {

@@ -4,11 +4,10 @@
 #include "agent/engine/internal.h"
 #include "base/alloc.h"
 
-struct task *task_new(struct engine *engine, struct task_state *state)
+struct task *task_new(struct task_state *state)
 {
 	struct task *task = xcalloc(1, sizeof(*task));
 
-	(void)engine;
 	task->state = state;
 	task->containers = xcalloc(state->container_count, sizeof(*task->containers));
 	for (size_t i = 0; i < state->container_count; i++) {

@@ -281,6 +281,29 @@ static void tasks_beyond_the_limit_are_refused_and_not_acknowledged(void **state
 	world_free(world);
 }
 
+static void four_tasks(struct engine_config *config)
+{
+	config->task_limit = 4;
+}
+
+/* Many short tasks do not fill the agent: the longest arrived of those that stopped makes room. */
+static void near_the_limit_stopped_tasks_are_cleaned_up_early(void **state)
+{
+	struct world *world = world_new_with(four_tasks);
+	char id[16];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "t%d", i);
+		world_payload(world, task_of(id, "STOPPED", ""));
+		world_accept_all(world);
+		assert_true(engine_task_count(world->engine) <= 3);
+	}
+	assert_int_equal(world_count(world, EFFECT_ACKNOWLEDGE), 20);
+	assert_null(engine_task(world->engine, "t0"));
+	assert_non_null(engine_task(world->engine, "t19"));
+	world_free(world);
+}
+
 static void a_second_task_of_the_same_id_is_refused(void **state)
 {
 	struct world *world = world_new();
@@ -511,6 +534,7 @@ int main(void)
 		cmocka_unit_test(a_payload_that_comes_again_changes_nothing),
 		cmocka_unit_test(a_task_without_desired_status_waits),
 		cmocka_unit_test(tasks_beyond_the_limit_are_refused_and_not_acknowledged),
+		cmocka_unit_test(near_the_limit_stopped_tasks_are_cleaned_up_early),
 		cmocka_unit_test(a_second_task_of_the_same_id_is_refused),
 		cmocka_unit_test(a_manifest_that_agrees_is_only_acknowledged),
 		cmocka_unit_test(a_manifest_without_our_tasks_asks_about_them),
