@@ -264,8 +264,7 @@ void cleanup_advance(struct engine *engine, struct task *task);
 bool cleanup_due(const struct engine *engine, const struct task *task);
 
 /* report.c */
-void report_task_status(struct engine *engine,
-			struct task *task); /* its known status has just changed */
+void report_task_status(struct task *task); /* its known status has just changed */
 void report_advance(struct engine *engine, struct task *task);
 void report_accepted(struct task *task, uint64_t serial);
 void report_refused(struct task *task, uint64_t serial);
