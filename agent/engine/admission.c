@@ -17,7 +17,7 @@
 /* Of the tasks that wait, so many are looked beyond. */
 #define LOOKAHEAD 64
 
-#define MIB (1024 * 1024)
+#define MIB INT64_C(1048576)
 
 static bool has(const uint64_t *set, uint16_t port)
 {

@@ -20,7 +20,7 @@ static size_t hash(const char *text)
 static void grow_tasks(struct engine *engine)
 {
 	size_t count = engine->bucket_count ? engine->bucket_count * 2 : FIRST_BUCKETS;
-	struct task **buckets = xcalloc(count, sizeof(*buckets));
+	struct task **buckets = xcalloc(count, sizeof(struct task *));
 
 	for (struct task *task = engine->first; task; task = task->next) {
 		struct task **bucket = &buckets[hash(task->state->spec->id) & (count - 1)];

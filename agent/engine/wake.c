@@ -69,7 +69,7 @@ void wake_set(struct engine *engine, struct task *task)
 	if (engine->heap_count == engine->heap_capacity) {
 		engine->heap_capacity = engine->heap_capacity ? engine->heap_capacity * 2 : 16;
 		engine->heap =
-			xreallocarray(engine->heap, engine->heap_capacity, sizeof(*engine->heap));
+			xreallocarray(engine->heap, engine->heap_capacity, sizeof(struct task *));
 	}
 	place(engine, task, engine->heap_count);
 	engine->heap_count++;
