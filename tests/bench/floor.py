@@ -12,7 +12,8 @@ import time
 
 
 def run(*argv):
-    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    # No pipe: the container keeps it open, and whoever reads it to its end waits for the container.
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class Floor:
