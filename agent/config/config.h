@@ -102,7 +102,6 @@ struct agent_config {
 	int64_t container_stop_timeout_ms;
 	int64_t container_start_timeout_ms;
 	int64_t container_create_timeout_ms;
-	int64_t manifest_pull_timeout_ms;
 	int64_t image_pull_timeout_ms;
 	int64_t image_pull_inactivity_timeout_ms;
 	enum config_pull_behavior image_pull_behavior;
@@ -122,8 +121,6 @@ struct agent_config {
 	int64_t polling_metrics_wait_ms;
 	bool task_iam_role;
 	bool task_iam_role_network_host;
-	int64_t metadata_steady_rps;
-	int64_t metadata_burst_rps;
 	bool disable_metadata_az;
 	char *introspection_address;
 	int64_t introspection_port; /* 0 = any free port */
@@ -135,7 +132,6 @@ struct agent_config {
 	char *cni_plugins_path; /* "" in the settings = libexec_dir; filled in after loading */
 	char *cni_config_dir;   /* "" = Berth makes the configuration */
 	bool awsvpc_block_imds;
-	struct str_list awsvpc_additional_local_routes; /* CIDRs */
 	enum config_eni_driver eni_driver;
 
 	/* parts of the house */

@@ -75,14 +75,8 @@ void config_value_allowed(const struct setting *setting, struct strbuf *out)
 	case SETTING_MAP:
 		strbuf_append(out, "a JSON object of strings, such as {\"stack\":\"prod\"}");
 		return;
-	case SETTING_CIDRS:
-		strbuf_append(out, "a JSON array of prefixes, such as [\"10.0.15.0/24\"]");
-		return;
 	case SETTING_COMMA_LIST:
 		strbuf_append(out, "names with commas between them");
-		return;
-	case SETTING_RATE:
-		strbuf_append(out, "two whole numbers, such as 40,60");
 		return;
 	}
 }
@@ -137,7 +131,6 @@ void config_value_format(const struct setting *setting, const struct agent_confi
 		return;
 	}
 	case SETTING_NAMES:
-	case SETTING_CIDRS:
 		strings_format(place, out);
 		return;
 	case SETTING_COMMA_LIST: {
@@ -158,12 +151,6 @@ void config_value_format(const struct setting *setting, const struct agent_confi
 			strbuf_append_json(out, map->items[i].value);
 		}
 		strbuf_append_char(out, '}');
-		return;
-	}
-	case SETTING_RATE: {
-		const int64_t *rate = place;
-
-		strbuf_appendf(out, "%" PRId64 ",%" PRId64, rate[0], rate[1]);
 		return;
 	}
 	}

@@ -118,7 +118,6 @@ static bool is_empty_list(const struct setting *setting, const struct agent_conf
 	case SETTING_PORTS:
 		return ((const struct config_ports *)place)->count == 0;
 	case SETTING_NAMES:
-	case SETTING_CIDRS:
 		return ((const struct str_list *)place)->count == 0;
 	case SETTING_MAP:
 		return ((const struct config_map *)place)->count == 0;

@@ -23,9 +23,7 @@ enum setting_type {
 	SETTING_PORTS,      /* JSON array of 0..65535 */
 	SETTING_NAMES,      /* JSON array of strings, each one of `choices` when there are any */
 	SETTING_MAP,        /* JSON object of strings */
-	SETTING_CIDRS,      /* JSON array of a.b.c.d/len or IPv6 the same */
 	SETTING_COMMA_LIST, /* a,b,c */
-	SETTING_RATE        /* "steady,burst"; two neighbouring int64_t */
 };
 
 /* What happens to a value that is well-formed but too small. */

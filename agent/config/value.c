@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values from text and back. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,23 +112,6 @@ static int map_parse(const char *text, struct config_map *ret)
 	return 0;
 }
 
-static bool is_cidr(const char *text)
-{
-	_cleanup_free_ char *address = xstrdup(text);
-	char *slash = strchr(address, '/');
-	unsigned char bytes[sizeof(struct in6_addr)];
-	int64_t length;
-
-	if (!slash)
-		return false;
-	*slash = '\0';
-	if (inet_pton(AF_INET, address, bytes) == 1)
-		return number_parse_i64(slash + 1, 0, 32, &length, NULL) == 0;
-	if (inet_pton(AF_INET6, address, bytes) == 1)
-		return number_parse_i64(slash + 1, 0, 128, &length, NULL) == 0;
-	return false;
-}
-
 static bool is_choice(const struct setting *setting, const char *word)
 {
 	if (!setting->choices)
@@ -140,7 +122,7 @@ static bool is_choice(const struct setting *setting, const char *word)
 	return false;
 }
 
-/* SETTING_NAMES and SETTING_CIDRS. A name that is not known is a mistake (-ENOENT), a malformed
+/* A name that is not known is a mistake (-ENOENT), a malformed
  * list is not. */
 static int strings_parse(const struct setting *setting, const char *text, struct str_list *ret,
 			 struct error *err)
@@ -156,7 +138,7 @@ static int strings_parse(const struct setting *setting, const char *text, struct
 	json_array_foreach (json, i, item) {
 		const char *word = json_string_value(item);
 
-		if (!word || (setting->type == SETTING_CIDRS && !is_cidr(word)))
+		if (!word)
 			return refuse(setting, text, err);
 		if (!is_choice(setting, word))
 			str_list_add(&unknown, word);
@@ -189,31 +171,6 @@ static void comma_list_parse(const char *text, struct str_list *ret)
 		else
 			free(part);
 	}
-}
-
-/* "steady,burst". A half of 0 takes its default, a negative one resets both, as the reference does.
- */
-static int rate_parse(const struct setting *setting, const char *text, int64_t ret[2])
-{
-	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
-	int64_t rate[2], fallback[2] = { 0, 0 };
-
-	str_list_split(&parts, text, ',', true);
-	if (parts.count != 2)
-		return -EINVAL;
-	if (text != setting->fallback && rate_parse(setting, setting->fallback, fallback) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < 2; i++) {
-		_cleanup_free_ char *half = trimmed(parts.items[i]);
-
-		if (number_parse_i64(half, 0, 1000000, &rate[i], NULL) < 0)
-			return -EINVAL;
-		if (rate[i] == 0)
-			rate[i] = fallback[i];
-	}
-	ret[0] = rate[0];
-	ret[1] = rate[1];
-	return 0;
 }
 
 static int duration_value_parse(const struct setting *setting, const char *text, int64_t *ret_ms,
@@ -309,15 +266,12 @@ int config_value_parse(const struct setting *setting, const char *text, struct a
 			return 0;
 		return map_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
 	case SETTING_NAMES:
-	case SETTING_CIDRS:
 		if (*text == '\0')
 			return 0;
 		return strings_parse(setting, text, place, err);
 	case SETTING_COMMA_LIST:
 		comma_list_parse(text, place);
 		return 0;
-	case SETTING_RATE:
-		return rate_parse(setting, text, place) < 0 ? refuse(setting, text, err) : 0;
 	}
 	return error_say(err, EINVAL, "%s: the setting has no parser", setting->name);
 }
@@ -342,7 +296,6 @@ void config_value_free(const struct setting *setting, struct agent_config *confi
 		config_map_free(place);
 		return;
 	case SETTING_NAMES:
-	case SETTING_CIDRS:
 	case SETTING_COMMA_LIST:
 		str_list_free(place);
 		return;

@@ -313,7 +313,8 @@ void telemetry_watch(struct telemetry *telemetry, const struct telemetry_contain
 		xreallocarray(task->containers, task->count + 1, sizeof(*task->containers));
 	task->containers[task->count++] = (struct watched_container){
 		.name = xstrdup(container->name),
-		.health_checked = container->health_checked,
+		.health_checked =
+			container->health_checked && !telemetry->config->disable_health_check,
 		.metrics = telemetry->config->disable_metrics ? NULL : metrics_new(telemetry->cpus),
 	};
 	telemetry->container_count++;

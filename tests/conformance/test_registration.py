@@ -176,7 +176,6 @@ MISTAKES = [
     ({"ECS_INSTANCE_ATTRIBUTES": '{"a":1}'}, "ECS_INSTANCE_ATTRIBUTES"),
     ({"ECS_INSTANCE_ATTRIBUTES": " "}, "ECS_INSTANCE_ATTRIBUTES"),
     ({"ECS_CONTAINER_INSTANCE_TAGS": "[1]"}, "ECS_CONTAINER_INSTANCE_TAGS"),                          # cfg-C9
-    ({"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES": '["300.1.1.1/8"]'}, "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES"),  # cfg-C10
     ({"ECS_AVAILABLE_LOGGING_DRIVERS": '["bogus"]'}, "bogus"),                                        # cfg-C11
     ({"ECS_RESERVED_MEMORY": "65535", "BERTH_HOST_MEMORY": "100"}, "ECS_RESERVED_MEMORY"),            # cfg-C22
     ({"BERTH_ENI_DRIVER": "magic"}, "one of veth, eni"),
@@ -185,7 +184,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize("settings, named", MISTAKES)
 def test_mistakes_end_it(agent, peer, settings, named):
-    """cfg-C6, cfg-C8, cfg-C9, cfg-C10, cfg-C11, cfg-C22: exit 1, nothing sent, the setting named"""
+    """cfg-C6, cfg-C8, cfg-C9, cfg-C11, cfg-C22: exit 1, nothing sent, the setting named"""
     agent.start(**settings)
     assert agent.wait() == 1
     assert peer.calls == []

@@ -77,8 +77,6 @@ static void defaults_are_those_of_the_reference(void **state)
 	assert_int_equal(got.config->container_start_timeout_ms, 180000);
 	assert_int_equal(got.config->container_create_timeout_ms, 240000);
 	assert_int_equal(got.config->task_cleanup_wait_ms, 3 * 3600 * 1000);
-	assert_int_equal(got.config->metadata_steady_rps, 40);
-	assert_int_equal(got.config->metadata_burst_rps, 60);
 	assert_int_equal(got.config->log_level, CONFIG_LEVEL_INFO);
 	assert_int_equal(got.config->image_pull_behavior, CONFIG_PULL_DEFAULT);
 	assert_true(got.config->time_scale == 1);
@@ -116,22 +114,20 @@ static void a_bad_checkpoint_value_gives_way_with_a_warning(void **state)
 	assert_int_equal(off.report.warnings.count, 0);
 }
 
-/* cfg-C8, cfg-C9, cfg-C10, cfg-C11: each stops the agent, and all are named at once. */
+/* cfg-C8, cfg-C9, cfg-C11: each stops the agent, and all are named at once. */
 static void mistakes_are_named_all_at_once(void **state)
 {
 	_loaded_ got = load("ECS_INSTANCE_ATTRIBUTES=notjson", "ECS_CONTAINER_INSTANCE_TAGS=[1]",
-			    "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=[\"300.1.1.1/8\"]",
 			    "ECS_AVAILABLE_LOGGING_DRIVERS=[\"bogus\",\"json-file\",\"worse\"]",
 			    "BERTH_ENI_DRIVER=magic", "BERTH_TIME_SCALE=0",
 			    "BERTH_INTROSPECTION_PORT=70000");
 
 	assert_int_equal(got.result, -EINVAL);
-	assert_int_equal(got.report.mistakes.count, 7);
+	assert_int_equal(got.report.mistakes.count, 6);
 	assert_true(has(&got.report.mistakes,
 			"ECS_INSTANCE_ATTRIBUTES: \"notjson\" is not allowed: give a JSON "
 			"object of strings"));
 	assert_true(has(&got.report.mistakes, "ECS_CONTAINER_INSTANCE_TAGS"));
-	assert_true(has(&got.report.mistakes, "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES"));
 	assert_true(has(&got.report.mistakes, "\"bogus, worse\" is not known"));
 	assert_true(has(&got.report.mistakes,
 			"BERTH_ENI_DRIVER: \"magic\" is not allowed: give one of veth, eni"));
@@ -171,20 +167,19 @@ static void a_malformed_driver_list_gives_way(void **state)
 	assert_string_equal(got.config->logging_drivers.items[1], "none");
 }
 
-/* cfg-C13 */
+/* cfg-C13, of the timeouts that Berth has */
 static void short_timeouts_are_raised_to_their_minimum(void **state)
 {
-	_loaded_ got = load("ECS_CONTAINER_STOP_TIMEOUT=1ms", "ECS_CONTAINER_START_TIMEOUT=1s",
-			    "ECS_CONTAINER_CREATE_TIMEOUT=1s", "ECS_MANIFEST_PULL_TIMEOUT=1s",
-			    "ECS_IMAGE_PULL_INACTIVITY_TIMEOUT=-5m");
+	_loaded_ got =
+		load("ECS_CONTAINER_STOP_TIMEOUT=1ms", "ECS_CONTAINER_START_TIMEOUT=1s",
+		     "ECS_CONTAINER_CREATE_TIMEOUT=1s", "ECS_IMAGE_PULL_INACTIVITY_TIMEOUT=-5m");
 
 	assert_int_equal(got.result, 0);
 	assert_int_equal(got.config->container_stop_timeout_ms, 1000);
 	assert_int_equal(got.config->container_start_timeout_ms, 45000);
 	assert_int_equal(got.config->container_create_timeout_ms, 60000);
-	assert_int_equal(got.config->manifest_pull_timeout_ms, 30000);
 	assert_int_equal(got.config->image_pull_inactivity_timeout_ms, 60000);
-	assert_int_equal(got.report.warnings.count, 5);
+	assert_int_equal(got.report.warnings.count, 4);
 	assert_true(has(&got.report.warnings, "45s is used"));
 }
 
@@ -245,29 +240,6 @@ static void the_polling_interval_is_held_only_when_polling(void **state)
 	assert_int_equal(low.config->polling_metrics_wait_ms, 5000);
 	assert_int_equal(high.config->polling_metrics_wait_ms, 20000);
 	assert_int_equal(off.config->polling_metrics_wait_ms, 90000);
-}
-
-/* cfg-C17 */
-static void the_metadata_rate_needs_both_halves(void **state)
-{
-	static const struct {
-		char *text;
-		int64_t steady, burst;
-	} cases[] = {
-		{ "ECS_TASK_METADATA_RPS_LIMIT=0,60", 40, 60 },
-		{ "ECS_TASK_METADATA_RPS_LIMIT=-1,60", 40, 60 },
-		{ "ECS_TASK_METADATA_RPS_LIMIT=100", 40, 60 },
-		{ "ECS_TASK_METADATA_RPS_LIMIT=100,150", 100, 150 },
-		{ "ECS_TASK_METADATA_RPS_LIMIT= 100 , 150 ", 100, 150 },
-		{ "ECS_TASK_METADATA_RPS_LIMIT=a,b", 40, 60 },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		_loaded_ got = load(cases[i].text);
-
-		assert_int_equal(got.config->metadata_steady_rps, cases[i].steady);
-		assert_int_equal(got.config->metadata_burst_rps, cases[i].burst);
-	}
 }
 
 /* cfg-C18 */
@@ -565,7 +537,6 @@ int main(void)
 		cmocka_unit_test(durations_are_read_as_go_reads_them),
 		cmocka_unit_test(a_short_cleanup_wait_is_the_default),
 		cmocka_unit_test(the_polling_interval_is_held_only_when_polling),
-		cmocka_unit_test(the_metadata_rate_needs_both_halves),
 		cmocka_unit_test(the_pids_limit_has_bounds),
 		cmocka_unit_test(reserved_memory_has_sixteen_bits),
 		cmocka_unit_test(a_port_out_of_range_spoils_the_whole_list),

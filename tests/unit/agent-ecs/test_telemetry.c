@@ -277,6 +277,18 @@ static void health_is_told_of_checked_containers_only(void **state)
 	tear_down(&f);
 }
 
+static void with_health_checks_disabled_none_is_reported(void **state)
+{
+	struct tcs_message *got[1];
+	struct fixture f;
+
+	set_up(&f, "ECS_DISABLE_DOCKER_HEALTH_CHECK=true");
+	watch(&f, "arn:t1", "app", true);
+	telemetry_start(f.telemetry);
+	assert_int_equal(take(&f, got, 1), 0);
+	tear_down(&f);
+}
+
 static void what_is_not_watched_any_more_is_forgotten(void **state)
 {
 	struct tcs_message *got[1];
@@ -356,6 +368,7 @@ int main(void)
 		cmocka_unit_test(with_metrics_disabled_it_is_idle_though_tasks_run),
 		cmocka_unit_test(the_queue_keeps_the_oldest_fifteen),
 		cmocka_unit_test(health_is_told_of_checked_containers_only),
+		cmocka_unit_test(with_health_checks_disabled_none_is_reported),
 		cmocka_unit_test(what_is_not_watched_any_more_is_forgotten),
 		cmocka_unit_test(the_runtime_is_reported_once_for_each_check),
 	};
