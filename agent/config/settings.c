@@ -87,8 +87,7 @@ const struct setting config_settings[] = {
 	  .offset = AT(accept_insecure_certs),
 	  .fallback = "false",
 	  .used_by = "ECS API, both sessions",
-	  .doc = "Do not verify the control plane's certificate. For tests only; the flag `-k` is "
-		 "the same." },
+	  .doc = "Do not verify the control plane's certificate. For tests only." },
 	{ .group = IDENTITY,
 	  .name = "BERTH_CA_FILE",
 	  .type = SETTING_TRIMMED,
