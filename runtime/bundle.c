@@ -40,6 +40,7 @@ static int write_config(int dir_fd, const char *rootfs, const struct container_c
 {
 	_cleanup_close_ int root_fd = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ char *json = NULL;
+	_cleanup_free_ char *process = NULL;
 	struct container_config changed = *config;
 	struct bundle_user user;
 	int result;
@@ -55,7 +56,13 @@ static int write_config(int dir_fd, const char *rootfs, const struct container_c
 	result = bundle_config_json(&changed, &user, "rootfs", &json, err);
 	if (result < 0)
 		return result;
-	return file_write_atomic(dir_fd, "config.json", json, strlen(json), 0600, false, err);
+	result = file_write_atomic(dir_fd, "config.json", json, strlen(json), 0600, false, err);
+	if (result == 0)
+		result = bundle_process_json(&changed, &user, &process, err);
+	if (result == 0)
+		result = file_write_atomic(dir_fd, "process.json", process, strlen(process), 0600,
+					   false, err);
+	return result;
 }
 
 static int mount_root(const char *dir, const struct container_config *config, const char *rootfs,

@@ -140,6 +140,13 @@ struct bundle_user;
 int bundle_config_json(const struct container_config *config, const struct bundle_user *user,
 		       const char *root_path, char **ret_json, struct error *err);
 
+/*
+ * The "process" of config.json without its "args": what another process in the same container runs
+ * with (process.json in the bundle). The caller frees.
+ */
+int bundle_process_json(const struct container_config *config, const struct bundle_user *user,
+			char **ret_json, struct error *err);
+
 /* Unmounts <dir>/rootfs (also when mounted twice), then removes the directory; 0 also when it is
  * not there. */
 int bundle_remove(const char *dir, struct error *err);

@@ -135,12 +135,13 @@ static void append_capabilities(struct strbuf *sb, uint64_t set, bool is_root)
 	json_text_close(sb, '}');
 }
 
-static int append_process(struct strbuf *sb, const struct container_config *config,
-			  const struct bundle_user *user, uint64_t capabilities, struct error *err)
+/* All but the arguments. */
+static int append_process_members(struct strbuf *sb, const struct container_config *config,
+				  const struct bundle_user *user, uint64_t capabilities,
+				  struct error *err)
 {
 	int result;
 
-	json_text_open(sb, "process", '{');
 	json_text_bool(sb, "terminal", false);
 	json_text_open(sb, "user", '{');
 	json_text_number(sb, "uid", user->uid);
@@ -155,7 +156,6 @@ static int append_process(struct strbuf *sb, const struct container_config *conf
 		json_text_number(sb, NULL, user->groups[i]);
 	json_text_close(sb, ']');
 	json_text_close(sb, '}');
-	json_text_strings(sb, "args", config->args);
 	append_env(sb, config);
 	json_text_string(sb, "cwd", config->cwd && *config->cwd ? config->cwd : "/");
 	append_capabilities(sb, capabilities, user->uid == 0);
@@ -165,7 +165,6 @@ static int append_process(struct strbuf *sb, const struct container_config *conf
 	json_text_bool(sb, "noNewPrivileges", config->no_new_privileges);
 	if (config->has_oom_score_adj)
 		json_text_number(sb, "oomScoreAdj", config->oom_score_adj);
-	json_text_close(sb, '}');
 	return 0;
 }
 
@@ -338,9 +337,12 @@ int bundle_config_json(const struct container_config *config, const struct bundl
 	strbuf_reserve(&sb, 16384);
 	strbuf_append_char(&sb, '{');
 	json_text_string(&sb, "ociVersion", "1.0.2");
-	result = append_process(&sb, config, user, capabilities, err);
+	json_text_open(&sb, "process", '{');
+	json_text_strings(&sb, "args", config->args);
+	result = append_process_members(&sb, config, user, capabilities, err);
 	if (result < 0)
 		return result;
+	json_text_close(&sb, '}');
 	json_text_open(&sb, "root", '{');
 	json_text_string(&sb, "path", root_path);
 	json_text_bool(&sb, "readonly", config->read_only_root);
@@ -356,4 +358,22 @@ int bundle_config_json(const struct container_config *config, const struct bundl
 	strbuf_append_char(&sb, '}');
 	*ret_json = strbuf_take(&sb);
 	return 0;
+}
+
+int bundle_process_json(const struct container_config *config, const struct bundle_user *user,
+			char **ret_json, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	uint64_t capabilities;
+	int result =
+		capability_choose(config->capabilities_add, config->capabilities_drop,
+				  config->privileged, capability_host_set(), &capabilities, err);
+
+	strbuf_append_char(&sb, '{');
+	if (result == 0)
+		result = append_process_members(&sb, config, user, capabilities, err);
+	strbuf_append_char(&sb, '}');
+	if (result == 0)
+		*ret_json = strbuf_take(&sb);
+	return result;
 }

@@ -12,15 +12,15 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/number.h"
 #include "base/random.h"
 #include "runtime/container.h"
 #include "runtime/container_error.h"
 #include "runtime/container_internal.h"
+#include "runtime/json_text.h"
 
-#define CONFIG_LIMIT (4 << 20)
-#define OUTPUT_LIMIT 4096
+#define SETTINGS_LIMIT (4 << 20)
+#define OUTPUT_LIMIT   4096
 /* For the runtime itself to come back after the process in the container was killed. */
 #define KILL_GRACE_MS 5000
 
@@ -137,32 +137,25 @@ static void exec_done(void *data, const struct process_result *result)
 	exec_free(exec);
 }
 
-/* The "process" of the bundle's config.json with other arguments. */
+/* The bundle's process.json with arguments. As text: its limits may be numbers that no JSON library
+ * of ours can hold. */
 static int write_process(const char *bundle_dir, const char *const *args, const char *path,
 			 struct error *err)
 {
-	_cleanup_free_ char *config_path = xasprintf("%s/config.json", bundle_dir);
-	_cleanup_free_ char *text = NULL;
-	_cleanup_free_ char *json = NULL;
-	_cleanup_json_ json_t *config = NULL;
-	json_t *process, *list;
-	size_t size;
-	int result = file_read(AT_FDCWD, config_path, CONFIG_LIMIT, &text, &size, err);
+	_cleanup_free_ char *settings_path = xasprintf("%s/process.json", bundle_dir);
+	_cleanup_free_ char *settings = NULL;
+	_cleanup_strbuf_ struct strbuf json = STRBUF_INIT;
+	int result = file_read(AT_FDCWD, settings_path, SETTINGS_LIMIT, &settings, NULL, err);
 
-	if (result == 0)
-		result = json_parse(text, size, &(struct json_limits){ .size = CONFIG_LIMIT },
-				    &config, err);
 	if (result < 0)
 		return result;
-	process = json_object_get(config, "process");
-	if (!json_is_object(process))
-		return error_say(err, EINVAL, "%s has no process", config_path);
-	list = json_array();
-	for (; *args; args++)
-		json_array_append_new(list, json_string(*args));
-	json_object_set_new(process, "args", list);
-	json = json_dump_compact(process);
-	return file_write_atomic(AT_FDCWD, path, json, strlen(json), 0600, false, err);
+	if (settings[0] != '{')
+		return error_say(err, EINVAL, "%s is not what a bundle has there", settings_path);
+	strbuf_append_char(&json, '{');
+	json_text_strings(&json, "args", args);
+	strbuf_append_char(&json, ',');
+	strbuf_append(&json, settings + 1);
+	return file_write_atomic(AT_FDCWD, path, json.data, json.length, 0600, false, err);
 }
 
 static int run(struct container_exec *exec, const struct container_exec_spec *spec,

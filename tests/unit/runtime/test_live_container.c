@@ -323,6 +323,10 @@ static void probes_run_inside(void **state)
 	container.config.env = ARGS("COLOUR=blue", "PATH=/bin");
 	container.config.user = "web";
 	container.config.cwd = "/tmp";
+	/* Its number is larger than signed 64 bits. */
+	container.config.rlimits =
+		(struct container_rlimit[]){ { .name = "core", .soft = 0, .hard = UINT64_MAX } };
+	container.config.rlimit_count = 1;
 	live_create(&container, false);
 	live_start(&container);
 
