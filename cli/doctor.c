@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -75,6 +77,22 @@ static void check_agent(struct checks *checks, const char *url)
 		checks_add(checks, "registration", CHECK_OK, xstrdup(arn), "");
 }
 
+/* ctr waits long for a socket that nobody listens on, and then does not say so. */
+static int connect_to(const char *path, struct error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return error_set(err, errno, "open a socket");
+	if (strlen(path) >= sizeof(address.sun_path))
+		return error_set(err, ENAMETOOLONG, "connect to %s", path);
+	strcpy(address.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return error_set(err, errno, "connect to %s", path);
+	return 0;
+}
+
 static void check_containerd(struct checks *checks, const struct cli_settings *settings)
 {
 	const char *argv[] = { settings->ctr, "--address", settings->containerd_address, "version",
@@ -87,7 +105,7 @@ static void check_containerd(struct checks *checks, const struct cli_settings *s
 			   "its socket is open to root only: run this as root");
 		return;
 	}
-	if (run_program(argv, NULL, &err) < 0)
+	if (connect_to(settings->containerd_address, &err) < 0 || run_program(argv, NULL, &err) < 0)
 		checks_add(checks, "containerd", CHECK_FAILED, xstrdup(err.text),
 			   "install containerd and start it: systemctl start containerd; "
 			   "BERTH_CONTAINERD_ADDRESS names another socket, BERTH_CTR another ctr");
@@ -180,7 +198,9 @@ static void check_rules(struct checks *checks)
 		checks_add(checks, "rules", CHECK_SKIPPED, xstrdup(err.text),
 			   "install nftables to have them checked");
 	else if (r < 0)
-		checks_add(checks, "rules", CHECK_FAILED, xstrdup(err.text),
+		checks_add(checks, "rules", CHECK_FAILED,
+			   xstrdup("the nftables tables \"ip berth-init\" and \"inet "
+				   "berth-init\" are not there"),
 			   "set them: berth-init pre-start (berth.service does so); without them "
 			   "host-mode containers have no metadata endpoint");
 	else

@@ -92,6 +92,7 @@ def test_units_are_clean(machine):
 
 def test_a_task_runs_and_all_is_gone_at_the_end(running):
     assert running.show("Slice") == "berth.slice"
+    assert '"healthy":true' in running.run("berth", "doctor", "--json")
     assert len(rules(running)) == 2
     assert running.pids("berth-init") == [int(running.show("MainPID"))]
     end(running)
