@@ -21,8 +21,8 @@
 #include "cni-plugins/delegate.h"
 #include "cni-plugins/request.h"
 
-#define ADD_TIMEOUT_MS (60 * 1000)
-#define DEL_TIMEOUT_MS (30 * 1000)
+#define ADD_TIMEOUT_MS 60000
+#define DEL_TIMEOUT_MS 30000
 #define BUSY_TRIES     5
 #define BUSY_WAIT_MS   200
 #define DEFAULT_PATH   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -115,7 +115,7 @@ int cni_answer_read(const char *plugin, const char *command, const struct proces
 			plugin, command, (double)end->duration_ms / 1000);
 	if (end->out_cut)
 		return error_say(err, EBADMSG,
-				 "CNI plugin %s %s: its answer is longer than %d bytes", plugin,
+				 "CNI plugin %s %s: its answer is longer than %zu bytes", plugin,
 				 command, CNI_ANSWER_LIMIT);
 	if (end->out_size > 0)
 		(void)json_parse(end->out, end->out_size, &limits, &value, NULL);

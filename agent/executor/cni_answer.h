@@ -7,7 +7,7 @@
 #include "base/process.h"
 #include "cni-plugins/version.h"
 
-#define CNI_ANSWER_LIMIT (1024 * 1024)
+#define CNI_ANSWER_LIMIT ((size_t)1024 * 1024)
 
 /*
  * What a plugin's end means. `plugin` and `command` serve the sentence. 0: success, and for an ADD

@@ -14,7 +14,7 @@
 #include "base/str.h"
 
 #define KIND       "cniCacheV1"
-#define FILE_LIMIT (4 * 1024 * 1024)
+#define FILE_LIMIT ((size_t)4 * 1024 * 1024)
 
 /* Neither a container id nor an interface name holds a colon, so no two attachments share a file.
  */

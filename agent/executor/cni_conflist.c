@@ -15,7 +15,7 @@
 
 #define MAX_PLUGINS  32
 #define MAX_VERSIONS 16
-#define FILE_LIMIT   (1024 * 1024)
+#define FILE_LIMIT   ((size_t)1024 * 1024)
 #define CAPABILITY   "leaveToNetns"
 
 /* The highest of cniVersion and cniVersions that we speak. */

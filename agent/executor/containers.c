@@ -54,6 +54,7 @@ static void stop_answer(struct live_container *container, const struct error *er
 		.container = xstrdup(live_container_spec(container)->name),
 		.attempt = container->attempt,
 		.type = EFFECT_STOP_CONTAINER,
+		.begun_ns = container->stop_begun_ns,
 	};
 	struct executor *executor = container->task->executor;
 
@@ -187,6 +188,7 @@ void act_stop(struct executor *executor, const struct engine_effect *effect)
 	if (!container->grace)
 		container->grace = loop_timer_new(executor->config.loop, grace_over, container);
 	container->stopping = true;
+	container->stop_begun_ns = clock_monotonic_ns();
 	container->killed = kill_now;
 	container_watch(executor->runtime, container->runtime_id, state, NULL);
 	if (r == 0)

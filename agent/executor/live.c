@@ -120,6 +120,7 @@ struct address address_of(const struct engine_effect *effect)
 		.container = xstrdup_null(effect->container),
 		.attempt = effect->attempt,
 		.type = effect->type,
+		.begun_ns = clock_monotonic_ns(),
 	};
 }
 
@@ -140,6 +141,9 @@ void answer(struct executor *executor, const struct address *address, struct eng
 		.attempt = address->attempt,
 	};
 
+	log_debug("effect done", "effect", engine_effect_name(address->type), "task",
+		  address->task_id, "container", address->container ? address->container : "",
+		  "took_us", LOG_NUM((clock_monotonic_ns() - address->begun_ns) / 1000));
 	done.type = address->type;
 	event.done = done;
 	executor->config.post(executor->config.data, &event);

@@ -23,7 +23,8 @@ struct live_container {
 	struct image *image;        /* NULL: not known (adopted, or not pulled yet) */
 	struct stats_source *stats; /* NULL: not opened yet */
 	bool stopping;              /* a STOP effect waits for the end */
-	struct loop_timer *grace;   /* then SIGKILL */
+	int64_t stop_begun_ns;
+	struct loop_timer *grace; /* then SIGKILL */
 	bool killed;
 	struct container_exec *probe;
 };
@@ -74,6 +75,7 @@ struct address {
 	char *container; /* NULL: the task */
 	uint32_t attempt;
 	enum engine_effect_type type;
+	int64_t begun_ns; /* monotonic: how long it took is in the log */
 };
 struct address address_of(const struct engine_effect *effect);
 void address_free(struct address *address);
@@ -113,8 +115,9 @@ void network_adopt_pause(struct live_task *task, const struct pause_process *pro
 /* "SIGQUIT", "QUIT", "3", "SIGRTMIN+3"; 0 when there is none or it is not known. Pure. */
 int image_stop_signal(const char *text);
 
-/* The metadata endpoint's listening socket inside the namespace, or -errno. Blocks for a moment. */
-int network_listen(const char *netns_path, struct error *err);
+/* The metadata endpoint's listening socket inside the namespace, or -errno; `redirect`: and the
+ * rule that leads to it. Blocks. */
+int network_listen(const char *netns_path, bool redirect, struct error *err);
 /* Hands it out; listen_fd < 0: it could not be made, and err says why. */
 void network_opened(struct live_task *task, int listen_fd, const struct error *err);
 

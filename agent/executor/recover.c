@@ -99,7 +99,9 @@ void executor_observe(struct executor *executor, const struct task_state *task,
 		*ret_pause =
 			(struct engine_observation){ .seen = SEEN_RUNNING, .pid = process.pid };
 		network_adopt_pause(live, &process);
-		network_opened(live, network_listen(netns, &err), &err);
+		/* One that is not ready yet is attached again, and gets its endpoint then. */
+		if (task->network.status >= NETWORK_READY)
+			network_opened(live, network_listen(netns, false, &err), &err);
 	} else if (task->network.status >= NETWORK_OPEN && task->network.status < NETWORK_GONE) {
 		ret_pause->seen = SEEN_VANISHED;
 	}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ATTACH_NETWORK: the interfaces one after the other, and the metadata endpoint beside them. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/executor/cni_awsvpc.h"
+#include "agent/executor/live.h"
+#include "agent/executor/paths.h"
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#define ENDPOINT_ADDRESS "169.254.170.2"
+
+struct attaching {
+	struct executor *executor;
+	struct address address;
+	struct task_spec *spec;
+	char *netns;
+	size_t next; /* index of the interface that is being added */
+	char *address_text;
+	char ifname[16];
+
+	/* The chain of interfaces and the endpoint's socket are made side by side: both must have
+	 * ended. */
+	unsigned under_way;
+	bool failed;
+	struct error err;
+	int listen_fd;
+	struct error listen_err;
+};
+
+static void attaching_free(struct attaching *attaching)
+{
+	if (attaching->listen_fd >= 0)
+		close(attaching->listen_fd);
+	address_free(&attaching->address);
+	task_spec_unref(attaching->spec);
+	free(attaching->netns);
+	free(attaching->address_text);
+	free(attaching);
+}
+
+static const char **address_list(const struct eni_address *addresses, size_t count)
+{
+	const char **list = xcalloc(count + 1, sizeof(*list));
+
+	for (size_t i = 0; i < count; i++)
+		list[i] = addresses[i].address;
+	return list;
+}
+
+static char *gateway_text(const struct eni_gateway *gateway)
+{
+	return gateway->address ? xasprintf("%s/%u", gateway->address, gateway->prefix) : NULL;
+}
+
+static int conflist_of(const struct agent_config *config, const struct eni_spec *eni, bool first,
+		       char **ret, struct error *err)
+{
+	_cleanup_free_ const char **ipv4 = address_list(eni->ipv4, eni->ipv4_count);
+	_cleanup_free_ const char **ipv6 = address_list(eni->ipv6, eni->ipv6_count);
+	_cleanup_free_ char *gateway4 = gateway_text(&eni->gateway_ipv4);
+	_cleanup_free_ char *gateway6 = gateway_text(&eni->gateway_ipv6);
+	const struct awsvpc_eni interface = {
+		.id = eni->ec2_id,
+		.mac = eni->mac_address,
+		.ipv4_addresses = ipv4,
+		.ipv4_count = eni->ipv4_count,
+		.ipv6_addresses = ipv6,
+		.ipv6_count = eni->ipv6_count,
+		.ipv4_gateway = gateway4,
+		.ipv6_gateway = gateway6,
+		.name_servers = eni->dns_servers.items,
+		.name_server_count = eni->dns_servers.count,
+		.search_domains = eni->dns_search.items,
+		.search_domain_count = eni->dns_search.count,
+	};
+	const struct awsvpc_options options = {
+		.driver = config->eni_driver == CONFIG_ENI_DEVICE ? "eni" : "veth",
+		.block_instance_metadata = config->awsvpc_block_imds,
+		.endpoint = first ? ENDPOINT_ADDRESS : NULL,
+	};
+
+	if (!str_is_empty(config->cni_config_dir))
+		return cni_conflist_load(config->cni_config_dir, NULL, ret, err);
+	return awsvpc_conflist(&interface, &options, ret, err);
+}
+
+static void attach_ended(struct attaching *attaching)
+{
+	struct executor *executor = attaching->executor;
+	struct live_task *task;
+	char ifname[16];
+
+	if (--attaching->under_way > 0)
+		return;
+	task = live_task_get(executor, attaching->spec);
+	if (!task->closing && !task->namespace_open)
+		network_opened(task, TAKE_FD(attaching->listen_fd), &attaching->listen_err);
+	if (attaching->failed)
+		answer_failed(executor, &attaching->address, NULL, &attaching->err);
+	else
+		answer(executor, &attaching->address,
+		       (struct engine_done){ .network = { .netns_path = attaching->netns,
+							  .interface = awsvpc_ifname(0, ifname),
+							  .address = attaching->address_text } });
+	attaching_free(attaching);
+}
+
+static void attach_failed(struct attaching *attaching, const char *what)
+{
+	error_prefix(&attaching->err, "ContainerNetworkingError: %s", what);
+	attaching->failed = true;
+	attach_ended(attaching);
+}
+
+static void attach_next(struct attaching *attaching);
+
+static void attached(void *data, const struct cni_result *result, const struct error *err)
+{
+	struct attaching *attaching = data;
+	char text[IP_TEXT_SIZE];
+
+	if (err) {
+		attaching->err = *err;
+		attach_failed(attaching, "failed to setup network namespace");
+		return;
+	}
+	if (attaching->next == 0 && result->ip_count > 0)
+		attaching->address_text = xstrdup(ip_format(&result->ips[0].address.address, text));
+	attaching->next++;
+	attach_next(attaching);
+}
+
+static void attach_next(struct attaching *attaching)
+{
+	struct executor *executor = attaching->executor;
+	_cleanup_free_ char *conflist = NULL;
+	struct cni_attachment attachment;
+
+	if (attaching->next == attaching->spec->eni_count) {
+		attach_ended(attaching);
+		return;
+	}
+	if (conflist_of(executor->config.config, &attaching->spec->enis[attaching->next],
+			attaching->next == 0, &conflist, &attaching->err) < 0) {
+		attach_failed(attaching, "unable to build cni configuration");
+		return;
+	}
+	attachment = (struct cni_attachment){
+		.container_id = attaching->address.task_id,
+		.netns_path = attaching->netns,
+		.ifname = awsvpc_ifname(attaching->next, attaching->ifname),
+		.conflist = conflist,
+	};
+	cni_add(executor->cni, &attachment, attached, attaching, NULL);
+}
+
+static void listen_work(void *data)
+{
+	struct attaching *attaching = data;
+
+	attaching->listen_fd = network_listen(attaching->netns, true, &attaching->listen_err);
+}
+
+static void listen_done(void *data)
+{
+	attach_ended(data);
+}
+
+void act_attach_network(struct executor *executor, const struct engine_effect *effect)
+{
+	struct attaching *attaching = xcalloc(1, sizeof(*attaching));
+
+	attaching->executor = executor;
+	attaching->address = address_of(effect);
+	attaching->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
+	attaching->netns = path_netns(executor->config.config, effect->task_id);
+	attaching->listen_fd = -1;
+	attaching->under_way = 2;
+	loop_work(executor->config.loop, listen_work, listen_done, attaching);
+	attach_next(attaching);
+}

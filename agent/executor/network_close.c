@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TEAR_DOWN_NETWORK: interfaces in reverse, the pause process, the namespace. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/executor/cni_awsvpc.h"
+#include "agent/executor/live.h"
+#include "agent/executor/paths.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "netns/namespace.h"
+
+/* Groups of dying processes are waited for this long. */
+#define CGROUP_WAIT_MS 2000
+
+struct closing {
+	struct executor *executor;
+	struct address address;
+	struct task_spec *spec;
+	char *netns;
+	char *cgroup_pause;
+	size_t left; /* interfaces still to be deleted */
+	char ifname[16];
+	struct pause_process pause; /* pid 0: look for one */
+	int result;
+	struct error err;
+};
+
+static void closing_free(struct closing *closing)
+{
+	address_free(&closing->address);
+	task_spec_unref(closing->spec);
+	free(closing->netns);
+	free(closing->cgroup_pause);
+	free(closing);
+}
+
+static void close_work(void *data)
+{
+	struct closing *closing = data;
+	const struct cgroup_host *cgroups = &closing->executor->cgroups;
+	int r = 0;
+
+	if (closing->pause.pid > 0 ||
+	    pause_observe(cgroups, closing->cgroup_pause, &closing->pause, NULL) == 0) {
+		r = pause_stop_now(&closing->pause, cgroups, closing->cgroup_pause, &closing->err);
+		if (closing->pause.pidfd >= 0)
+			close(closing->pause.pidfd);
+	} else {
+		cgroup_remove(cgroups, closing->cgroup_pause, CGROUP_WAIT_MS, NULL);
+	}
+	if (r == 0)
+		r = netns_delete(closing->netns, NULL, &closing->err);
+	closing->result = r;
+}
+
+static void close_done(void *data)
+{
+	struct closing *closing = data;
+
+	if (closing->result < 0) {
+		error_prefix(&closing->err, "remove the network namespace of task %s",
+			     closing->address.task_id);
+		answer_failed(closing->executor, &closing->address, "ContainerNetworkingError",
+			      &closing->err);
+	} else {
+		answer_ok(closing->executor, &closing->address);
+	}
+	closing_free(closing);
+}
+
+static void detach_next(struct closing *closing);
+
+static void detached(void *data, const struct cni_result *result, const struct error *err)
+{
+	struct closing *closing = data;
+
+	(void)result;
+	/* The namespace goes all the same, and what is in it with it. */
+	if (err)
+		log_error("a network interface could not be removed as its plugin would", "task",
+			  closing->address.task_id, "interface", closing->ifname, "error",
+			  err->text);
+	detach_next(closing);
+}
+
+static void detach_next(struct closing *closing)
+{
+	struct executor *executor = closing->executor;
+	struct live_task *task;
+	struct cni_attachment attachment;
+
+	if (closing->left > 0) {
+		closing->left--;
+		attachment = (struct cni_attachment){
+			.container_id = closing->address.task_id,
+			.netns_path = access(closing->netns, F_OK) == 0 ? closing->netns : NULL,
+			.ifname = awsvpc_ifname(closing->left, closing->ifname),
+		};
+		cni_del(executor->cni, &attachment, detached, closing, NULL);
+		return;
+	}
+	task = live_task_find(executor, closing->address.task_id);
+	if (task) {
+		if (task->watch)
+			pause_unwatch(task->watch);
+		task->watch = NULL;
+		closing->pause = task->pause;
+		task->pause = (struct pause_process){ .pidfd = -1 };
+	}
+	loop_work(executor->config.loop, close_work, close_done, closing);
+}
+
+void act_tear_down_network(struct executor *executor, const struct engine_effect *effect)
+{
+	struct closing *closing = xcalloc(1, sizeof(*closing));
+	struct live_task *task = live_task_get(executor, effect->spec);
+
+	task->closing = true;
+	if (task->namespace_open)
+		executor->config.namespace_closing(executor->config.data, task->id);
+	task->namespace_open = false;
+	closing->executor = executor;
+	closing->address = address_of(effect);
+	closing->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
+	closing->netns = path_netns(executor->config.config, effect->task_id);
+	closing->cgroup_pause = cgroup_path_pause(executor->config.config, effect->task_id);
+	closing->pause.pidfd = -1;
+	closing->left = effect->spec->eni_count;
+	detach_next(closing);
+}
