@@ -87,7 +87,7 @@ static int connect_to(const char *path, struct error *err)
 		return error_set(err, errno, "open a socket");
 	if (strlen(path) >= sizeof(address.sun_path))
 		return error_set(err, ENAMETOOLONG, "connect to %s", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return error_set(err, errno, "connect to %s", path);
 	return 0;

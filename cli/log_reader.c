@@ -111,7 +111,7 @@ static int open_number(struct log_reader *reader, int64_t number, struct error *
 int log_reader_open(const char *directory, struct log_reader **ret, struct error *err)
 {
 	struct log_reader *reader = xcalloc(1, sizeof(*reader));
-	struct files files;
+	struct files files = { .oldest = -1 };
 	int r = 0;
 
 	reader->directory = xstrdup(directory);

@@ -175,8 +175,8 @@ static int find_and_print(const struct wanted *wanted, const char *data_dir, str
 	_cleanup_tasks_ struct cli_tasks tasks = { 0 };
 	_cleanup_free_ char *body = NULL;
 	_cleanup_free_ char *directory = NULL;
-	const struct cli_task *task;
-	const struct cli_container *container;
+	const struct cli_task *task = NULL;
+	const struct cli_container *container = NULL;
 	size_t size;
 	int r = api_get(wanted->url, "/v1/tasks", &body, &size, err);
 
@@ -186,7 +186,7 @@ static int find_and_print(const struct wanted *wanted, const char *data_dir, str
 		r = tasks_find(&tasks, wanted->task, &task, err);
 	if (r == 0)
 		r = task_find_container(task, wanted->container, &container, err);
-	if (r < 0)
+	if (r < 0 || !container)
 		return r;
 	if (str_is_empty(container->runtime_id))
 		return error_say(err, ENOENT, "container %s of task %s has not been made yet",

@@ -135,7 +135,7 @@ int tasks_decode(const char *text, size_t size, struct cli_tasks *ret, struct er
 	if (r < 0)
 		return r;
 	*ret = tasks;
-	tasks = (struct cli_tasks){ 0 };
+	memset(&tasks, 0, sizeof(tasks));
 	return 0;
 }
 

@@ -56,7 +56,7 @@ static pid_t start(const char *program, const sigset_t *unblocked)
 static int next_signal(const sigset_t *set, int64_t end)
 {
 	for (;;) {
-		int64_t left = end == INT64_MAX ? 3600 * 1000 : end - clock_monotonic_ms();
+		int64_t left = end == INT64_MAX ? INT64_C(3600000) : end - clock_monotonic_ms();
 		struct timespec timeout;
 		int signum;
 
