@@ -169,7 +169,7 @@ static int read_more(struct log_reader *reader, struct error *err)
 /* At the end of a file: 1 when it was rotated away and the next one is open now. */
 static int move_on(struct log_reader *reader, struct error *err)
 {
-	struct files files;
+	struct files files = { .oldest = -1 };
 	int r = look(reader, &files, err);
 
 	/* Nothing newer also means: between the two steps of a rotation, before json.log is made.
