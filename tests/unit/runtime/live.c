@@ -256,7 +256,11 @@ void live_container_init(struct live *live, struct live_container *container,
 	container->id =
 		xasprintf("test-%s-%u", live->cgroup_top + strlen("/berth-test-"), live->counter++);
 	container->bundle = xasprintf("%s/%s/bundle", live->dir, container->id);
-	container->state = xasprintf("%s/%s/state", live->dir, container->id);
+	/* Longer than the address of a socket can be. */
+	container->state = xasprintf(
+		"%s/%s/state-of-a-container-with-a-long-path-0123456789-0123456789-0123456789-"
+		"0123456789-0123456789",
+		live->dir, container->id);
 	container->log = xasprintf("%s/%s.log", live->dir, container->id);
 	container->cgroup = xasprintf("%s/%s", live->cgroup_top, container->id);
 	container_config_init(&container->config);

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,6 +27,55 @@ static struct live live;
 
 #define ARGS(...)  ((const char *const[]){ __VA_ARGS__, NULL })
 #define SH(script) ARGS("/bin/sh", "-c", script)
+
+static struct container_state_record read_state(const struct live_container *container)
+{
+	_cleanup_free_ char *path = xasprintf("%s/state.json", container->state);
+	_cleanup_free_ char *text = NULL;
+	struct container_state_record record;
+	size_t size;
+
+	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &size, NULL), 0);
+	assert_int_equal(container_state_parse(text, size, &record, NULL), 0);
+	return record;
+}
+
+static void wait_for_monitors_end(const struct live_container *container)
+{
+	int64_t until = clock_monotonic_ms() + 10000;
+	struct container_observation seen;
+
+	do {
+		assert_int_equal(container_observe(container->state, &seen, NULL), 0);
+	} while (seen.monitor_lives && clock_monotonic_ms() < until);
+	assert_false(seen.monitor_lives);
+}
+
+static void send_as_monitor(const char *message)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/run/monitors.sock", live.dir);
+	assert_int_equal(sendto(fd, message, strlen(message), 0, (struct sockaddr *)&address,
+				sizeof(address)),
+			 strlen(message));
+	close(fd);
+}
+
+static void started_second_way(void *data, int result, int64_t started_ms, const struct error *err)
+{
+	struct live_container *container = data;
+
+	container->started = true;
+	container->start_result = result;
+}
+
+static void deleted_quietly(void *data, int result, const struct error *err)
+{
+	assert_int_equal(result, 0);
+	*(bool *)data = true;
+}
 
 /* eng: exit code of the first process; both streams in the log, a last line without its end too. */
 static void output_and_exit_code_are_recorded(void **state)
@@ -236,27 +287,156 @@ static void a_second_create_finds_the_first_ones_container(void **state)
 	live_delete(&container);
 }
 
+/* Between the runtime's create and the record the monitor was killed: what is half there is
+ * removed, and made anew. */
+static void a_leftover_of_the_runtime_is_replaced(void **state)
+{
+	(void)state;
+	struct live_container container;
+	int64_t until = clock_monotonic_ms() + 10000;
+	pid_t first;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	live_create(&container, false);
+	first = container.pid;
+	container_unwatch(live.runtime, container.id);
+	kill(read_state(&container).monitor, SIGKILL);
+	wait_for_monitors_end(&container);
+	assert_int_equal(file_remove_tree(AT_FDCWD, container.state, NULL), 0);
+	container.created = false;
+	live_create(&container, false);
+	assert_int_not_equal(container.pid, first);
+	/* Whoever inherited it has to reap it first. */
+	while (kill(first, 0) == 0 && clock_monotonic_ms() < until)
+		usleep(500);
+	assert_int_equal(kill(first, 0), -1);
+	live_start(&container);
+	live_delete(&container);
+}
+
+/* The monitor cannot open the gate: the runtime's own start command is used, and the time is
+ * recorded all the same. */
+static void the_runtimes_own_start_is_the_second_way(void **state)
+{
+	(void)state;
+	struct live_container container;
+	struct container_observation seen;
+	int64_t until = clock_monotonic_ms() + 10000;
+	_cleanup_free_ char *message = NULL;
+	pid_t monitor;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	live_create(&container, false);
+	monitor = read_state(&container).monitor;
+	assert_int_equal(kill(monitor, SIGSTOP), 0);
+	assert_int_equal(container_start(live.runtime, container.id, container.state,
+					 started_second_way, &container, NULL),
+			 0);
+	message = xasprintf("{\"id\":\"%s\",\"event\":\"start_failed\",\"error\":\"for a test\"}",
+			    container.id);
+	send_as_monitor(message);
+	live_wait(live.loop, &container.started);
+	assert_int_equal(container.start_result, 0);
+	kill(monitor, SIGCONT);
+	do {
+		loop_run_once(live.loop, false);
+		assert_int_equal(container_observe(container.state, &seen, NULL), 0);
+		usleep(500);
+	} while (!seen.started_ms && clock_monotonic_ms() < until);
+	assert_int_equal(seen.state, CONTAINER_RUNNING);
+	live_delete(&container);
+}
+
+/* What comes to the socket and is none of a monitor's messages is ignored. */
+static void nonsense_at_the_socket_is_ignored(void **state)
+{
+	(void)state;
+	static const char *const messages[] = { "",
+						"x",
+						"{}",
+						"[]",
+						"{\"id\":1}",
+						"{\"id\":\"unknown\",\"event\":\"started\"}",
+						"{\"id\":\"unknown\",\"event\":\"exited\"}" };
+
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+		send_as_monitor(messages[i]);
+	for (int i = 0; i < 10; i++)
+		loop_run_once(live.loop, false);
+}
+
+/* When the exit is told, all output is in the log. */
+static void the_log_is_complete_when_the_exit_is_told(void **state)
+{
+	(void)state;
+	struct live_container container;
+	_cleanup_free_ char *out = NULL;
+
+	live_container_init(&live, &container, ARGS("/bin/seq", "1", "50000"));
+	live_run(&container);
+	out = live_log(&container, "stdout");
+	assert_true(str_starts_with(out, "1\n2\n3\n"));
+	assert_true(str_ends_with(out, "\n49999\n50000\n"));
+	assert_int_equal(strlen(out), 288894);
+	live_delete(&container);
+}
+
+/* A start of what has died meanwhile is an error, and its exit is told. */
+static void a_death_before_the_start_is_told(void **state)
+{
+	(void)state;
+	struct live_container container;
+
+	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
+	live_create(&container, false);
+	assert_int_equal(container_kill(live.runtime, container.id, container.state, SIGKILL, NULL),
+			 0);
+	live_wait_exit(&container);
+	assert_int_equal(container.exit.exit_code, 137);
+	assert_int_equal(container.exit.started_ms, 0);
+	assert_int_equal(container_start(live.runtime, container.id, container.state,
+					 started_second_way, &container, &container.err),
+			 -ESRCH);
+	live_delete(&container);
+}
+
+/* The writable layer stays when the same bundle is made again: a restart of the container. */
+static void a_restart_keeps_the_writable_layer(void **state)
+{
+	(void)state;
+	struct live_container first, second;
+	_cleanup_free_ char *out = NULL;
+	bool deleted = false;
+
+	live_container_init(&live, &first, SH("echo kept > /tmp/file"));
+	live_run(&first);
+	live_container_init(&live, &second, SH("cat /tmp/file"));
+	free(second.bundle);
+	second.bundle = xstrdup(first.bundle);
+	assert_int_equal(container_delete(live.runtime, first.id, first.state, deleted_quietly,
+					  &deleted, NULL),
+			 0);
+	live_wait(live.loop, &deleted);
+	live_run(&second);
+	out = live_log(&second, "stdout");
+	assert_string_equal(out, "kept\n");
+	live_delete(&second);
+	live_delete(&first);
+}
+
 /* Nobody knows the code then, and it must not be made up. */
 static void a_killed_monitor_means_an_unknown_code(void **state)
 {
 	(void)state;
 	struct live_container container;
 	struct container_observation seen;
-	_cleanup_free_ char *path = NULL;
-	_cleanup_free_ char *text = NULL;
-	struct container_state_record record;
-	size_t size;
 
 	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
 	live_create(&container, false);
 	live_start(&container);
-	path = xasprintf("%s/state.json", container.state);
-	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &size, NULL), 0);
-	assert_int_equal(container_state_parse(text, size, &record, NULL), 0);
-	assert_int_equal(kill(record.monitor, SIGKILL), 0);
-	do {
-		assert_int_equal(container_observe(container.state, &seen, NULL), 0);
-	} while (seen.monitor_lives);
+	assert_int_equal(kill(read_state(&container).monitor, SIGKILL), 0);
+	wait_for_monitors_end(&container);
+	assert_int_equal(container_observe(container.state, &seen, NULL), 0);
 	assert_int_equal(seen.state, CONTAINER_RUNNING);
 	assert_int_equal(container_kill(live.runtime, container.id, container.state, SIGKILL, NULL),
 			 0);
@@ -544,10 +724,6 @@ static void many_live_side_by_side(void **state)
 
 	for (size_t i = 0; i < MANY; i++) {
 		int64_t begin = clock_monotonic_ns(), mid;
-		_cleanup_free_ char *path = NULL;
-		_cleanup_free_ char *text = NULL;
-		struct container_state_record record;
-		size_t size;
 
 		live_container_init(&live, &containers[i], ARGS("/bin/sleep", "1000"));
 		containers[i].config.memory_limit = 32 << 20;
@@ -556,10 +732,7 @@ static void many_live_side_by_side(void **state)
 		live_start(&containers[i]);
 		start_ms[i] = (double)(clock_monotonic_ns() - mid) / 1e6;
 		create_ms[i] = (double)(mid - begin) / 1e6;
-		path = xasprintf("%s/state.json", containers[i].state);
-		assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &size, NULL), 0);
-		assert_int_equal(container_state_parse(text, size, &record, NULL), 0);
-		pss[i] = (double)record.monitor;
+		pss[i] = (double)read_state(&containers[i]).monitor;
 	}
 	for (size_t i = 0; i < MANY; i++)
 		pss[i] = pss_kb((pid_t)pss[i]);
@@ -620,6 +793,12 @@ int main(void)
 		cmocka_unit_test(oom_kills_are_recognised),
 		cmocka_unit_test(containers_outlive_the_agent),
 		cmocka_unit_test(a_second_create_finds_the_first_ones_container),
+		cmocka_unit_test(a_leftover_of_the_runtime_is_replaced),
+		cmocka_unit_test(the_runtimes_own_start_is_the_second_way),
+		cmocka_unit_test(nonsense_at_the_socket_is_ignored),
+		cmocka_unit_test(the_log_is_complete_when_the_exit_is_told),
+		cmocka_unit_test(a_death_before_the_start_is_told),
+		cmocka_unit_test(a_restart_keeps_the_writable_layer),
 		cmocka_unit_test(a_killed_monitor_means_an_unknown_code),
 		cmocka_unit_test(probes_run_inside),
 		cmocka_unit_test(a_probe_that_hangs_is_killed),
