@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connection and session: agent-control-plane-protocol.md §9.1. Times are divided by BERTH_TIME_SCALE where it is set."""
+"""Connection and session. Times are divided by BERTH_TIME_SCALE where it is set."""
 import json
 import time
 

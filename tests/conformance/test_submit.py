@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""State submission: agent-control-plane-protocol.md §9.4, with tasks that stop before they start."""
+"""State submission, with tasks that stop before they start."""
 import threading
 import time
 

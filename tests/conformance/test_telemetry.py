@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telemetry of an instance without containers: agent-control-plane-protocol.md §9.3. 20 s are 200 ms at a scale of 100."""
+"""Telemetry of an instance without containers. 20 s are 200 ms at a scale of 100."""
 import time
 
 import peer as peers
