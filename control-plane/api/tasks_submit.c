@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What agents submit: agent-control-plane protocol §5. */
+/* What agents submit. */
 #include <errno.h>
 #include <stdlib.h>
 
