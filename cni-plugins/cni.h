@@ -80,6 +80,6 @@ int cni_main(const struct cni_plugin *plugin, int argc, char **argv);
 int cni_run(const struct cni_plugin *plugin, const struct cni_world *world, int argc, char **argv);
 
 /* Bytes of configuration that are read from stdin at most. */
-#define CNI_CONFIG_LIMIT (1024 * 1024)
+#define CNI_CONFIG_LIMIT ((size_t)1024 * 1024)
 
 #endif

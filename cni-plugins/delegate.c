@@ -35,8 +35,10 @@ int cni_find_plugin(const char *name, const char *path, char **ret, struct error
 {
 	_cleanup_str_list_ struct str_list places = STR_LIST_INIT;
 
-	if (strchr(name, '/') || str_is_empty(name) || str_eq(name, ".") || str_eq(name, ".."))
-		return error_say(err, EINVAL, "plugin \"%.64s\": this is no plugin's name", name);
+	if (strchr(name, '/') || str_is_empty(name) || str_eq(name, ".") || str_eq(name, "..")) {
+		error_say(err, EINVAL, "plugin \"%.64s\": this is no plugin's name", name);
+		return -EINVAL;
+	}
 	str_list_split(&places, path, ':', false);
 	for (size_t i = 0; i < places.count; i++) {
 		_cleanup_free_ char *file = xasprintf("%s/%s", places.items[i], name);
@@ -44,12 +46,15 @@ int cni_find_plugin(const char *name, const char *path, char **ret, struct error
 
 		if (stat(file, &info) < 0 || !S_ISREG(info.st_mode))
 			continue;
-		if (access(file, X_OK) < 0)
-			return error_set(err, errno, "plugin %s cannot be executed", file);
+		if (access(file, X_OK) < 0) {
+			error_set(err, EACCES, "plugin %s cannot be executed", file);
+			return -EACCES;
+		}
 		*ret = TAKE(file);
 		return 0;
 	}
-	return error_say(err, ENOENT, "plugin %s is in none of the directories %s", name, path);
+	error_say(err, ENOENT, "plugin %s is in none of the directories %s", name, path);
+	return -ENOENT;
 }
 
 /* Whether the program found is the ecs-ipam that came with us: then its code is ours, and need not
@@ -137,9 +142,10 @@ static int find(const struct cni_request *request, const char *type, char **ret,
 {
 	struct error why;
 
-	if (cni_find_plugin(type, request->path, ret, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	return 0;
+	if (cni_find_plugin(type, request->path, ret, &why) == 0)
+		return 0;
+	cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	return -1;
 }
 
 int cni_ipam_add(const struct cni_request *request, const char *type, struct cni_result *ret,

@@ -251,7 +251,7 @@ static int set_task_end_up(struct eni_task *task, struct error *err)
 static int plug(struct netlink *netlink, struct eni_task *task, const struct cni_request *request,
 		const struct eni_config *config, struct link *ret_host, struct error *err)
 {
-	struct link host;
+	struct link host = { 0 };
 	int r = link_by_name(task->netlink, request->ifname, &task->link, err);
 
 	if (r == 0)
@@ -296,7 +296,7 @@ int eni_veth_add(const struct cni_request *request, const struct eni_config *con
 {
 	struct netlink *netlink = NULL;
 	struct eni_task task = { .routed = true };
-	struct link host;
+	struct link host = { 0 };
 	struct error why;
 	char mac[MAC_TEXT_SIZE];
 	int r = netlink_open(&netlink, &why);
@@ -343,7 +343,7 @@ static int unplug(const struct cni_request *request, const struct eni_config *co
 {
 	struct netlink *netlink = NULL;
 	struct netlink_batch *batch;
-	struct link host;
+	struct link host = { 0 };
 	int r = netlink_open(&netlink, err);
 
 	if (r < 0)
@@ -384,7 +384,7 @@ static int check(struct netlink *netlink, struct eni_task *task, const struct cn
 		 const struct eni_config *config, struct error *err)
 {
 	struct route_list routes = { 0 };
-	struct link host;
+	struct link host = { 0 };
 	char text[IP_TEXT_SIZE];
 	int r = find_host_end(netlink, request, &host, err);
 

@@ -13,7 +13,7 @@ struct exec_answer {
 	size_t size;
 };
 
-#define EXEC_OUTPUT_LIMIT (1024 * 1024)
+#define EXEC_OUTPUT_LIMIT ((size_t)1024 * 1024)
 
 /*
  * `path` with our environment, CNI_COMMAND replaced by `command`, `input` on its stdin, its stderr

@@ -38,7 +38,7 @@ static int get_text(const struct json_at *at, const char *name, const char **ret
 static int get_prefix(const struct json_at *at, const char *name, int family, struct ip_prefix *ret,
 		      struct cni_error *err)
 {
-	const char *text;
+	const char *text = NULL;
 	struct error why;
 
 	if (get_text(at, name, &text, err) < 0)
@@ -56,7 +56,7 @@ static int get_prefix(const struct json_at *at, const char *name, int family, st
 static int get_gateway(const struct json_at *at, const struct family_names *family,
 		       struct ip_address *ret, struct cni_error *err)
 {
-	const char *text;
+	const char *text = NULL;
 	struct error why;
 
 	if (get_text(at, family->gateway, &text, err) < 0)
@@ -166,7 +166,7 @@ static int read_family(const struct json_at *at, const struct family_names *fami
 int ipam_config_read(const struct cni_request *request, bool all, struct ipam_config *ret,
 		     struct cni_error *err)
 {
-	const char *directory, *id;
+	const char *directory = NULL, *id = NULL;
 	struct json_at at;
 	struct error why;
 

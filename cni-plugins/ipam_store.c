@@ -168,9 +168,10 @@ static int owner_file(const char *id, int family, char **ret, struct error *err)
 	strbuf_append_urlencoded(&name, id);
 	if (name.length == 0 || name.length > OWNER_NAME_SIZE) {
 		strbuf_free(&name);
-		return error_say(err, EINVAL,
-				 "the lease's owner \"%.64s\" is empty or longer than %d bytes", id,
-				 OWNER_NAME_SIZE);
+		error_say(err, EINVAL,
+			  "the lease's owner \"%.64s\" is empty or longer than %d bytes", id,
+			  OWNER_NAME_SIZE);
+		return -EINVAL;
 	}
 	/* A name of "." or ".." cannot arise: the suffix follows. */
 	strbuf_append(&name, family_suffix(family));
@@ -417,7 +418,7 @@ int ipam_store_release(struct ipam_store *store, const char *owner_id, size_t *r
 
 	for (size_t i = 0; i < 2; i++) {
 		_cleanup_free_ char *file = NULL;
-		struct ip_address address;
+		struct ip_address address = { 0 };
 		int r = ipam_store_find(store, owner_id, families[i], &address, err);
 
 		if (r == 0) {

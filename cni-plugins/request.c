@@ -130,7 +130,7 @@ static int read_stdin(struct cni_call *call, int fd, struct cni_error *err)
 				strerror(errno));
 	if (call->request.config_size > CNI_CONFIG_LIMIT)
 		return cni_fail(err, CNI_DECODE_FAILURE,
-				"read the configuration from stdin: it is longer than %d bytes",
+				"read the configuration from stdin: it is longer than %zu bytes",
 				CNI_CONFIG_LIMIT);
 	return 0;
 }

@@ -26,8 +26,8 @@ int ip_prefix_parse(const char *text, struct ip_prefix *ret, struct error *err)
 {
 	const char *slash = strchr(text, '/');
 	char address_text[IP_TEXT_SIZE];
-	struct ip_prefix prefix;
-	uint64_t length;
+	struct ip_prefix prefix = { 0 };
+	uint64_t length = 0;
 
 	if (!slash || (size_t)(slash - text) >= sizeof(address_text))
 		return error_say(err, EINVAL,

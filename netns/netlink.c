@@ -123,6 +123,7 @@ struct nlmsghdr *netlink_request(struct netlink_batch *batch, uint16_t type, uin
 {
 	size_t offset = batch_size(batch);
 	struct request *request;
+	_cleanup_free_ char *words = NULL;
 	struct nlmsghdr *header;
 	va_list args;
 
@@ -135,8 +136,9 @@ struct nlmsghdr *netlink_request(struct netlink_batch *batch, uint16_t type, uin
 	request = &batch->requests[batch->count++];
 	*request = (struct request){ .offset = offset };
 	va_start(args, what);
-	vsnprintf(request->what, sizeof(request->what), what, args);
+	words = xvasprintf(what, args);
 	va_end(args);
+	snprintf(request->what, sizeof(request->what), "%s", words);
 
 	header = mnl_nlmsg_put_header(batch->bytes + offset);
 	header->nlmsg_type = type;

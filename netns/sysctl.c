@@ -28,11 +28,13 @@ static int sysctl_path(const char *name, char **ret, struct error *err)
 	good = str_starts_with(path, "/proc/sys/net/") && !strstr(path, "//") &&
 	       !strstr(path, "/../") && !strstr(path, "/./") && !str_ends_with(path, "/..") &&
 	       !str_ends_with(path, "/.") && !str_ends_with(path, "/");
-	if (!good)
-		return error_say(err, EINVAL,
-				 "setting \"%.128s\": only settings below net belong to a network "
-				 "namespace",
-				 name);
+	if (!good) {
+		error_say(err, EINVAL,
+			  "setting \"%.128s\": only settings below net belong to a network "
+			  "namespace",
+			  name);
+		return -EINVAL;
+	}
 	*ret = TAKE(path);
 	return 0;
 }
@@ -58,7 +60,7 @@ int sysctl_get(const char *name, char **ret_value, struct error *err)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_free_ char *value = NULL;
-	size_t size;
+	size_t size = 0;
 	int r = sysctl_path(name, &path, err);
 
 	if (r < 0)
