@@ -133,8 +133,8 @@ enum engine_effect_type {
 	/* The host. Each ends with exactly one EVENT_EFFECT_DONE; at most one of a (task,
 	 * container, type) is under way. All may be repeated after a restart, for what is already
 	 * there or already gone: they must then succeed. */
-	EFFECT_OPEN_NETNS,        /* the task's namespace and pause process -> result.network */
-	EFFECT_ATTACH_NETWORK,    /* CNI ADD -> result.network */
+	EFFECT_OPEN_NETNS,        /* the task's namespace -> result.network */
+	EFFECT_ATTACH_NETWORK,    /* CNI ADD, pause process -> result.network */
 	EFFECT_TEAR_DOWN_NETWORK, /* CNI DEL, pause process, namespace: also of what was half made
 				   */
 	EFFECT_PULL_IMAGE,        /* or find it, as the pull behaviour says -> result.image */

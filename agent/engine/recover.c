@@ -82,8 +82,10 @@ static void recover_container(struct engine *engine, struct task *task, size_t i
 	}
 }
 
-/* The namespace without its pause process is lost; without traces of either it may be made again,
- * or is already gone. */
+/*
+ * A finished network without its pause process is lost. One that was still being made is made again, from
+ * its beginning: what is there of it is found and kept.
+ */
 static void recover_network(struct engine *engine, struct task *task,
 			    const struct engine_observation *pause)
 {
@@ -91,8 +93,10 @@ static void recover_network(struct engine *engine, struct task *task,
 
 	if (pause->seen == SEEN_RUNNING)
 		network->pause_pid = pause->pid;
-	else if (network->status >= NETWORK_OPEN && network->status <= NETWORK_READY)
+	else if (network->status == NETWORK_READY)
 		pause_exited(engine, task, &pause->exit);
+	else if (network->status == NETWORK_OPEN || network->status == NETWORK_ATTACHING)
+		network->status = NETWORK_OPENING;
 }
 
 void task_recover(struct engine *engine, const struct engine_recovered *recovered)

@@ -59,9 +59,9 @@ struct container_state {
 
 enum network_status {
 	NETWORK_NONE,      /* the task has none of its own, or it was not begun */
-	NETWORK_OPENING,   /* namespace and pause process are being made */
+	NETWORK_OPENING,   /* the namespace is being made */
 	NETWORK_OPEN,      /* they are there */
-	NETWORK_ATTACHING, /* interfaces are being put in */
+	NETWORK_ATTACHING, /* interfaces are being put in, the pause process is being started */
 	NETWORK_READY,
 	NETWORK_CLOSING, /* interfaces, pause process and namespace are being removed */
 	NETWORK_GONE,    /* nothing of it is left */

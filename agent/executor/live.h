@@ -115,6 +115,13 @@ void network_adopt_pause(struct live_task *task, const struct pause_process *pro
 /* "SIGQUIT", "QUIT", "3", "SIGRTMIN+3"; 0 when there is none or it is not known. Pure. */
 int image_stop_signal(const char *text);
 
+/*
+ * Starts the task's pause process, or finds the one that an earlier attempt started. Later: done
+ * with its pid, or 0 and why not.
+ */
+void network_hold(struct executor *executor, const struct task_spec *spec,
+		  void (*done)(void *data, int pid, const struct error *err), void *data);
+
 /* The metadata endpoint's listening socket inside the namespace, or -errno; `redirect`: and the
  * rule that leads to it. Blocks. */
 int network_listen(const char *netns_path, bool redirect, struct error *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ATTACH_NETWORK: the interfaces one after the other, and the metadata endpoint beside them. */
+/* ATTACH_NETWORK: side by side the interfaces (one after the other), the pause process and the
+ * metadata endpoint. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,9 +22,8 @@ struct attaching {
 	char *address_text;
 	char ifname[16];
 
-	/* The chain of interfaces and the endpoint's socket are made side by side: both must have
-	 * ended. */
-	unsigned under_way;
+	unsigned under_way; /* of the three */
+	int pause_pid;
 	bool failed;
 	struct error err;
 	int listen_fd;
@@ -102,14 +102,21 @@ static void attach_ended(struct attaching *attaching)
 		answer_failed(executor, &attaching->address, NULL, &attaching->err);
 	else
 		answer(executor, &attaching->address,
-		       (struct engine_done){ .network = { .netns_path = attaching->netns,
+		       (struct engine_done){ .network = { .pause_pid = attaching->pause_pid,
+							  .netns_path = attaching->netns,
 							  .interface = awsvpc_ifname(0, ifname),
 							  .address = attaching->address_text } });
 	attaching_free(attaching);
 }
 
-static void attach_failed(struct attaching *attaching, const char *what)
+/* The first failure is the reason; whatever was made is taken back by TEAR_DOWN_NETWORK. */
+static void attach_failed(struct attaching *attaching, const char *what, const struct error *err)
 {
+	if (attaching->failed) {
+		attach_ended(attaching);
+		return;
+	}
+	attaching->err = *err;
 	error_prefix(&attaching->err, "ContainerNetworkingError: %s", what);
 	attaching->failed = true;
 	attach_ended(attaching);
@@ -123,8 +130,7 @@ static void attached(void *data, const struct cni_result *result, const struct e
 	char text[IP_TEXT_SIZE];
 
 	if (err) {
-		attaching->err = *err;
-		attach_failed(attaching, "failed to setup network namespace");
+		attach_failed(attaching, "failed to setup network namespace", err);
 		return;
 	}
 	if (attaching->next == 0 && result->ip_count > 0)
@@ -138,14 +144,15 @@ static void attach_next(struct attaching *attaching)
 	struct executor *executor = attaching->executor;
 	_cleanup_free_ char *conflist = NULL;
 	struct cni_attachment attachment;
+	struct error err = ERROR_INIT;
 
 	if (attaching->next == attaching->spec->eni_count) {
 		attach_ended(attaching);
 		return;
 	}
 	if (conflist_of(executor->config.config, &attaching->spec->enis[attaching->next],
-			attaching->next == 0, &conflist, &attaching->err) < 0) {
-		attach_failed(attaching, "unable to build cni configuration");
+			attaching->next == 0, &conflist, &err) < 0) {
+		attach_failed(attaching, "unable to build cni configuration", &err);
 		return;
 	}
 	attachment = (struct cni_attachment){
@@ -169,6 +176,17 @@ static void listen_done(void *data)
 	attach_ended(data);
 }
 
+static void held(void *data, int pid, const struct error *err)
+{
+	struct attaching *attaching = data;
+
+	attaching->pause_pid = pid;
+	if (pid == 0)
+		attach_failed(attaching, "failed to start the pause container", err);
+	else
+		attach_ended(attaching);
+}
+
 void act_attach_network(struct executor *executor, const struct engine_effect *effect)
 {
 	struct attaching *attaching = xcalloc(1, sizeof(*attaching));
@@ -178,7 +196,8 @@ void act_attach_network(struct executor *executor, const struct engine_effect *e
 	attaching->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
 	attaching->netns = path_netns(executor->config.config, effect->task_id);
 	attaching->listen_fd = -1;
-	attaching->under_way = 2;
+	attaching->under_way = 3;
+	network_hold(executor, effect->spec, held, attaching);
 	loop_work(executor->config.loop, listen_work, listen_done, attaching);
 	attach_next(attaching);
 }

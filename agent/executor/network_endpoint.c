@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pause process that holds an awsvpc task's namespace, and the metadata endpoint's socket
- * inside it. */
-#include <unistd.h>
-
+/* The metadata endpoint's socket inside an awsvpc task's namespace. */
 #include "agent/executor/live.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "netns/namespace.h"
 #include "netns/redirect.h"
@@ -15,45 +11,6 @@
  * themselves. */
 #define ENDPOINT_PORT        80
 #define ENDPOINT_SOCKET_PORT 51679
-
-/* ---- the pause process ---- */
-
-static void pause_died(void *data, pid_t pid)
-{
-	struct live_task *task = data;
-	struct engine_event event = {
-		.type = EVENT_PAUSE_EXITED,
-		.wall_ms = clock_wall_ms(),
-		.task_id = task->id,
-	};
-
-	pause_unwatch(task->watch);
-	task->watch = NULL;
-	task->pause.pid = 0;
-	if (task->closing)
-		return;
-	log_warn("the pause process of a task has ended", "task", task->id, "pid", LOG_NUM(pid));
-	task->executor->config.post(task->executor->config.data, &event);
-}
-
-void network_adopt_pause(struct live_task *task, const struct pause_process *process)
-{
-	struct error err = ERROR_INIT;
-
-	/* The watch goes before the descriptor that it watches. */
-	if (task->watch)
-		pause_unwatch(task->watch);
-	task->watch = NULL;
-	if (task->pause.pidfd >= 0)
-		close(task->pause.pidfd);
-	task->pause = *process;
-	if (pause_watch(task->executor->config.loop, &task->pause, pause_died, task, &task->watch,
-			&err) < 0)
-		log_error("a pause process cannot be watched: its end will not be noticed", "task",
-			  task->id, "error", err.text);
-}
-
-/* ---- the endpoint's socket ---- */
 
 int network_listen(const char *netns_path, bool redirect, struct error *err)
 {
