@@ -324,7 +324,7 @@ int bundle_config_json(const struct container_config *config, const struct bundl
 		       const char *root_path, char **ret_json, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	uint64_t capabilities;
+	uint64_t capabilities = 0;
 	int result = check(config, err);
 
 	if (result == 0)
@@ -364,7 +364,7 @@ int bundle_process_json(const struct container_config *config, const struct bund
 			char **ret_json, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	uint64_t capabilities;
+	uint64_t capabilities = 0;
 	int result =
 		capability_choose(config->capabilities_add, config->capabilities_drop,
 				  config->privileged, capability_host_set(), &capabilities, err);

@@ -133,7 +133,6 @@ static int append_bind(struct strbuf *sb, const struct container_mount *mount, s
 						   "rslave",     "shared",     "rshared",
 						   "unbindable", "runbindable" };
 	_cleanup_str_list_ struct str_list options = STR_LIST_INIT;
-	_cleanup_free_ char *joined = NULL;
 	bool is_bind = !mount->type || str_eq(mount->type, "bind");
 	bool has_propagation = false;
 	struct stat info;

@@ -172,7 +172,7 @@ int bundle_user_resolve(const char *user, const char *const *additional_groups, 
 	else if (record.count)
 		result = add_memberships(&found, record.items[0], group, err);
 	for (; result == 0 && additional_groups && *additional_groups; additional_groups++) {
-		gid_t gid;
+		gid_t gid = 0;
 
 		result = resolve_group(*additional_groups, group, &gid, err);
 		if (result == 0)

@@ -55,7 +55,7 @@ static int parse_list(const char *const *names, const char *option, uint64_t *re
 	*ret_set = 0;
 	*ret_all = false;
 	for (; names && *names; names++) {
-		cap_value_t value;
+		cap_value_t value = 0;
 		int result;
 
 		if (str_eq_nocase(*names, "ALL") || str_eq_nocase(*names, "CAP_ALL")) {
@@ -73,8 +73,8 @@ static int parse_list(const char *const *names, const char *option, uint64_t *re
 int capability_choose(const char *const *add, const char *const *drop, bool privileged,
 		      uint64_t host, uint64_t *ret, struct error *err)
 {
-	uint64_t added, dropped;
-	bool add_all, drop_all;
+	uint64_t added = 0, dropped = 0;
+	bool add_all = false, drop_all = false;
 	int result = parse_list(add, "CapAdd", &added, &add_all, err);
 
 	if (result == 0)

@@ -24,8 +24,8 @@
 #include "runtime/container_record.h"
 
 #define MESSAGE_MAX       4096
-#define CREATE_TIMEOUT_MS (4 * 60 * 1000)
-#define START_TIMEOUT_MS  (3 * 60 * 1000)
+#define CREATE_TIMEOUT_MS 240000
+#define START_TIMEOUT_MS  180000
 /* What the monitor may take beyond the runtime itself. */
 #define MONITOR_GRACE_MS 5000
 
@@ -69,7 +69,7 @@ static void handle_message(struct container_runtime *runtime, const char *text, 
 	_cleanup_json_ json_t *value = NULL;
 	struct container_start_job *start;
 	struct container_watch *watch;
-	const char *id, *event, *failure = NULL;
+	const char *id = "", *event = "", *failure = NULL;
 	struct container_exit exit;
 	struct error err = ERROR_INIT;
 	int64_t started_ms = 0;
@@ -139,7 +139,7 @@ static int bind_socket(struct container_runtime *runtime, struct error *err)
 				 "choose a shorter run "
 				 "directory",
 				 runtime->socket_path, sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, runtime->socket_path);
+	memcpy(address.sun_path, runtime->socket_path, strlen(runtime->socket_path));
 	runtime->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (runtime->socket < 0)
 		return error_set(err, errno, "make the monitors' socket");
@@ -413,7 +413,7 @@ int container_create(struct container_runtime *runtime, const struct container_c
 		     container_created *on_done, void *data, struct error *err)
 {
 	_cleanup_free_ char *runtime_state = xasprintf("%s/%s", runtime->runtime_root, spec->id);
-	struct container_observation seen;
+	struct container_observation seen = { .state = CONTAINER_NONE };
 	struct create_job *create;
 	int result = file_mkdirs(spec->state_dir, 0700, err);
 

@@ -40,7 +40,7 @@ int container_exit_from_json(const struct json_at *at, struct container_exit *re
 			     struct error *err)
 {
 	struct container_exit exit = { .known = true };
-	int64_t code, signal, lost = 0;
+	int64_t code = -1, signal = 0, lost = 0;
 	int result = json_get_i64(at, "exit_code", JSON_REQUIRED, 0, 255, &code, err);
 
 	if (result == 0)
@@ -88,8 +88,8 @@ int container_state_parse(const char *text, size_t size, struct container_state_
 {
 	_cleanup_json_ json_t *value = NULL;
 	struct container_state_record record = { 0 };
-	int64_t monitor, pid, monitor_start, pid_start;
-	const char *boot;
+	int64_t monitor = 0, pid = 0, monitor_start = 0, pid_start = 0;
+	const char *boot = "";
 	struct json_at root;
 	int result = json_parse(text, size, NULL, &value, err);
 

@@ -62,8 +62,8 @@ static void cache_drop(struct image_store *store, size_t index)
 {
 	image_unref(store->cache[index]);
 	store->cache_count--;
-	memmove(&store->cache[index], &store->cache[index + 1],
-		(store->cache_count - index) * sizeof(store->cache[0]));
+	for (; index < store->cache_count; index++)
+		store->cache[index] = store->cache[index + 1];
 }
 
 void image_cache_put(struct image_store *store, struct image *image)
@@ -77,7 +77,6 @@ void image_cache_put(struct image_store *store, struct image *image)
 	/* What is dropped is asked for again when it is wanted. */
 	if (store->cache_count == IMAGE_CACHE_MAX)
 		cache_drop(store, 0);
-	store->cache = xreallocarray(store->cache, store->cache_count + 1, sizeof(store->cache[0]));
 	store->cache[store->cache_count++] = image_ref(image);
 }
 
@@ -150,6 +149,14 @@ struct image_task {
 	void *data;
 };
 
+static void task_destroy(struct image_task *task)
+{
+	if (task->process)
+		process_cancel(task->process);
+	free(task->then_release);
+	free(task);
+}
+
 static void task_free(struct image_task *task)
 {
 	struct image_task **at = &task->store->tasks;
@@ -157,10 +164,7 @@ static void task_free(struct image_task *task)
 	while (*at != task)
 		at = &(*at)->next;
 	*at = task->next;
-	if (task->process)
-		process_cancel(task->process);
-	free(task->then_release);
-	free(task);
+	task_destroy(task);
 }
 
 static void task_done(void *data, const struct process_result *result);
@@ -303,11 +307,14 @@ void image_store_free(struct image_store *store)
 		image_unref((struct image *)operation->image);
 		free(operation);
 	}
-	while (store->tasks)
-		task_free(store->tasks);
+	while (store->tasks) {
+		struct image_task *task = store->tasks;
+
+		store->tasks = task->next;
+		task_destroy(task);
+	}
 	while (store->cache_count)
 		cache_drop(store, store->cache_count - 1);
-	free(store->cache);
 	str_list_free(&store->environment);
 	free(store->ctr_path);
 	free(store->address);
@@ -426,7 +433,8 @@ int image_pull(struct image_store *store, const struct image_pull_request *reque
 		result = image_hosts_toml("https://host", &request->registry, &probe, err);
 	if (result < 0)
 		return result;
-	explicit_bzero(probe, strlen(probe));
+	if (probe)
+		explicit_bzero(probe, strlen(probe));
 	complete = image_reference_complete(&reference);
 	operation = operation_new(store, request->on_done, request->data);
 	operation->on_progress = request->on_progress;

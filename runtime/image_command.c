@@ -96,7 +96,7 @@ int image_containerd_check(const struct image_store *store, struct error *err)
 
 	if (strlen(store->address) >= sizeof(address.sun_path))
 		return 0;
-	strcpy(address.sun_path, store->address);
+	memcpy(address.sun_path, store->address, strlen(store->address));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set(err, errno, "make a socket");

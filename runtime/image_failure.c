@@ -106,16 +106,18 @@ static const struct {
 enum image_failure image_failure_from_ctr(const char *errors, char **ret_text)
 {
 	_cleanup_str_list_ struct str_list lines = STR_LIST_INIT;
-	const char *message = NULL;
+	const char *message = "ctr gave no reason";
+	bool found = false;
 
 	str_list_split(&lines, errors, '\n', false);
 	for (size_t i = 0; i < lines.count; i++) {
 		/* The others are its log: attempts that another host made good, perhaps. */
-		if (str_starts_with(lines.items[i], "ctr: "))
-			message = lines.items[i] + strlen("ctr: ");
+		bool is_result = str_starts_with(lines.items[i], "ctr: ");
+
+		if (is_result || !found)
+			message = lines.items[i] + (is_result ? strlen("ctr: ") : 0);
+		found |= is_result;
 	}
-	if (!message)
-		message = lines.count ? lines.items[lines.count - 1] : "ctr gave no reason";
 	*ret_text = xstrdup(message);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strstr(message, known[i].words))

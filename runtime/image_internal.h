@@ -66,9 +66,9 @@ struct image_store {
 	unsigned parallel_pulls;
 	struct str_list environment;
 	struct image_fetch *fetches;
-	struct image_operation *leaving; /* operations without a fetch */
-	struct image_task *tasks;        /* releases and removals */
-	struct image **cache;            /* oldest first */
+	struct image_operation *leaving;      /* operations without a fetch */
+	struct image_task *tasks;             /* releases and removals */
+	struct image *cache[IMAGE_CACHE_MAX]; /* oldest first */
 	size_t cache_count;
 };
 

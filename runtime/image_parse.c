@@ -84,7 +84,7 @@ static int parse_index(const struct json_at *manifests, const char *os, const ch
 	_cleanup_free_ char *found = NULL;
 
 	for (size_t i = 0; i < json_count(manifests); i++) {
-		struct json_at item = json_item(manifests, i), platform;
+		struct json_at item = json_item(manifests, i), platform = { 0 };
 		const char *digest, *its_os = "", *its_architecture = "", *its_variant = "";
 		int result = json_expect_object(&item, err);
 
@@ -129,9 +129,9 @@ int image_manifest_parse(const char *text, size_t size, const char *os, const ch
 			 const char *variant, struct image_manifest *ret, struct error *err)
 {
 	_cleanup_json_ json_t *value = NULL;
-	struct json_at root, manifests, config, layers;
+	struct json_at root = { 0 }, manifests = { 0 }, config = { 0 }, layers = { 0 };
 	int64_t total = 0, part = 0;
-	const char *digest;
+	const char *digest = "";
 	int result = json_parse(text, size, &(struct json_limits){ .size = 4 << 20 }, &value, err);
 
 	if (result == 0) {
@@ -188,7 +188,7 @@ static int add_pair(void *data, const char *key, const char *value)
 static int parse_healthcheck(const struct json_at *config, struct image_healthcheck *ret,
 			     struct error *err)
 {
-	struct json_at check;
+	struct json_at check = { 0 };
 	int result = json_get_object(config, "Healthcheck", JSON_NULLABLE, &check, err);
 
 	if (result < 0 || !json_present(&check))
@@ -211,7 +211,7 @@ static int parse_healthcheck(const struct json_at *config, struct image_healthch
 
 static int parse_volumes(const struct json_at *config, struct image *image, struct error *err)
 {
-	struct json_at volumes;
+	struct json_at volumes = { 0 };
 	int result = json_get_object(config, "Volumes", JSON_NULLABLE, &volumes, err);
 	const char *path;
 	json_t *ignored;
@@ -286,7 +286,7 @@ int image_config_parse(const char *text, size_t size, struct image *image, char 
 		       struct error *err)
 {
 	_cleanup_json_ json_t *value = NULL;
-	struct json_at root, config, rootfs, diffs;
+	struct json_at root = { 0 }, config = { 0 }, rootfs = { 0 }, diffs = { 0 };
 	int result = json_parse(text, size, &(struct json_limits){ .size = 8 << 20 }, &value, err);
 
 	if (result == 0) {

@@ -120,8 +120,11 @@ int image_reference_parse(const char *text, struct image_reference *ret, struct 
 			      err);
 	if (!reference.tag && !reference.digest)
 		reference.tag = xstrdup("latest");
-	*ret = reference;
-	reference = (struct image_reference){ 0 };
+	*ret = (struct image_reference){ 0 };
+	ret->host = TAKE(reference.host);
+	ret->repository = TAKE(reference.repository);
+	ret->tag = TAKE(reference.tag);
+	ret->digest = TAKE(reference.digest);
 	return 0;
 }
 

@@ -15,84 +15,87 @@
 /* Names separated by spaces, in families: what a program needs that keeps to itself. */
 static const char *const always[] = {
 	/* memory */
-	"brk madvise membarrier memfd_create memfd_secret mincore mlock mlock2 mlockall mmap mmap2 "
-	"mprotect mremap "
-	"msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease "
-	"remap_file_pages",
+	("brk madvise membarrier memfd_create memfd_secret mincore mlock mlock2 mlockall mmap "
+	 "mmap2 "
+	 "mprotect mremap "
+	 "msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease "
+	 "remap_file_pages"),
 	/* files: opening, reading, writing */
-	"close close_range copy_file_range creat dup dup2 dup3 fadvise64 fadvise64_64 fallocate "
-	"fcntl fcntl64 "
-	"fdatasync flock fsync ftruncate ftruncate64 ioctl _llseek lseek open openat openat2 "
-	"pread64 preadv preadv2 "
-	"pwrite64 pwritev pwritev2 read readahead readv sendfile sendfile64 splice sync "
-	"sync_file_range syncfs tee "
-	"truncate truncate64 umask vmsplice write writev",
+	("close close_range copy_file_range creat dup dup2 dup3 fadvise64 fadvise64_64 fallocate "
+	 "fcntl fcntl64 "
+	 "fdatasync flock fsync ftruncate ftruncate64 ioctl _llseek lseek open openat openat2 "
+	 "pread64 preadv preadv2 "
+	 "pwrite64 pwritev pwritev2 read readahead readv sendfile sendfile64 splice sync "
+	 "sync_file_range syncfs tee "
+	 "truncate truncate64 umask vmsplice write writev"),
 	/* files: names and attributes */
-	"access chdir chmod chown chown32 faccessat faccessat2 fchdir fchmod fchmodat fchmodat2 "
-	"fchown fchown32 "
-	"fchownat fstat fstat64 fstatat64 fstatfs fstatfs64 futimesat getcwd getdents getdents64 "
-	"lchown lchown32 link "
-	"linkat lstat lstat64 mkdir mkdirat mknod mknodat name_to_handle_at newfstatat readlink "
-	"readlinkat rename "
-	"renameat renameat2 rmdir stat stat64 statfs statfs64 statx symlink symlinkat unlink "
-	"unlinkat utime utimensat "
-	"utimensat_time64 utimes",
-	"fgetxattr flistxattr fremovexattr fsetxattr getxattr lgetxattr listxattr llistxattr "
-	"lremovexattr lsetxattr "
-	"removexattr setxattr",
+	("access chdir chmod chown chown32 faccessat faccessat2 fchdir fchmod fchmodat fchmodat2 "
+	 "fchown fchown32 "
+	 "fchownat fstat fstat64 fstatat64 fstatfs fstatfs64 futimesat getcwd getdents getdents64 "
+	 "lchown lchown32 link "
+	 "linkat lstat lstat64 mkdir mkdirat mknod mknodat name_to_handle_at newfstatat readlink "
+	 "readlinkat rename "
+	 "renameat renameat2 rmdir stat stat64 statfs statfs64 statx symlink symlinkat unlink "
+	 "unlinkat utime utimensat "
+	 "utimensat_time64 utimes"),
+	("fgetxattr flistxattr fremovexattr fsetxattr getxattr lgetxattr listxattr llistxattr "
+	 "lremovexattr lsetxattr "
+	 "removexattr setxattr"),
 	/* waiting for events */
-	"epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait "
-	"epoll_wait_old eventfd "
-	"eventfd2 fanotify_mark inotify_add_watch inotify_init inotify_init1 inotify_rm_watch "
-	"_newselect poll ppoll "
-	"ppoll_time64 pselect6 pselect6_time64 select signalfd signalfd4",
+	("epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait "
+	 "epoll_wait_old eventfd "
+	 "eventfd2 fanotify_mark inotify_add_watch inotify_init inotify_init1 inotify_rm_watch "
+	 "_newselect poll ppoll "
+	 "ppoll_time64 pselect6 pselect6_time64 select signalfd signalfd4"),
 	"io_cancel io_destroy io_getevents io_pgetevents io_pgetevents_time64 io_setup io_submit",
 	/* processes and threads */
-	"capget capset execve execveat exit exit_group fork get_robust_list get_thread_area getcpu "
-	"getpgid getpgrp "
-	"getpid getppid getpriority getrlimit getrusage getsid gettid ioprio_get ioprio_set "
-	"pidfd_open pidfd_send_signal "
-	"prctl prlimit64 rseq sched_get_priority_max sched_get_priority_min sched_getaffinity "
-	"sched_getattr "
-	"sched_getparam sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 "
-	"sched_setaffinity "
-	"sched_setattr sched_setparam sched_setscheduler sched_yield set_robust_list "
-	"set_thread_area set_tid_address "
-	"setpgid setpriority setrlimit setsid times ugetrlimit vfork wait4 waitid waitpid",
+	("capget capset execve execveat exit exit_group fork get_robust_list get_thread_area "
+	 "getcpu "
+	 "getpgid getpgrp "
+	 "getpid getppid getpriority getrlimit getrusage getsid gettid ioprio_get ioprio_set "
+	 "pidfd_open pidfd_send_signal "
+	 "prctl prlimit64 rseq sched_get_priority_max sched_get_priority_min sched_getaffinity "
+	 "sched_getattr "
+	 "sched_getparam sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 "
+	 "sched_setaffinity "
+	 "sched_setattr sched_setparam sched_setscheduler sched_yield set_robust_list "
+	 "set_thread_area set_tid_address "
+	 "setpgid setpriority setrlimit setsid times ugetrlimit vfork wait4 waitid waitpid"),
 	"futex futex_requeue futex_time64 futex_wait futex_waitv futex_wake",
-	"getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 getresgid "
-	"getresgid32 getresuid "
-	"getresuid32 getuid getuid32 setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 "
-	"setgroups setgroups32 "
-	"setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 "
-	"setuid setuid32",
+	("getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 getresgid "
+	 "getresgid32 getresuid "
+	 "getresuid32 getuid getuid32 setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 "
+	 "setgroups setgroups32 "
+	 "setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 "
+	 "setuid setuid32"),
 	/* signals */
-	"kill pause restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo "
-	"rt_sigreturn "
-	"rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaltstack "
-	"sigprocmask sigreturn "
-	"tgkill tkill",
+	("kill pause restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo "
+	 "rt_sigreturn "
+	 "rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaltstack "
+	 "sigprocmask sigreturn "
+	 "tgkill tkill"),
 	/* time */
-	"adjtimex alarm clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 "
-	"clock_gettime clock_gettime64 "
-	"clock_nanosleep clock_nanosleep_time64 getitimer gettimeofday nanosleep setitimer time "
-	"timer_create "
-	"timer_delete timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64 "
-	"timerfd_create "
-	"timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64",
+	("adjtimex alarm clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 "
+	 "clock_gettime clock_gettime64 "
+	 "clock_nanosleep clock_nanosleep_time64 getitimer gettimeofday nanosleep setitimer time "
+	 "timer_create "
+	 "timer_delete timer_getoverrun timer_gettime timer_gettime64 timer_settime "
+	 "timer_settime64 "
+	 "timerfd_create "
+	 "timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64"),
 	/* talking to others; socket() itself is below */
-	"accept accept4 bind connect getpeername getsockname getsockopt listen pipe pipe2 recv "
-	"recvfrom recvmmsg "
-	"recvmmsg_time64 recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socketcall "
-	"socketpair",
-	"ipc mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedreceive_time64 mq_timedsend "
-	"mq_timedsend_time64 "
-	"mq_unlink msgctl msgget msgrcv msgsnd semctl semget semop semtimedop semtimedop_time64 "
-	"shmat shmctl shmdt "
-	"shmget",
+	("accept accept4 bind connect getpeername getsockname getsockopt listen pipe pipe2 recv "
+	 "recvfrom recvmmsg "
+	 "recvmmsg_time64 recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socketcall "
+	 "socketpair"),
+	("ipc mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedreceive_time64 mq_timedsend "
+	 "mq_timedsend_time64 "
+	 "mq_unlink msgctl msgget msgrcv msgsnd semctl semget semop semtimedop semtimedop_time64 "
+	 "shmat shmctl shmdt "
+	 "shmget"),
 	/* confining oneself, and the rest */
-	"getrandom landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp "
-	"sysinfo uname",
+	("getrandom landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp "
+	 "sysinfo uname"),
 	/* reading another process is bounded by ptrace's own checks since Linux 4.8 */
 	"process_vm_readv process_vm_writev ptrace",
 #if defined(__x86_64__)

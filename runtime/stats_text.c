@@ -127,7 +127,7 @@ int stats_parse_io_stat(const char *text, struct stats_block_list *ret, struct e
 
 			if (operation && ret->count < STATS_BLOCK_ENTRIES_MAX) {
 				text += strlen("rbytes=");
-				strcpy(entry.operation, operation);
+				memcpy(entry.operation, operation, strlen(operation) + 1);
 				entry.value = stats_text_number(&text);
 				ret->entries[ret->count++] = entry;
 			}

@@ -55,7 +55,7 @@ int json_log_open(struct json_log *log, const char *path, int64_t max_bytes, uns
 		return -ENAMETOOLONG;
 	memcpy(dir, path, (size_t)(slash - path) + 1);
 	dir[slash - path + 1] = '\0';
-	strcpy(log->name, slash + 1);
+	memcpy(log->name, slash + 1, strlen(slash + 1));
 
 	log->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (log->dir_fd < 0)

@@ -40,7 +40,7 @@ static int notify(const struct monitor *monitor, const struct text_line *line)
 
 	if (strlen(monitor->options.notify) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, monitor->options.notify);
+	memcpy(address.sun_path, monitor->options.notify, strlen(monitor->options.notify));
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;

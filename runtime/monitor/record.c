@@ -46,7 +46,7 @@ uint64_t record_start_time(pid_t pid)
 	const char *at;
 
 	length += text_from_u64((uint64_t)pid, path + length);
-	strcpy(path + length, "/stat");
+	memcpy(path + length, "/stat", sizeof("/stat"));
 	if (record_read_file(AT_FDCWD, path, text, sizeof(text)) <= 0)
 		return 0;
 	/* The name, field 2, is in parentheses and may hold anything. */

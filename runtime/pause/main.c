@@ -48,7 +48,7 @@ static long call5(long number, long a, long b, long c, long d, long e)
 	return x0;
 }
 #else
-#error "berth-pause: no system call sequence for this architecture yet"
+_Static_assert(0, "berth-pause: no system call sequence for this architecture yet");
 #endif
 
 enum {

@@ -103,6 +103,7 @@ static bool has(json_t *array, const char *text)
 
 static void the_defaults_are_dockers(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	_cleanup_json_ json_t *value = make(&config);
 	json_t *mounts = at(value, "mounts"), *masked = at(value, "linux.maskedPaths");
@@ -153,6 +154,7 @@ static void the_defaults_are_dockers(void **state)
 /* Memory limit without MemorySwap gives twice the limit; -1 unlimited; equal is no swap. */
 static void limits_are_as_asked(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	json_t *value;
 
@@ -188,6 +190,7 @@ static void limits_are_as_asked(void **state)
 
 static void namespaces_are_joined_shared_or_new(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	json_t *value, *namespaces;
 
@@ -215,6 +218,7 @@ static void namespaces_are_joined_shared_or_new(void **state)
 
 static void mounts_have_dockers_defaults(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	_cleanup_json_ json_t *value = NULL;
 	json_t *mounts, *options;
@@ -247,6 +251,7 @@ static void mounts_have_dockers_defaults(void **state)
 /* ipcMode none has no /dev/shm; a shared one is bound. */
 static void shared_memory_follows_the_ipc_mode(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	json_t *value;
 
@@ -271,6 +276,7 @@ static void shared_memory_follows_the_ipc_mode(void **state)
 
 static void a_user_has_groups_and_no_capabilities(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	const struct bundle_user user = {
 		.uid = 1000, .gid = 1001, .groups = { 10 }, .group_count = 1
@@ -292,6 +298,7 @@ static void a_user_has_groups_and_no_capabilities(void **state)
 
 static void privileged_lifts_the_confinement(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	_cleanup_json_ json_t *value = NULL;
 	uint64_t host = capability_host_set();
@@ -315,6 +322,7 @@ static void privileged_lifts_the_confinement(void **state)
 
 static void devices_are_taken_from_the_host(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	_cleanup_json_ json_t *value = NULL;
 	json_t *rule;
@@ -335,6 +343,7 @@ static void devices_are_taken_from_the_host(void **state)
 
 static void the_rest_arrives_too(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	_cleanup_json_ json_t *value = NULL;
 
@@ -375,6 +384,7 @@ static void the_rest_arrives_too(void **state)
 /* No limit is a number that only unsigned 64 bits hold. */
 static void unlimited_is_the_largest_number(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 	const struct bundle_user root = { 0 };
 	_cleanup_free_ char *text = NULL;
@@ -405,6 +415,7 @@ static void refuse(const struct container_config *config, int code, const char *
 
 static void wrong_configurations_are_refused_with_a_reason(void **state)
 {
+	(void)state;
 	struct container_config config = basic();
 
 	config.id = "../escape";

@@ -37,6 +37,7 @@ struct expected {
 
 static void users_are_found_as_docker_finds_them(void **state)
 {
+	(void)state;
 	const struct expected cases[] = {
 		{ NULL, NULL, 0, 0, 1, { 10 } },
 		{ "", NULL, 0, 0, 1, { 10 } },
@@ -78,6 +79,7 @@ static void users_are_found_as_docker_finds_them(void **state)
 
 static void unknown_users_and_groups_are_named(void **state)
 {
+	(void)state;
 	static const struct {
 		const char *user;
 		int code;
@@ -109,6 +111,7 @@ static void unknown_users_and_groups_are_named(void **state)
 
 static void an_image_without_the_files_knows_numbers_only(void **state)
 {
+	(void)state;
 	struct bundle_user user;
 
 	assert_int_equal(bundle_user_resolve("1:2", NULL, NULL, NULL, &user, NULL), 0);
@@ -121,6 +124,7 @@ static void an_image_without_the_files_knows_numbers_only(void **state)
 /* /etc/passwd may be a link to anywhere: it is followed inside of the image, never outside. */
 static void links_do_not_lead_out_of_the_image(void **state)
 {
+	(void)state;
 	char dir[] = "/tmp/berth-user-XXXXXX";
 	_cleanup_free_ char *etc = NULL;
 	_cleanup_free_ char *link = NULL;

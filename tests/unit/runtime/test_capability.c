@@ -28,12 +28,14 @@ static uint64_t choose(const char *const *add, const char *const *drop, uint64_t
 
 static void the_default_is_dockers(void **state)
 {
+	(void)state;
 	assert_true(capability_default_set() == UINT64_C(0xa80425fb));
 	assert_true(choose(NULL, NULL, everything) == UINT64_C(0xa80425fb));
 }
 
 static void adding_and_dropping(void **state)
 {
+	(void)state;
 	uint64_t set = choose(LIST("NET_ADMIN", "cap_sys_time"), LIST("KILL"), everything);
 
 	assert_true(set == ((UINT64_C(0xa80425fb) | BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_TIME)) &
@@ -50,6 +52,7 @@ static void adding_and_dropping(void **state)
  * "all" is left out. */
 static void a_host_gives_only_what_it_has(void **state)
 {
+	(void)state;
 	uint64_t host = everything & ~BIT(CAP_SYS_RESOURCE) & ~BIT(CAP_MKNOD), set;
 	struct error err = ERROR_INIT;
 
@@ -64,6 +67,7 @@ static void a_host_gives_only_what_it_has(void **state)
 
 static void unknown_names_are_refused(void **state)
 {
+	(void)state;
 	struct error err = ERROR_INIT;
 	uint64_t set;
 
@@ -78,6 +82,7 @@ static void unknown_names_are_refused(void **state)
 
 static void sets_are_written_by_name(void **state)
 {
+	(void)state;
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 
 	capability_append_json(&sb, BIT(CAP_CHOWN) | BIT(CAP_NET_BIND_SERVICE));

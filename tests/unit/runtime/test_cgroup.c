@@ -36,6 +36,7 @@ static const char unified[] =
 
 static void hosts_are_recognised(void **state)
 {
+	(void)state;
 	struct cgroup_host host;
 	_cleanup_free_ char *memory = NULL;
 	_cleanup_free_ char *pids = NULL;
@@ -65,6 +66,7 @@ static void hosts_are_recognised(void **state)
 
 static void a_host_without_cgroups_is_said(void **state)
 {
+	(void)state;
 	struct cgroup_host host;
 	struct error err = ERROR_INIT;
 
@@ -77,6 +79,7 @@ static void a_host_without_cgroups_is_said(void **state)
 /* runc's conversion. */
 static void shares_become_weights(void **state)
 {
+	(void)state;
 	assert_int_equal(cgroup_weight_from_shares(2), 1);
 	assert_int_equal(cgroup_weight_from_shares(0), 1);
 	assert_int_equal(cgroup_weight_from_shares(256), 10);
@@ -104,6 +107,7 @@ static struct cgroup_host fake(bool v2)
 
 static int set_up(void **state)
 {
+	(void)state;
 	_cleanup_free_ char *cpu = NULL;
 	_cleanup_free_ char *memory = NULL;
 
@@ -117,6 +121,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	(void)state;
 	return file_remove_tree(AT_FDCWD, top, NULL);
 }
 
@@ -129,6 +134,7 @@ static bool is_there(const char *path)
 
 static void groups_are_made_and_removed_in_every_hierarchy(void **state)
 {
+	(void)state;
 	struct cgroup_host host = fake(false);
 	_cleanup_str_list_ struct str_list tasks = STR_LIST_INIT;
 
@@ -150,6 +156,7 @@ static void groups_are_made_and_removed_in_every_hierarchy(void **state)
  * left. */
 static void a_limit_that_fails_leaves_no_group(void **state)
 {
+	(void)state;
 	struct cgroup_host host = fake(false);
 	const struct cgroup_limits limits = { .memory_limit = 1 << 20 };
 	struct error err = ERROR_INIT;
@@ -163,6 +170,7 @@ static void a_limit_that_fails_leaves_no_group(void **state)
 
 static void paths_cannot_leave_the_hierarchy(void **state)
 {
+	(void)state;
 	static const char *const wrong[] = { "/", "ecs", "", "/ecs/../..", "/ecs/../x", "/.." };
 	struct cgroup_host host = fake(true);
 

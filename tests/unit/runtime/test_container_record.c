@@ -28,6 +28,7 @@ static int dir_fd;
 
 static int set_up(void **state)
 {
+	(void)state;
 	strcpy(dir, "/tmp/berth-record-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -36,6 +37,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	(void)state;
 	close(dir_fd);
 	return file_remove_tree(AT_FDCWD, dir, NULL);
 }
@@ -70,6 +72,7 @@ static struct container_observation observe(void)
 
 static void nothing_there_is_none(void **state)
 {
+	(void)state;
 	struct container_observation seen;
 
 	assert_int_equal(observe().state, CONTAINER_NONE);
@@ -79,6 +82,7 @@ static void nothing_there_is_none(void **state)
 
 static void a_monitor_without_a_record_is_creating(void **state)
 {
+	(void)state;
 	_cleanup_close_ int lock = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	assert_int_equal(flock(lock, LOCK_EX), 0);
@@ -89,6 +93,7 @@ static void a_monitor_without_a_record_is_creating(void **state)
 
 static void creation_start_and_end_are_seen(void **state)
 {
+	(void)state;
 	struct record_state record = living();
 	const struct record_exit exit = {
 		.exit_code = 137,
@@ -129,6 +134,7 @@ static void creation_start_and_end_are_seen(void **state)
 /* The time of the start needs no new block: the file keeps its size and its inode. */
 static void the_start_is_recorded_in_place(void **state)
 {
+	(void)state;
 	struct record_state record = living();
 	struct stat before, after;
 
@@ -143,6 +149,7 @@ static void the_start_is_recorded_in_place(void **state)
 /* Numbers of processes are given again: who it is, is number and start time, within one boot. */
 static void another_process_of_the_same_number_is_not_ours(void **state)
 {
+	(void)state;
 	struct record_state record = living();
 	struct container_observation seen;
 
@@ -166,6 +173,7 @@ static void another_process_of_the_same_number_is_not_ours(void **state)
 /* Half a record, or none of ours, is no record. */
 static void an_exit_record_is_whole_or_not_there(void **state)
 {
+	(void)state;
 	static const struct {
 		const char *text;
 		const char *error;
@@ -202,6 +210,7 @@ static void an_exit_record_is_whole_or_not_there(void **state)
 /* A full disk: an error, no half file, and what was there stays. */
 static void a_record_that_cannot_be_written_leaves_no_trace(void **state)
 {
+	(void)state;
 	const struct record_exit exit = { .exit_code = 3 };
 	struct rlimit old, limit;
 	struct container_observation seen;
@@ -224,6 +233,7 @@ static void a_record_that_cannot_be_written_leaves_no_trace(void **state)
 
 static void a_runtimes_log_becomes_a_sentence(void **state)
 {
+	(void)state;
 	static const struct {
 		const char *log;
 		int code;

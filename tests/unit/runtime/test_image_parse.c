@@ -22,6 +22,7 @@
 
 static void names_are_completed_as_docker_does(void **state)
 {
+	(void)state;
 	static const char *const pairs[][2] = {
 		{ "busybox", "docker.io/library/busybox:latest" },
 		{ "busybox:1.36", "docker.io/library/busybox:1.36" },
@@ -52,6 +53,7 @@ static void names_are_completed_as_docker_does(void **state)
 
 static void names_that_are_none_are_refused(void **state)
 {
+	(void)state;
 	static const char *const wrong[] = {
 		"",       "UPPER",        "a b",         "a:",
 		"a:-x",   "a@sha256:123", "a@md5:1",     "/a",
@@ -73,6 +75,7 @@ static void names_that_are_none_are_refused(void **state)
 
 static void loopback_is_known(void **state)
 {
+	(void)state;
 	static const struct {
 		const char *name;
 		bool loopback;
@@ -94,6 +97,7 @@ static void loopback_is_known(void **state)
 
 static void ctrs_words_are_classified(void **state)
 {
+	(void)state;
 	static const struct {
 		const char *errors;
 		enum image_failure failure;
@@ -150,6 +154,7 @@ static void ctrs_words_are_classified(void **state)
 
 static void progress_is_what_changes_from_frame_to_frame(void **state)
 {
+	(void)state;
 	struct image_progress_parser parser = { 0 };
 
 	assert_false(image_progress_line(&parser, "\x1b[1;1Hr/a:1: resolving |-----| "));
@@ -180,6 +185,7 @@ static void progress_is_what_changes_from_frame_to_frame(void **state)
 
 static void rows_are_found_by_their_whole_name(void **state)
 {
+	(void)state;
 	static const char table[] = "REF TYPE DIGEST SIZE PLATFORMS LABELS \n"
 				    "r/a:10 application/x " D1 " 1.0 MiB linux/amd64 - \n"
 				    "r/a:1  application/x " D2 " 1.0 MiB linux/amd64 - \n"
@@ -204,6 +210,7 @@ static int parse_manifest(const char *text, struct image_manifest *ret, struct e
 
 static void a_manifest_names_its_configuration(void **state)
 {
+	(void)state;
 	struct image_manifest manifest;
 
 	assert_int_equal(parse_manifest("{\"schemaVersion\":2,\"config\":{\"digest\":\"" D1
@@ -223,6 +230,7 @@ static void a_manifest_names_its_configuration(void **state)
 
 static void an_index_leads_to_this_hosts_manifest(void **state)
 {
+	(void)state;
 	struct image_manifest manifest;
 	struct error err = ERROR_INIT;
 
@@ -246,6 +254,7 @@ static void an_index_leads_to_this_hosts_manifest(void **state)
 
 static void wrong_manifests_are_refused(void **state)
 {
+	(void)state;
 	static const char *const wrong[] = {
 		"",
 		"[]",
@@ -279,6 +288,7 @@ static struct image *new_image(void)
 
 static void a_configuration_tells_how_to_run(void **state)
 {
+	(void)state;
 	static const char text[] =
 		"{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"A=1\"],"
 		"\"Entrypoint\":null,"
@@ -306,6 +316,7 @@ static void a_configuration_tells_how_to_run(void **state)
 
 static void a_configuration_may_say_little_but_not_nonsense(void **state)
 {
+	(void)state;
 	static const char *const wrong[] = { "",
 					     "7",
 					     "{}",
@@ -334,6 +345,7 @@ static void a_configuration_may_say_little_but_not_nonsense(void **state)
 
 static void layers_come_from_either_form(void **state)
 {
+	(void)state;
 	static const char json[] =
 		"[{\"Type\":\"overlay\",\"Options\":[\"index=off\",\"upperdir=/s/3/fs\","
 		"\"lowerdir=/s/2/fs:/s/1/fs\"]}]";
@@ -358,6 +370,7 @@ static void layers_come_from_either_form(void **state)
 
 static void registry_settings_are_written_for_containerd(void **state)
 {
+	(void)state;
 	_cleanup_free_ char *text = NULL;
 	const struct registry_options options = { .ca_file = "/etc/ca \"x\".pem",
 						  .user = "me",

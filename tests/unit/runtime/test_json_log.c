@@ -28,6 +28,7 @@ static char path[64];
 
 static int set_up(void **state)
 {
+	(void)state;
 	strcpy(dir, "/tmp/berth-log-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/c.log", dir);
@@ -36,6 +37,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	(void)state;
 	return file_remove_tree(AT_FDCWD, dir, NULL);
 }
 
@@ -69,6 +71,7 @@ static char *read_log(const char *suffix)
 
 static void lines_are_as_docker_writes_them(void **state)
 {
+	(void)state;
 	struct json_log *log = open_log(0, 1);
 	_cleanup_free_ char *text = NULL;
 
@@ -88,6 +91,7 @@ static void lines_are_as_docker_writes_them(void **state)
 
 static void characters_are_escaped_as_go_does(void **state)
 {
+	(void)state;
 	struct json_log *log = open_log(0, 1);
 	_cleanup_free_ char *text = NULL;
 
@@ -104,6 +108,7 @@ static void characters_are_escaped_as_go_does(void **state)
 
 static void an_unfinished_line_is_written_at_the_end(void **state)
 {
+	(void)state;
 	struct json_log *log = open_log(0, 1);
 	_cleanup_free_ char *before = NULL;
 	_cleanup_free_ char *after = NULL;
@@ -123,6 +128,7 @@ static void an_unfinished_line_is_written_at_the_end(void **state)
  * written. */
 static void long_lines_are_cut_between_characters(void **state)
 {
+	(void)state;
 	struct json_log *log = open_log(0, 1);
 	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT, back = STRBUF_INIT;
 	_cleanup_str_list_ struct str_list lines = STR_LIST_INIT;
@@ -156,6 +162,7 @@ static void long_lines_are_cut_between_characters(void **state)
 /* max-size, max-file: a full file is renamed before the next line; the oldest goes. */
 static void full_files_are_renamed_and_the_oldest_goes(void **state)
 {
+	(void)state;
 	struct json_log *log = open_log(200, 3);
 	_cleanup_free_ char *now = NULL;
 	_cleanup_free_ char *first = NULL;
@@ -185,6 +192,7 @@ static void full_files_are_renamed_and_the_oldest_goes(void **state)
 
 static void a_single_full_file_starts_over(void **state)
 {
+	(void)state;
 	struct json_log *log = open_log(100, 1);
 	_cleanup_free_ char *now = NULL;
 	_cleanup_free_ char *first = NULL;
@@ -203,6 +211,7 @@ static void a_single_full_file_starts_over(void **state)
 /* A file that is there (the same container again) is continued, and its size counts. */
 static void an_existing_file_is_continued(void **state)
 {
+	(void)state;
 	struct json_log *log = open_log(0, 1);
 	_cleanup_free_ char *text = NULL;
 
@@ -218,6 +227,7 @@ static void an_existing_file_is_continued(void **state)
 /* No room: the container goes on, lines are whole or missing, and what is missing is said later. */
 static void lost_output_is_counted_and_told(void **state)
 {
+	(void)state;
 	struct json_log *log = open_log(0, 1);
 	_cleanup_free_ char *text = NULL;
 	_cleanup_str_list_ struct str_list lines = STR_LIST_INIT;
@@ -246,6 +256,7 @@ static void lost_output_is_counted_and_told(void **state)
 
 static void without_a_path_output_is_thrown_away(void **state)
 {
+	(void)state;
 	struct json_log *log = xmalloc(sizeof(*log));
 
 	assert_int_equal(json_log_open(log, NULL, 0, 1), 0);
@@ -260,6 +271,7 @@ static void without_a_path_output_is_thrown_away(void **state)
 
 static void times_are_utc_with_the_fraction_that_there_is(void **state)
 {
+	(void)state;
 	static const struct {
 		int64_t ns;
 		const char *text;
@@ -281,6 +293,7 @@ static void times_are_utc_with_the_fraction_that_there_is(void **state)
 
 static void a_line_that_does_not_fit_is_marked(void **state)
 {
+	(void)state;
 	char data[8];
 	struct text_line line;
 

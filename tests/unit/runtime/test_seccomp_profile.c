@@ -57,6 +57,7 @@ static bool is_allowed(json_t *value, const char *name)
 
 static void what_is_dangerous_is_not_in_the_list(void **state)
 {
+	(void)state;
 	static const char *const never[] = {
 		"acct",
 		"add_key",
@@ -99,6 +100,7 @@ static void what_is_dangerous_is_not_in_the_list(void **state)
 
 static void what_programs_need_is_in_the_list(void **state)
 {
+	(void)state;
 	static const char *const needed[] = {
 		"read",   "write",   "openat",     "openat2",         "execve",     "clone",
 		"futex",  "mmap",    "epoll_wait", "socket",          "accept4",    "chroot",
@@ -118,6 +120,7 @@ static void what_programs_need_is_in_the_list(void **state)
 /* Native only by default; names that this architecture does not have are not there either. */
 static void other_architectures_only_when_wanted(void **state)
 {
+	(void)state;
 	_cleanup_json_ json_t *native = profile(capability_default_set(), false);
 	_cleanup_json_ json_t *all = profile(capability_default_set(), true);
 
@@ -130,6 +133,7 @@ static void other_architectures_only_when_wanted(void **state)
 
 static void capabilities_bring_their_calls(void **state)
 {
+	(void)state;
 	static const struct {
 		unsigned capability;
 		const char *name;
@@ -279,11 +283,13 @@ static int attempt_admin(void)
 
 static void a_container_cannot_make_namespaces(void **state)
 {
+	(void)state;
 	in_child(capability_default_set(), attempt_plain);
 }
 
 static void an_administrator_can(void **state)
 {
+	(void)state;
 	in_child(capability_default_set() | BIT(CAP_SYS_ADMIN), attempt_admin);
 }
 

@@ -21,12 +21,14 @@ static char top[32];
 
 static int set_up(void **state)
 {
+	(void)state;
 	strcpy(top, "/tmp/berth-stats-XXXXXX");
 	return mkdtemp(top) ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
+	(void)state;
 	return file_remove_tree(AT_FDCWD, top, NULL);
 }
 
@@ -71,6 +73,7 @@ static struct container_stats *read_stats(const char *mountinfo_format)
 
 static void version_1_is_read(void **state)
 {
+	(void)state;
 	_cleanup_free_ struct container_stats *stats = NULL;
 	uint64_t tick = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 
@@ -124,6 +127,7 @@ static void version_1_is_read(void **state)
 
 static void version_2_is_read(void **state)
 {
+	(void)state;
 	_cleanup_free_ struct container_stats *stats = NULL;
 	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 
@@ -160,6 +164,7 @@ static void version_2_is_read(void **state)
 
 static void no_limit_of_version_1_is_the_hosts_memory(void **state)
 {
+	(void)state;
 	_cleanup_free_ struct container_stats *stats = NULL;
 
 	put("memory/ecs/t/c/memory.usage_in_bytes", "5000000\n");
@@ -176,6 +181,7 @@ static void no_limit_of_version_1_is_the_hosts_memory(void **state)
 
 static void a_group_that_is_not_there_is_said(void **state)
 {
+	(void)state;
 	_cleanup_free_ char *text = xasprintf("1 1 0:1 / %s rw - cgroup2 cgroup2 rw\n", top);
 	struct stats_source *source;
 	struct cgroup_host host;
@@ -189,6 +195,7 @@ static void a_group_that_is_not_there_is_said(void **state)
 
 static void interfaces_are_read_without_lo(void **state)
 {
+	(void)state;
 	static const char text[] =
 		"Inter-|   Receive                                                |  Transmit\n"
 		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    "
@@ -225,6 +232,7 @@ static void interfaces_are_read_without_lo(void **state)
 /* user + nice + system + idle + iowait + irq + softirq, as Docker sums them. */
 static void the_hosts_cpu_time_is_dockers(void **state)
 {
+	(void)state;
 	uint64_t ns, tick = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 	unsigned online = 0;
 
@@ -239,6 +247,7 @@ static void the_hosts_cpu_time_is_dockers(void **state)
 
 static void odd_files_are_survived(void **state)
 {
+	(void)state;
 	struct container_stats *stats = xcalloc(1, sizeof(*stats));
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 
