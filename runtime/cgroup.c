@@ -141,8 +141,8 @@ static int make_group(const struct cgroup_host *host, const struct cgroup_hierar
 		free(parent);
 		parent = TAKE(dir);
 	}
-	if (hierarchy->unified && host->v2)
-		enable_controllers(parent);
+	/* Not in the group itself: version 2 lets no process into a group that hands controllers
+	 * on. */
 	return 0;
 }
 

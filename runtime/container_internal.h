@@ -18,7 +18,8 @@ struct container_watch {
 	int pidfd; /* -1: not open */
 	struct loop_fd *ready;
 	struct loop_timer *timer; /* looks at the record: when the message does not come */
-	bool told;                /* on_exit was called */
+	unsigned looks;
+	bool told; /* on_exit was called */
 };
 
 /* A start that waits for its monitor's answer. */

@@ -20,7 +20,10 @@
 #include "runtime/container_record.h"
 #include "runtime/pause.h"
 
-#define RECORD_WAIT_MS 50 /* for the message, once the process is dead */
+/* Looks at the record before it is taken without the monitor's word that it is through with the
+ * output. */
+#define LOOKS_WITH_MONITOR 40
+#define RECORD_WAIT_MS     50 /* for the message, once the process is dead */
 
 struct container_watch *container_find_watch(struct container_runtime *runtime, const char *id)
 {
@@ -78,6 +81,12 @@ static void look(void *data)
 		seen = (struct container_observation){ .state = CONTAINER_LOST };
 	switch (seen.state) {
 	case CONTAINER_EXITED:
+		/* The record is written first, then what is left of the output: the message means
+		 * both. */
+		if (seen.monitor_lives && ++watch->looks < LOOKS_WITH_MONITOR) {
+			loop_timer_start(watch->timer, RECORD_WAIT_MS);
+			return;
+		}
 		container_watch_exited(watch, &seen.exit);
 		return;
 	case CONTAINER_NONE:

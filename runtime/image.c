@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/image.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,26 @@ static const char *or_default(const char *text, const char *otherwise)
 	return text && *text ? text : otherwise;
 }
 
+/* Credentials of pulls that a sudden end of ours cut off. */
+static int sweep_run_dir(const char *run_dir, struct error *err)
+{
+	_cleanup_closedir_ DIR *dir = opendir(run_dir);
+	struct dirent *entry;
+
+	if (!dir)
+		return error_set(err, errno, "list %s", run_dir);
+	while ((entry = readdir(dir))) {
+		int result;
+
+		if (!str_starts_with(entry->d_name, IMAGE_HOSTS_PREFIX))
+			continue;
+		result = file_remove_tree(dirfd(dir), entry->d_name, err);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
 int image_store_new(struct loop *loop, const struct image_store_config *config,
 		    struct image_store **ret, struct error *err)
 {
@@ -122,6 +143,8 @@ int image_store_new(struct loop *loop, const struct image_store_config *config,
 	if (!config->run_dir || config->run_dir[0] != '/')
 		return error_say(err, EINVAL, "image store: the run directory must be absolute");
 	result = file_mkdirs(config->run_dir, 0700, err);
+	if (result == 0)
+		result = sweep_run_dir(config->run_dir, err);
 	if (result < 0)
 		return result;
 	store = xcalloc(1, sizeof(*store));

@@ -27,7 +27,7 @@ struct image_store_config {
 	const char *address;     /* containerd's socket; NULL: /run/containerd/containerd.sock */
 	const char *name_space;  /* containerd's namespace; NULL: "berth" */
 	const char *snapshotter; /* NULL: "overlayfs" */
-	const char *run_dir;     /* for hosts.toml with credentials, made 0700; best on tmpfs */
+	const char *run_dir; /* ours alone: for hosts.toml with credentials, 0700, best on tmpfs */
 	const char *pin_prefix;  /* of the names of the snapshots that hold layers; NULL:
 				    "berth-hold-" */
 	unsigned parallel_pulls; /* at once; more wait in order; 0: 8 */

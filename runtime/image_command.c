@@ -64,7 +64,7 @@ int image_hosts_make(struct image_fetch *fetch, struct error *err)
 	if (!registry->user && !registry->ca_file && registry->scheme != REGISTRY_SCHEME_HTTPS)
 		return 0;
 	random_hex(unique, 8);
-	fetch->hosts_dir = xasprintf("%s/registry-%s", fetch->store->run_dir, unique);
+	fetch->hosts_dir = xasprintf("%s/" IMAGE_HOSTS_PREFIX "%s", fetch->store->run_dir, unique);
 	dir = xasprintf("%s/%s", fetch->hosts_dir, host);
 	path = xasprintf("%s/hosts.toml", dir);
 	result = image_hosts_toml(fetch->server, registry, &text, err);

@@ -8,6 +8,8 @@
 #include "runtime/image_parse.h"
 
 #define IMAGE_CACHE_MAX 1024
+/* Directories below run_dir, with credentials. */
+#define IMAGE_HOSTS_PREFIX "registry-"
 
 /* What one caller waits for. */
 struct image_operation {

@@ -29,6 +29,9 @@ int process_start_time(pid_t pid, uint64_t *ret, struct error *err)
 		return error_say(err, ESRCH, "process %d is not there", (int)pid);
 	/* Field 2, the name, stands in parentheses and may hold anything. */
 	at = strrchr(text, ')');
+	/* Z, X: dead, and somebody has yet to reap it. */
+	if (at && (str_starts_with(at, ") Z") || str_starts_with(at, ") X")))
+		return error_say(err, ESRCH, "process %d is dead", (int)pid);
 	for (int field = 2; at && field < 22; field++) {
 		at = strchr(at, ' ');
 		if (at)

@@ -70,7 +70,7 @@ int pause_stop(struct loop *loop, const struct pause_process *process,
 	       void (*on_done)(void *data, int result, const struct error *err), void *data,
 	       struct error *err);
 
-/* Field 22 of /proc/<pid>/stat. -ESRCH. */
+/* Field 22 of /proc/<pid>/stat. -ESRCH: it is not there, or dead and not yet reaped. */
 int process_start_time(pid_t pid, uint64_t *ret, struct error *err);
 
 #endif

@@ -104,6 +104,27 @@ static void a_group_is_emptied_and_removed(void **state)
 	assert_int_equal(left.count, 0);
 }
 
+/* The same in a version 2 hierarchy, where cgroup.kill does it, when this host has one. */
+static void version_2_groups_are_emptied_too(void **state)
+{
+	struct cgroup_host real = host;
+	_cleanup_free_ char *text = NULL;
+	const char *mount_point = NULL;
+
+	for (size_t i = 0; i < real.count; i++) {
+		if (real.hierarchies[i].unified)
+			mount_point = real.hierarchies[i].mount_point;
+	}
+	if (!mount_point)
+		return;
+	text = xasprintf("1 1 0:1 / %s rw - cgroup2 cgroup2 rw\n", mount_point);
+	assert_int_equal(cgroup_host_parse(text, &host, NULL), 0);
+	assert_true(host.v2);
+	a_group_is_emptied_and_removed(state);
+	cgroup_host_free(&host);
+	host = real;
+}
+
 static void a_sample_is_cheap_and_ends_with_its_group(void **state)
 {
 	(void)state;
@@ -268,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tasks_limits_are_set_once),
 		cmocka_unit_test(a_group_is_emptied_and_removed),
+		cmocka_unit_test(version_2_groups_are_emptied_too),
 		cmocka_unit_test(a_sample_is_cheap_and_ends_with_its_group),
 		cmocka_unit_test(many_layers_are_mounted_in_order),
 		cmocka_unit_test(a_missing_layer_is_named),

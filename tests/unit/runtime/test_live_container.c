@@ -713,6 +713,63 @@ static double pss_kb(pid_t pid)
 	return at ? strtod(at + 5, NULL) : -1;
 }
 
+#define CROWD 15
+
+static void crowd_created(void *data, pid_t pid, const struct error *err)
+{
+	struct live_container *container = data;
+
+	if (pid <= 0)
+		fail_msg("%s", err->text);
+	container->pid = pid;
+	container->created = true;
+}
+
+/* Created side by side, ended at one moment, while nobody reads messages (the kernel queues ten):
+ * none is missed or told twice. */
+static void a_crowd_of_exits_is_told_in_full(void **state)
+{
+	(void)state;
+	static struct live_container containers[CROWD];
+
+	for (size_t i = 0; i < CROWD; i++) {
+		live_container_init(&live, &containers[i], ARGS("/bin/sleep", "1000"));
+		assert_int_equal(bundle_create(containers[i].bundle, &containers[i].config, NULL),
+				 0);
+		const struct container_create_spec spec = {
+			.id = containers[i].id,
+			.bundle_dir = containers[i].bundle,
+			.state_dir = containers[i].state,
+		};
+
+		assert_int_equal(
+			container_create(live.runtime, &spec, crowd_created, &containers[i], NULL),
+			0);
+	}
+	for (size_t i = 0; i < CROWD; i++)
+		live_wait(live.loop, &containers[i].created);
+	for (size_t i = 0; i < CROWD; i++)
+		live_start(&containers[i]);
+	for (size_t i = 0; i < CROWD; i++)
+		assert_int_equal(container_kill(live.runtime, containers[i].id, containers[i].state,
+						SIGKILL, NULL),
+				 0);
+	for (size_t i = 0; i < CROWD; i++) {
+		_cleanup_free_ char *record = xasprintf("%s/exit.json", containers[i].state);
+		int64_t until = clock_monotonic_ms() + 20000;
+
+		while (access(record, F_OK) < 0 && clock_monotonic_ms() < until)
+			usleep(200);
+	}
+	for (size_t i = 0; i < CROWD; i++)
+		live_wait_exit(&containers[i]);
+	for (size_t i = 0; i < CROWD; i++) {
+		assert_int_equal(containers[i].exit.exit_code, 137);
+		live_delete(&containers[i]);
+		assert_int_equal(containers[i].exits, 1);
+	}
+}
+
 #define MANY 20
 
 static void many_live_side_by_side(void **state)
@@ -806,6 +863,7 @@ int main(void)
 		cmocka_unit_test(a_named_user_has_its_groups_and_no_capability),
 		cmocka_unit_test(limits_reach_the_cgroup),
 		cmocka_unit_test(no_exit_code_is_lost_to_a_full_disk),
+		cmocka_unit_test(a_crowd_of_exits_is_told_in_full),
 		cmocka_unit_test(many_live_side_by_side),
 	};
 	int failed = 0;

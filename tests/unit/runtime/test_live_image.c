@@ -108,6 +108,23 @@ static void new_store(const char *address)
 	assert_int_equal(image_store_new(host.loop, &config, &host.store, NULL), 0);
 }
 
+static void nothing_in_run_dir(void);
+
+/* The agent was killed within a pull: its next life removes what that left. */
+static void credentials_do_not_outlive_a_sudden_end(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *dir =
+		xasprintf("%s/registry-0123456789abcdef/host:5000", host.run_dir);
+	_cleanup_free_ char *path = xasprintf("%s/hosts.toml", dir);
+
+	assert_int_equal(file_mkdirs(dir, 0700, NULL), 0);
+	assert_int_equal(file_write_atomic(AT_FDCWD, path, "x", 1, 0600, false, NULL), 0);
+	image_store_free(host.store);
+	new_store(NULL);
+	nothing_in_run_dir();
+}
+
 static void nothing_in_run_dir(void)
 {
 	_cleanup_closedir_ DIR *dir = opendir(host.run_dir);
@@ -498,6 +515,7 @@ int main(void)
 		cmocka_unit_test(an_inspection_asks_no_registry),
 		cmocka_unit_test(failures_are_told_apart),
 		cmocka_unit_test(credentials_and_a_private_ca_work_and_do_not_show),
+		cmocka_unit_test(credentials_do_not_outlive_a_sudden_end),
 		cmocka_unit_test(a_silent_registry_is_given_up),
 		cmocka_unit_test(a_cancelled_pull_says_so_and_spares_the_others),
 		cmocka_unit_test(no_containerd_is_said_at_once),
