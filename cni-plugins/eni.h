@@ -65,6 +65,8 @@ void eni_host_name(const struct cni_request *request, unsigned int attempt, char
 /* What the host end carries as its alias, so that it is found again:
  * "ecs:<container>:<ifname>:<network>". */
 char *eni_alias(const struct cni_request *request);
+/* Whose alias it is: the container id, which the caller frees. NULL: it is none of ours. */
+char *eni_alias_container(const char *alias);
 
 int eni_veth_add(const struct cni_request *request, const struct eni_config *config,
 		 struct cni_result *ret, struct cni_error *err);

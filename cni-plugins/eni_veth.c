@@ -38,6 +38,14 @@ char *eni_alias(const struct cni_request *request)
 	return xasprintf("ecs:%s:%s:%s", request->container_id, request->ifname, request->network);
 }
 
+char *eni_alias_container(const char *alias)
+{
+	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
+
+	str_list_split(&parts, alias, ':', true);
+	return parts.count == 4 && str_eq(parts.items[0], "ecs") ? xstrdup(parts.items[1]) : NULL;
+}
+
 void eni_host_name(const struct cni_request *request, unsigned int attempt, char name[16])
 {
 	_cleanup_free_ char *alias = eni_alias(request);

@@ -25,28 +25,33 @@ static int first_left(struct netlink *netlink, const char *const *names, size_t 
 }
 
 static int delete_left(struct netlink *netlink, const char *const *names, size_t count,
-		       struct error *err)
+		       size_t *ret_deleted, struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
+	size_t deleted = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++) {
 		struct link link;
 
 		r = link_by_name(netlink, names[i], &link, err);
-		if (r == 0)
+		if (r == 0) {
 			link_delete(batch, link.index, link.name);
-		else if (r == -ENODEV)
+			deleted++;
+		} else if (r == -ENODEV) {
 			r = 0;
+		}
 	}
 	if (r == 0)
 		r = netlink_run(netlink, batch, err);
+	if (r == 0 && ret_deleted)
+		*ret_deleted = deleted;
 	netlink_batch_free(batch);
 	return r;
 }
 
 int links_wait_gone(struct netlink *netlink, const char *const *names, size_t count,
-		    int64_t timeout_ms, struct error *err)
+		    int64_t timeout_ms, size_t *ret_deleted, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
 	size_t left = 0;
@@ -67,7 +72,9 @@ int links_wait_gone(struct netlink *netlink, const char *const *names, size_t co
 	}
 	(void)netlink_listen(netlink, RTNLGRP_LINK, false, NULL);
 	if (r == 0 && left < count)
-		r = delete_left(netlink, names + left, count - left, err);
+		return delete_left(netlink, names + left, count - left, ret_deleted, err);
+	if (r == 0 && ret_deleted)
+		*ret_deleted = 0;
 	return r;
 }
 

@@ -95,13 +95,17 @@ void containers_on_exit(void *data, const char *runtime_id, const struct contain
 /* ---- start ---- */
 
 struct starting {
+	struct operation operation;
 	struct executor *executor;
 	struct address address;
 	char *state;
 };
 
-static void starting_free(struct starting *starting)
+static void starting_free(void *data)
 {
+	struct starting *starting = data;
+
+	operation_end(&starting->operation);
 	address_free(&starting->address);
 	free(starting->state);
 	free(starting);
@@ -133,6 +137,7 @@ void act_start(struct executor *executor, const struct engine_effect *effect)
 	starting->executor = executor;
 	starting->address = address_of(effect);
 	starting->state = state_path(container);
+	operation_begin(executor->operations, &starting->operation, starting_free, starting);
 	if (container_start(executor->runtime, container->runtime_id, starting->state, started,
 			    starting, &err) < 0) {
 		answer_failed(executor, &starting->address, NULL, &err);
@@ -203,6 +208,7 @@ void act_stop(struct executor *executor, const struct engine_effect *effect)
 /* ---- remove ---- */
 
 struct removing {
+	struct operation operation;
 	struct executor *executor;
 	struct address address;
 	struct task_spec *spec; /* also keeps the task's strings */
@@ -212,8 +218,11 @@ struct removing {
 	struct error err;
 };
 
-static void removing_free(struct removing *removing)
+static void removing_free(void *data)
 {
+	struct removing *removing = data;
+
+	operation_end(&removing->operation);
 	address_free(&removing->address);
 	task_spec_unref(removing->spec);
 	free(removing->cgroup);
@@ -258,7 +267,7 @@ static void deleted(void *data, int result, const struct error *err)
 		removing_free(removing);
 		return;
 	}
-	loop_work(removing->executor->config.loop, remove_work, remove_done, removing);
+	operations_work(removing->executor->operations, remove_work, remove_done, removing);
 }
 
 void act_remove(struct executor *executor, const struct engine_effect *effect)
@@ -274,6 +283,7 @@ void act_remove(struct executor *executor, const struct engine_effect *effect)
 	removing->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
 	removing->cgroup = xstrdup(container->cgroup);
 	removing->bundle = path_bundle(executor->config.config, effect->task_id, runtime_id);
+	operation_begin(executor->operations, &removing->operation, removing_free, removing);
 	live_container_forget(container);
 	if (container_delete(executor->runtime, runtime_id, state, deleted, removing, &err) < 0) {
 		answer_failed(executor, &removing->address, "CannotRemoveContainerError", &err);
@@ -284,6 +294,7 @@ void act_remove(struct executor *executor, const struct engine_effect *effect)
 /* ---- the task as a whole ---- */
 
 struct cleaning {
+	struct operation operation;
 	struct executor *executor;
 	struct address address;
 	char *cgroup;
@@ -291,6 +302,17 @@ struct cleaning {
 	int result;
 	struct error err;
 };
+
+static void cleaning_free(void *data)
+{
+	struct cleaning *cleaning = data;
+
+	operation_end(&cleaning->operation);
+	address_free(&cleaning->address);
+	free(cleaning->cgroup);
+	free(cleaning->directory);
+	free(cleaning);
+}
 
 static void clean_work(void *data)
 {
@@ -319,10 +341,7 @@ static void clean_done(void *data)
 			live_task_free(task);
 		answer_ok(cleaning->executor, &cleaning->address);
 	}
-	address_free(&cleaning->address);
-	free(cleaning->cgroup);
-	free(cleaning->directory);
-	free(cleaning);
+	cleaning_free(cleaning);
 }
 
 void act_clean_up(struct executor *executor, const struct engine_effect *effect)
@@ -333,5 +352,6 @@ void act_clean_up(struct executor *executor, const struct engine_effect *effect)
 	cleaning->address = address_of(effect);
 	cleaning->cgroup = cgroup_path_task(executor->config.config, effect->task_id);
 	cleaning->directory = path_task(executor->config.config, effect->task_id);
-	loop_work(executor->config.loop, clean_work, clean_done, cleaning);
+	operation_begin(executor->operations, &cleaning->operation, cleaning_free, cleaning);
+	operations_work(executor->operations, clean_work, clean_done, cleaning);
 }

@@ -20,7 +20,8 @@
 #include "base/str.h"
 
 struct creation {
-	struct creation *next;
+	struct operation operation;
+	struct creation *next; /* that waits for its turn */
 	struct executor *executor;
 	struct address address;
 	struct task_spec *spec;
@@ -44,8 +45,11 @@ struct creation {
 	struct error err;
 };
 
-static void creation_free(struct creation *creation)
+static void creation_free(void *data)
 {
+	struct creation *creation = data;
+
+	operation_end(&creation->operation);
 	address_free(&creation->address);
 	task_spec_unref(creation->spec);
 	arena_free(creation->arena);
@@ -60,17 +64,6 @@ static void creation_free(struct creation *creation)
 	free(creation->bundle);
 	free(creation->state);
 	free(creation);
-}
-
-void creations_free(struct executor *executor)
-{
-	struct creation *creation;
-
-	while ((creation = executor->creations_first)) {
-		executor->creations_first = creation->next;
-		creation_free(creation);
-	}
-	executor->creations_last = &executor->creations_first;
 }
 
 static void creation_run(struct creation *creation);
@@ -261,7 +254,8 @@ static void creation_planned(struct creation *creation)
 	    (seen.state == CONTAINER_CREATING || seen.state == CONTAINER_CREATED))
 		run_monitor(creation);
 	else
-		loop_work(creation->executor->config.loop, prepare_work, prepare_done, creation);
+		operations_work(creation->executor->operations, prepare_work, prepare_done,
+				creation);
 }
 
 static void image_found(void *data, const struct image_result *result)
@@ -299,6 +293,7 @@ void act_create(struct executor *executor, const struct engine_effect *effect)
 	creation->address = address_of(effect);
 	creation->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
 	creation->index = effect->container_index;
+	operation_begin(executor->operations, &creation->operation, creation_free, creation);
 	*executor->creations_last = creation;
 	executor->creations_last = &creation->next;
 	creations_next(executor);

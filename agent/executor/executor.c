@@ -80,6 +80,7 @@ int executor_new(const struct executor_config *config, struct executor **ret, st
 	executor->tasks = map_new();
 	executor->containers = map_new();
 	executor->creations_last = &executor->creations_first;
+	executor->operations = operations_new(config->loop);
 	if (uv_cpu_info(&cpus, &cpu_count) == 0)
 		uv_free_cpu_info(cpus, cpu_count);
 	executor->creations_max = (unsigned)cpu_count * CREATIONS_PER_CPU;
@@ -106,13 +107,17 @@ int executor_new(const struct executor_config *config, struct executor **ret, st
 }
 
 struct ping {
-	struct ping *next, **link;
+	struct operation operation;
+	struct ping *next, **link; /* in executor->pings */
 	void (*done)(void *data, bool healthy);
 	void *data;
 };
 
-static void ping_free(struct ping *ping)
+static void ping_free(void *data)
 {
+	struct ping *ping = data;
+
+	operation_end(&ping->operation);
 	*ping->link = ping->next;
 	if (ping->next)
 		ping->next->link = ping->link;
@@ -127,18 +132,17 @@ void executor_free(struct executor *executor)
 
 	if (!executor)
 		return;
+	operations_abandon(executor->operations);
 	for (cursor = 0; (task = map_next(executor->tasks, &cursor, NULL)); cursor = 0)
 		live_task_free(task);
-	creations_free(executor);
 	if (executor->cni)
 		cni_runtime_free(executor->cni);
 	if (executor->images)
 		image_store_free(executor->images);
-	while (executor->pings)
-		ping_free(executor->pings);
-	pulls_free(executor);
 	if (executor->runtime)
 		container_runtime_free(executor->runtime);
+	/* Those above have forgotten whom they would have called. */
+	operations_free(executor->operations);
 	/* Stays as long as a task has its namespace there. */
 	netns = path_netns_directory(executor->config.config);
 	netns_directory_release(netns, NULL);
@@ -213,6 +217,7 @@ void executor_ping(struct executor *executor, void (*done)(void *data, bool heal
 	if (ping->next)
 		ping->next->link = &ping->next;
 	executor->pings = ping;
+	operation_begin(executor->operations, &ping->operation, ping_free, ping);
 	if (image_store_ping(executor->images, pinged, ping, NULL, NULL) < 0) {
 		done(data, false);
 		ping_free(ping);

@@ -13,22 +13,33 @@
 #define OUTPUT_LIMIT 4096
 
 struct probe {
+	struct operation operation;
 	struct executor *executor;
 	struct address address;
 	struct task_spec *spec;
 	size_t index;
 	struct arena *arena;
 	struct image *image; /* what of the command is the image's */
+	struct container_exec *exec;
 };
 
-static void probe_free(struct probe *probe)
+static void probe_free(void *data)
 {
+	struct probe *probe = data;
+
+	operation_end(&probe->operation);
 	address_free(&probe->address);
 	task_spec_unref(probe->spec);
 	arena_free(probe->arena);
 	if (probe->image)
 		image_unref(probe->image);
 	free(probe);
+}
+
+void probe_cancel(struct probe *probe)
+{
+	container_exec_cancel(probe->exec);
+	probe_free(probe);
 }
 
 static void probe_failed(struct probe *probe, const char *text)
@@ -43,7 +54,7 @@ static void probed(void *data, const struct container_exec_result *result)
 	struct probe *probe = data;
 	struct live_task *task = live_task_find(probe->executor, probe->spec->id);
 
-	if (task)
+	if (task && task->containers[probe->index].probe == probe)
 		task->containers[probe->index].probe = NULL;
 	if (result->err && !result->timed_out) {
 		probe_failed(probe, result->err->text);
@@ -78,9 +89,10 @@ static void probe_run(struct probe *probe, int64_t timeout_ms)
 
 	if (!spec.args)
 		probe_failed(probe, "the health check has no command");
-	else if (container_exec(executor->runtime, &spec, probed, probe, &container->probe, &err) <
-		 0)
+	else if (container_exec(executor->runtime, &spec, probed, probe, &probe->exec, &err) < 0)
 		probe_failed(probe, err.text);
+	else
+		container->probe = probe;
 }
 
 void act_probe(struct executor *executor, const struct engine_effect *effect)
@@ -95,5 +107,6 @@ void act_probe(struct executor *executor, const struct engine_effect *effect)
 	probe->index = effect->container_index;
 	probe->arena = arena_new();
 	probe->image = container->image ? image_ref(container->image) : NULL;
+	operation_begin(executor->operations, &probe->operation, probe_free, probe);
 	probe_run(probe, effect->probe.timeout_ms);
 }

@@ -15,8 +15,8 @@
 #include "base/str.h"
 
 struct pull {
+	struct operation operation;
 	struct executor *executor;
-	struct pull *next, **link; /* in executor->pulls */
 	struct address address;
 	struct task_spec *spec;
 	size_t index;
@@ -40,23 +40,17 @@ static bool pulled_before(struct executor *executor, const char *reference)
 	return store_get_fact(executor->config.store, fact, &value, NULL) == 0 && value;
 }
 
-static void pull_free(struct pull *pull)
+static void pull_free(void *data)
 {
-	*pull->link = pull->next;
-	if (pull->next)
-		pull->next->link = pull->link;
+	struct pull *pull = data;
+
+	operation_end(&pull->operation);
 	address_free(&pull->address);
 	task_spec_unref(pull->spec);
 	free(pull->reference);
 	free(pull->name);
 	free(pull->error);
 	free(pull);
-}
-
-void pulls_free(struct executor *executor)
-{
-	while (executor->pulls)
-		pull_free(executor->pulls);
 }
 
 int image_stop_signal(const char *text)
@@ -254,11 +248,7 @@ void act_pull(struct executor *executor, const struct engine_effect *effect)
 	const struct image *cached;
 
 	pull->executor = executor;
-	pull->next = executor->pulls;
-	pull->link = &executor->pulls;
-	if (pull->next)
-		pull->next->link = &pull->next;
-	executor->pulls = pull;
+	operation_begin(executor->operations, &pull->operation, pull_free, pull);
 	pull->address = address_of(effect);
 	pull->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
 	pull->index = effect->container_index;

@@ -47,7 +47,7 @@ void live_container_forget(struct live_container *container)
 		map_remove(executor->containers, container->runtime_id);
 	}
 	if (container->probe)
-		container_exec_cancel(container->probe);
+		probe_cancel(container->probe);
 	if (container->stats)
 		stats_close(container->stats);
 	loop_timer_free(container->grace);

@@ -4,6 +4,7 @@
 
 #include "agent/executor/cni.h"
 #include "agent/executor/executor.h"
+#include "agent/executor/operation.h"
 #include "base/map.h"
 #include "runtime/bundle.h"
 #include "runtime/cgroup.h"
@@ -26,7 +27,7 @@ struct live_container {
 	int64_t stop_begun_ns;
 	struct loop_timer *grace; /* then SIGKILL */
 	bool killed;
-	struct container_exec *probe;
+	struct probe *probe; /* under way */
 };
 
 struct live_task {
@@ -53,7 +54,7 @@ struct executor {
 	struct creation *creations_first, **creations_last;
 	unsigned creations_running, creations_max;
 	struct ping *pings; /* under way */
-	struct pull *pulls; /* likewise */
+	struct operations *operations;
 };
 
 /* The task, made when it is not there yet. */
@@ -102,10 +103,8 @@ void act_probe(struct executor *executor, const struct engine_effect *effect);
 void act_remove(struct executor *executor, const struct engine_effect *effect);
 void act_clean_up(struct executor *executor, const struct engine_effect *effect);
 
-/* Drops what waits for its turn to be created; no answers come. */
-void creations_free(struct executor *executor);
-/* The same for pulls, once the image store is gone. */
-void pulls_free(struct executor *executor);
+/* Kills the health check's command; no answer comes. */
+void probe_cancel(struct probe *probe);
 
 /* The runtime says that a container's first process has ended. */
 void containers_on_exit(void *data, const char *runtime_id, const struct container_exit *exit);
@@ -127,6 +126,12 @@ void network_hold(struct executor *executor, const struct task_spec *spec,
 int network_listen(const char *netns_path, bool redirect, struct error *err);
 /* Hands it out; listen_fd < 0: it could not be made, and err says why. */
 void network_opened(struct live_task *task, int listen_fd, const struct error *err);
+
+/* Makes sure later that these links, the host's ends of interfaces whose namespace is gone, go too.
+ * Takes the names over. */
+void network_links_gone(struct executor *executor, struct str_list *names);
+/* The same at the start, for those of tasks that have just been swept or whose network is gone. */
+void network_links_sweep(struct executor *executor, const struct str_list *swept);
 
 /* The limits of the task as a whole. Pure. */
 struct cgroup_limits task_cgroup_limits(const struct task_spec *spec);

@@ -14,6 +14,7 @@
 #define ENDPOINT_ADDRESS "169.254.170.2"
 
 struct attaching {
+	struct operation operation;
 	struct executor *executor;
 	struct address address;
 	struct task_spec *spec;
@@ -30,8 +31,11 @@ struct attaching {
 	struct error listen_err;
 };
 
-static void attaching_free(struct attaching *attaching)
+static void attaching_free(void *data)
 {
+	struct attaching *attaching = data;
+
+	operation_end(&attaching->operation);
 	if (attaching->listen_fd >= 0)
 		close(attaching->listen_fd);
 	address_free(&attaching->address);
@@ -197,7 +201,8 @@ void act_attach_network(struct executor *executor, const struct engine_effect *e
 	attaching->netns = path_netns(executor->config.config, effect->task_id);
 	attaching->listen_fd = -1;
 	attaching->under_way = 3;
+	operation_begin(executor->operations, &attaching->operation, attaching_free, attaching);
 	network_hold(executor, effect->spec, held, attaching);
-	loop_work(executor->config.loop, listen_work, listen_done, attaching);
+	operations_work(executor->operations, listen_work, listen_done, attaching);
 	attach_next(attaching);
 }

@@ -8,12 +8,14 @@
 #include "agent/executor/paths.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "netns/namespace.h"
 
 /* Groups of dying processes are waited for this long. */
 #define CGROUP_WAIT_MS 2000
 
 struct closing {
+	struct operation operation;
 	struct executor *executor;
 	struct address address;
 	struct task_spec *spec;
@@ -21,13 +23,20 @@ struct closing {
 	char *cgroup_pause;
 	size_t left; /* interfaces still to be deleted */
 	char ifname[16];
+	struct str_list host_ends;  /* of the interfaces that are deleted */
 	struct pause_process pause; /* pid 0: look for one */
 	int result;
 	struct error err;
 };
 
-static void closing_free(struct closing *closing)
+static void closing_free(void *data)
 {
+	struct closing *closing = data;
+
+	operation_end(&closing->operation);
+	if (closing->pause.pidfd >= 0)
+		close(closing->pause.pidfd);
+	str_list_free(&closing->host_ends);
 	address_free(&closing->address);
 	task_spec_unref(closing->spec);
 	free(closing->netns);
@@ -44,8 +53,6 @@ static void close_work(void *data)
 	if (closing->pause.pid > 0 ||
 	    pause_observe(cgroups, closing->cgroup_pause, &closing->pause, NULL) == 0) {
 		r = pause_stop_now(&closing->pause, cgroups, closing->cgroup_pause, &closing->err);
-		if (closing->pause.pidfd >= 0)
-			close(closing->pause.pidfd);
 	} else {
 		cgroup_remove(cgroups, closing->cgroup_pause, CGROUP_WAIT_MS, NULL);
 	}
@@ -65,6 +72,7 @@ static void close_done(void *data)
 			      &closing->err);
 	} else {
 		answer_ok(closing->executor, &closing->address);
+		network_links_gone(closing->executor, &closing->host_ends);
 	}
 	closing_free(closing);
 }
@@ -75,7 +83,10 @@ static void detached(void *data, const struct cni_result *result, const struct e
 {
 	struct closing *closing = data;
 
-	(void)result;
+	for (size_t i = 0; result && i < result->interface_count; i++) {
+		if (!result->interfaces[i].sandbox && result->interfaces[i].name)
+			str_list_add(&closing->host_ends, result->interfaces[i].name);
+	}
 	/* The namespace goes all the same, and what is in it with it. */
 	if (err)
 		log_error("a network interface could not be removed as its plugin would", "task",
@@ -108,7 +119,7 @@ static void detach_next(struct closing *closing)
 		closing->pause = task->pause;
 		task->pause = (struct pause_process){ .pidfd = -1 };
 	}
-	loop_work(executor->config.loop, close_work, close_done, closing);
+	operations_work(executor->operations, close_work, close_done, closing);
 }
 
 void act_tear_down_network(struct executor *executor, const struct engine_effect *effect)
@@ -127,5 +138,6 @@ void act_tear_down_network(struct executor *executor, const struct engine_effect
 	closing->cgroup_pause = cgroup_path_pause(executor->config.config, effect->task_id);
 	closing->pause.pidfd = -1;
 	closing->left = effect->spec->eni_count;
+	operation_begin(executor->operations, &closing->operation, closing_free, closing);
 	detach_next(closing);
 }

@@ -16,6 +16,7 @@
 #include "netns/namespace.h"
 
 struct opening {
+	struct operation operation;
 	struct executor *executor;
 	struct address address;
 	struct task_spec *spec;
@@ -29,8 +30,11 @@ struct opening {
 	struct error err;
 };
 
-static void opening_free(struct opening *opening)
+static void opening_free(void *data)
 {
+	struct opening *opening = data;
+
+	operation_end(&opening->operation);
 	address_free(&opening->address);
 	task_spec_unref(opening->spec);
 	free(opening->netns);
@@ -119,5 +123,6 @@ void act_open_netns(struct executor *executor, const struct engine_effect *effec
 	if (config->task_cpu_mem_limit)
 		opening->limits = task_cgroup_limits(effect->spec);
 	gather_sysctls(opening);
-	loop_work(executor->config.loop, open_work, open_done, opening);
+	operation_begin(executor->operations, &opening->operation, opening_free, opening);
+	operations_work(executor->operations, open_work, open_done, opening);
 }

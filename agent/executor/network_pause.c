@@ -50,6 +50,7 @@ void network_adopt_pause(struct live_task *task, const struct pause_process *pro
 /* ---- start ---- */
 
 struct holding {
+	struct operation operation;
 	struct executor *executor;
 	struct task_spec *spec;
 	char *netns;
@@ -62,6 +63,22 @@ struct holding {
 	int result;
 	struct error err;
 };
+
+static void holding_free(void *data)
+{
+	struct holding *holding = data;
+
+	operation_end(&holding->operation);
+	/* The process itself is found again. */
+	if (holding->pause.pidfd >= 0)
+		close(holding->pause.pidfd);
+	task_spec_unref(holding->spec);
+	free(holding->netns);
+	free(holding->cgroup);
+	free(holding->program);
+	free(holding->hostname);
+	free(holding);
+}
 
 /* Whether what an earlier attempt left is whole: a pause process in the namespace that the file
  * names. */
@@ -105,16 +122,13 @@ static void hold_done(void *data)
 	struct holding *holding = data;
 	int pid = holding->result < 0 ? 0 : (int)holding->pause.pid;
 
-	if (holding->result == 0)
+	if (holding->result == 0) {
 		network_adopt_pause(live_task_get(holding->executor, holding->spec),
 				    &holding->pause);
+		holding->pause.pidfd = -1;
+	}
 	holding->done(holding->data, pid, &holding->err);
-	task_spec_unref(holding->spec);
-	free(holding->netns);
-	free(holding->cgroup);
-	free(holding->program);
-	free(holding->hostname);
-	free(holding);
+	holding_free(holding);
 }
 
 void network_hold(struct executor *executor, const struct task_spec *spec,
@@ -132,5 +146,6 @@ void network_hold(struct executor *executor, const struct task_spec *spec,
 	holding->pause.pidfd = -1;
 	holding->done = done;
 	holding->data = data;
-	loop_work(executor->config.loop, hold_work, hold_done, holding);
+	operation_begin(executor->operations, &holding->operation, holding_free, holding);
+	operations_work(executor->operations, hold_work, hold_done, holding);
 }

@@ -174,16 +174,24 @@ static void swept(void *data, const struct cni_result *result, const struct erro
 		log_error("a left-over network interface cannot be removed", "error", err->text);
 }
 
+struct attachment_sweep {
+	struct executor *executor;
+	struct str_list *task_ids; /* that were swept */
+};
+
 static void sweep_attachment(void *data, const char *container_id, const char *ifname,
 			     const char *netns_path)
 {
-	struct executor *executor = data;
+	const struct attachment_sweep *sweep = data;
+	struct executor *executor = sweep->executor;
 	struct cni_attachment attachment = { .container_id = container_id, .ifname = ifname };
 
 	if (executor->config.task(executor->config.data, container_id))
 		return;
 	if (netns_path && access(netns_path, F_OK) == 0)
 		attachment.netns_path = netns_path;
+	if (!str_list_has(sweep->task_ids, container_id))
+		str_list_add(sweep->task_ids, container_id);
 	cni_del(executor->cni, &attachment, swept, NULL, NULL);
 }
 
@@ -193,6 +201,7 @@ void executor_sweep(struct executor *executor)
 	_cleanup_free_ char *tasks = path_tasks(config);
 	_cleanup_free_ char *netns = path_netns_directory(config);
 	_cleanup_str_list_ struct str_list ids = STR_LIST_INIT;
+	struct attachment_sweep attachments = { executor, &ids };
 	struct error err = ERROR_INIT;
 
 	gather(tasks, &ids);
@@ -202,6 +211,7 @@ void executor_sweep(struct executor *executor)
 		if (!executor->config.task(executor->config.data, ids.items[i]))
 			sweep_task(executor, ids.items[i]);
 	}
-	if (cni_each_cached(executor->cni, sweep_attachment, executor, &err) < 0)
+	if (cni_each_cached(executor->cni, sweep_attachment, &attachments, &err) < 0)
 		log_error("the cache of network attachments cannot be read", "error", err.text);
+	network_links_sweep(executor, &ids);
 }

@@ -281,6 +281,7 @@ static void links_die_with_the_namespace_and_that_is_seen(void **state)
 	const char *const names[] = { "vetest0" };
 	struct veth_spec spec = veth(pair, "vetest0");
 	struct link link;
+	size_t deleted = 99;
 	int64_t start_ms;
 
 	assert_int_equal(veth_create(pair->host, &spec, &link, NULL), 0);
@@ -290,10 +291,12 @@ static void links_die_with_the_namespace_and_that_is_seen(void **state)
 	assert_int_equal(netns_delete(pair->path, NULL, NULL), 0);
 
 	start_ms = clock_monotonic_ms();
-	assert_int_equal(links_wait_gone(pair->host, names, 1, 2000, NULL), 0);
+	assert_int_equal(links_wait_gone(pair->host, names, 1, 2000, &deleted, NULL), 0);
+	assert_int_equal(deleted, 0);
 	assert_true(clock_monotonic_ms() - start_ms < 1900);
 	assert_int_equal(link_by_name(pair->host, "vetest0", &link, NULL), -ENODEV);
-	assert_int_equal(links_wait_gone(pair->host, names, 1, 2000, NULL), 0);
+	assert_int_equal(links_wait_gone(pair->host, names, 1, 2000, &deleted, NULL), 0);
+	assert_int_equal(deleted, 0);
 }
 
 static void links_that_stay_are_deleted_at_the_deadline(void **state)
@@ -302,9 +305,11 @@ static void links_that_stay_are_deleted_at_the_deadline(void **state)
 	const char *const names[] = { "vegone", "vetest0" };
 	struct veth_spec spec = veth(pair, "vetest0");
 	struct link link;
+	size_t deleted = 99;
 
 	assert_int_equal(veth_create(pair->host, &spec, &link, NULL), 0);
-	assert_int_equal(links_wait_gone(pair->host, names, 2, 20, NULL), 0);
+	assert_int_equal(links_wait_gone(pair->host, names, 2, 20, &deleted, NULL), 0);
+	assert_int_equal(deleted, 1);
 	assert_int_equal(link_by_name(pair->host, "vetest0", &link, NULL), -ENODEV);
 }
 
