@@ -169,8 +169,10 @@ int eni_move_del(const struct cni_request *request, const struct eni_config *con
 	if (r == 0) {
 		returned_name(&config->mac, name);
 		r = move_back(&task, name, &why);
-		/* Another DEL may have moved it since it was seen. */
-		if (r < 0 && link_by_mac(task.netlink, &config->mac, &task.link, NULL) == -ENODEV)
+		/* Another DEL may have moved it since it was seen; while it does, the kernel denies
+		 * the device, though a dump may still show it. */
+		if (r == -ENODEV ||
+		    (r < 0 && link_by_mac(task.netlink, &config->mac, &task.link, NULL) == -ENODEV))
 			r = 0;
 	} else if (r == -ENODEV) {
 		r = 0;
