@@ -62,9 +62,11 @@ static int errno_of(sqlite3 *handle, int code)
 static int fail(struct db *db, struct error *err, const char *what)
 {
 	int code = sqlite3_extended_errcode(db->handle);
+	int result = error_say(err, errno_of(db->handle, code), "database: %.200s: %s", what,
+			       sqlite3_errmsg(db->handle));
 
-	return error_say(err, errno_of(db->handle, code), "database: %.200s: %s", what,
-			 sqlite3_errmsg(db->handle));
+	assert(result < 0);
+	return result;
 }
 
 int db_exec(struct db *db, const char *sql, struct error *err)

@@ -19,7 +19,7 @@ void hex_encode(const void *data, size_t size, char *out)
 	out[2 * size] = '\0';
 }
 
-static int hex_digit(char c)
+int hex_digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -37,11 +37,14 @@ int hex_decode(const char *text, void *out, size_t size)
 	if (strlen(text) != 2 * size)
 		return -EINVAL;
 	for (size_t i = 0; i < 2 * size; i++)
-		if (hex_digit(text[i]) < 0)
+		if (hex_digit_value(text[i]) < 0)
 			return -EINVAL;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] =
-			(unsigned char)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+	for (size_t i = 0; i < size; i++) {
+		unsigned high = (unsigned)hex_digit_value(text[2 * i]);
+		unsigned low = (unsigned)hex_digit_value(text[2 * i + 1]);
+
+		bytes[i] = (unsigned char)(high << 4 | low);
+	}
 	return 0;
 }
 

@@ -256,26 +256,15 @@ enum {
 #define MAX_CHUNK_LINE 256
 #define MAX_TRAILER    4096
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* A byte of the line with the size. `line` counts its bytes, so that it has digits and an end. */
 static int feed_size(struct http_chunks *chunks, char c, size_t limit, const struct strbuf *body)
 {
 	if (++chunks->line > MAX_CHUNK_LINE)
 		return -EBADMSG;
-	if (chunks->state == CHUNK_SIZE && hex_value(c) >= 0) {
+	if (chunks->state == CHUNK_SIZE && hex_digit_value(c) >= 0) {
 		if (chunks->left > UINT64_MAX >> 4)
 			return -EFBIG;
-		chunks->left = chunks->left << 4 | (unsigned)hex_value(c);
+		chunks->left = chunks->left << 4 | (unsigned)hex_digit_value(c);
 		return chunks->left > limit - body->length ? -EFBIG : 0;
 	}
 	if (chunks->line == 1)

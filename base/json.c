@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -126,7 +127,10 @@ static const char *type_name(const json_t *value)
 
 static int wrong_type(const struct json_at *at, const char *wanted, struct error *err)
 {
-	return json_fail(at, err, "must be %s, got %s", wanted, type_name(at->value));
+	int result = json_fail(at, err, "must be %s, got %s", wanted, type_name(at->value));
+
+	assert(result < 0);
+	return result;
 }
 
 int json_expect_object(const struct json_at *at, struct error *err)
@@ -320,7 +324,7 @@ int json_get_array(const struct json_at *object, const char *name, unsigned flag
 int json_get_string_list(const struct json_at *object, const char *name, unsigned flags, size_t max,
 			 struct str_list *ret, struct error *err)
 {
-	struct json_at array;
+	struct json_at array = { .value = NULL };
 	int result = json_get_array(object, name, flags, max, &array, err);
 
 	if (result < 0)
@@ -340,7 +344,7 @@ int json_get_string_map(const struct json_at *object, const char *name, unsigned
 			int (*each)(void *data, const char *key, const char *value), void *data,
 			struct error *err)
 {
-	struct json_at map;
+	struct json_at map = { .value = NULL };
 	const char *key;
 	json_t *value;
 	int result = json_get_object(object, name, flags, &map, err);

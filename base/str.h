@@ -47,6 +47,8 @@ void str_list_free(struct str_list *list);
 
 /* Lower-case hex and NUL: `out` has 2 * size + 1 bytes. */
 void hex_encode(const void *data, size_t size, char *out);
+/* Of either case; -1 when `c` is none. */
+int hex_digit_value(char c);
 /* Exactly `size` bytes from 2 * size hex digits of either case; -EINVAL otherwise. */
 int hex_decode(const char *text, void *out, size_t size);
 

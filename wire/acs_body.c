@@ -74,7 +74,6 @@ static int decode_attach(const struct json_at *at, struct arena *arena, bool of_
 			 struct acs_attach_interfaces *attach, struct error *err)
 {
 	struct json_at list = { .value = NULL };
-	struct eni_spec *enis;
 	int result = acs_read_head(at, arena, &attach->message_id, &attach->cluster_arn,
 				   &attach->container_instance_arn, err);
 
@@ -99,17 +98,7 @@ static int decode_attach(const struct json_at *at, struct arena *arena, bool of_
 		return error_say(err, EINVAL, "waitTimeoutMs must be greater than 0");
 	if (json_count(&list) == 0)
 		return error_say(err, EINVAL, "elasticNetworkInterfaces is missing or empty");
-	enis = arena_calloc(arena, json_count(&list), sizeof(*enis));
-	for (size_t i = 0; i < json_count(&list); i++) {
-		struct json_at item = json_item(&list, i);
-
-		result = eni_spec_decode(&item, arena, &enis[i], err);
-		if (result < 0)
-			return result;
-	}
-	attach->enis = enis;
-	attach->eni_count = json_count(&list);
-	return 0;
+	return eni_specs_decode(&list, arena, &attach->enis, &attach->eni_count, err);
 }
 
 static int decode_confirm(const struct json_at *at, struct arena *arena,

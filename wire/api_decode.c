@@ -33,32 +33,6 @@ static int parse(const char *call, const char *body, size_t size, json_t **ret_r
 	return 0;
 }
 
-static int read_attributes(const struct json_at *instance, struct arena *arena,
-			   struct text_map *ret, struct error *err)
-{
-	struct json_at list = { .value = NULL };
-	struct text_pair *items;
-	int result = read_list(instance, "attributes", ATTRIBUTE_LIMIT, &list, err);
-
-	if (result < 0)
-		return result;
-	items = arena_calloc(arena, json_count(&list), sizeof(*items));
-	for (size_t i = 0; i < json_count(&list); i++) {
-		struct json_at item = json_item(&list, i);
-
-		items[i] = (struct text_pair){ .name = "", .value = "" };
-		result = read_is_object(&item, err);
-		if (result == 0)
-			result = read_text(&item, "name", arena, &items[i].name, err);
-		if (result == 0)
-			result = read_text(&item, "value", arena, &items[i].value, err);
-		if (result < 0)
-			return result;
-	}
-	*ret = (struct text_map){ .items = items, .count = json_count(&list) };
-	return 0;
-}
-
 static int read_registered(const struct json_at *at, struct api_registered *registered,
 			   struct error *err)
 {
@@ -73,8 +47,8 @@ static int read_registered(const struct json_at *at, struct api_registered *regi
 	result = read_text(&instance, "containerInstanceArn", registered->arena,
 			   &registered->container_instance_arn, err);
 	if (result == 0)
-		result =
-			read_attributes(&instance, registered->arena, &registered->attributes, err);
+		result = read_pairs(&instance, "attributes", "name", ATTRIBUTE_LIMIT,
+				    registered->arena, &registered->attributes, err);
 	if (result < 0)
 		return result;
 	if (!registered->container_instance_arn)

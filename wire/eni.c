@@ -226,3 +226,21 @@ int eni_spec_decode(const struct json_at *at, struct arena *arena, struct eni_sp
 	*ret = eni;
 	return 0;
 }
+
+int eni_specs_decode(const struct json_at *list, struct arena *arena, const struct eni_spec **ret,
+		     size_t *ret_count, struct error *err)
+{
+	size_t count = json_count(list);
+	struct eni_spec *enis = arena_calloc(arena, count, sizeof(*enis));
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_at item = json_item(list, i);
+		int result = eni_spec_decode(&item, arena, &enis[i], err);
+
+		if (result < 0)
+			return result;
+	}
+	*ret = enis;
+	*ret_count = count;
+	return 0;
+}

@@ -63,5 +63,8 @@ const char *eni_primary_ipv6(const struct eni_spec *eni);
  */
 int eni_spec_decode(const struct json_at *at, struct arena *arena, struct eni_spec *ret,
 		    struct error *err);
+/* Each of a list. */
+int eni_specs_decode(const struct json_at *list, struct arena *arena, const struct eni_spec **ret,
+		     size_t *ret_count, struct error *err);
 
 #endif

@@ -144,3 +144,29 @@ int read_is_object(const struct json_at *item, struct error *err)
 {
 	return as_bad_message(json_expect_object(item, err), err);
 }
+
+int read_pairs(const struct json_at *object, const char *name, const char *key, size_t max,
+	       struct arena *arena, struct text_map *ret, struct error *err)
+{
+	struct json_at list = { .value = NULL };
+	struct text_pair *items;
+	int result = read_list(object, name, max, &list, err);
+
+	if (result < 0)
+		return result;
+	items = arena_calloc(arena, json_count(&list), sizeof(*items));
+	for (size_t i = 0; i < json_count(&list); i++) {
+		struct json_at item = json_item(&list, i);
+
+		items[i] = (struct text_pair){ .name = "", .value = "" };
+		result = read_is_object(&item, err);
+		if (result == 0)
+			result = read_text(&item, key, arena, &items[i].name, err);
+		if (result == 0)
+			result = read_text(&item, "value", arena, &items[i].value, err);
+		if (result < 0)
+			return result;
+	}
+	*ret = (struct text_map){ .items = items, .count = json_count(&list) };
+	return 0;
+}

@@ -38,6 +38,9 @@ int read_text_or_texts(const struct json_at *object, const char *name, struct ar
 /* A null value is "". */
 int read_map(const struct json_at *object, const char *name, struct arena *arena,
 	     struct text_map *ret, struct error *err);
+/* A list of objects {<key>: text, "value": text}; an absent text is "". */
+int read_pairs(const struct json_at *object, const char *name, const char *key, size_t max,
+	       struct arena *arena, struct text_map *ret, struct error *err);
 /* -EBADMSG unless the item is an object. */
 int read_is_object(const struct json_at *item, struct error *err);
 

@@ -216,22 +216,11 @@ static int read_enis(const struct json_at *at, struct arena *arena, struct task_
 		     struct error *err)
 {
 	struct json_at list = { .value = NULL };
-	struct eni_spec *enis;
 	int result = read_list(at, "elasticNetworkInterfaces", TASK_ENI_LIMIT, &list, err);
 
 	if (result < 0)
 		return result;
-	enis = arena_calloc(arena, json_count(&list), sizeof(*enis));
-	for (size_t i = 0; i < json_count(&list); i++) {
-		struct json_at item = json_item(&list, i);
-
-		result = eni_spec_decode(&item, arena, &enis[i], err);
-		if (result < 0)
-			return result;
-	}
-	task->enis = enis;
-	task->eni_count = json_count(&list);
-	return 0;
+	return eni_specs_decode(&list, arena, &task->enis, &task->eni_count, err);
 }
 
 static int read_association(const struct json_at *at, struct arena *arena,

@@ -177,32 +177,6 @@ static int read_general_metric(const struct json_at *at, struct arena *arena,
 	return 0;
 }
 
-static int read_dimensions(const struct json_at *at, struct arena *arena, struct text_map *ret,
-			   struct error *err)
-{
-	struct json_at list = { .value = NULL };
-	struct text_pair *items;
-	int result = read_list(at, "dimensions", LIST_LIMIT, &list, err);
-
-	if (result < 0)
-		return result;
-	items = arena_calloc(arena, json_count(&list), sizeof(*items));
-	for (size_t i = 0; i < json_count(&list); i++) {
-		struct json_at item = json_item(&list, i);
-
-		items[i] = (struct text_pair){ .name = "", .value = "" };
-		result = read_is_object(&item, err);
-		if (result == 0)
-			result = read_text(&item, "key", arena, &items[i].name, err);
-		if (result == 0)
-			result = read_text(&item, "value", arena, &items[i].value, err);
-		if (result < 0)
-			return result;
-	}
-	*ret = (struct text_map){ .items = items, .count = json_count(&list) };
-	return 0;
-}
-
 static int read_general_metrics(const struct json_at *at, struct arena *arena,
 				struct tcs_general_metrics *metrics, struct error *err)
 {
@@ -214,7 +188,8 @@ static int read_general_metrics(const struct json_at *at, struct arena *arena,
 	if (result == 0)
 		result = read_text(at, "metricType", arena, &metrics->type, err);
 	if (result == 0)
-		result = read_dimensions(at, arena, &metrics->dimensions, err);
+		result = read_pairs(at, "dimensions", "key", LIST_LIMIT, arena,
+				    &metrics->dimensions, err);
 	if (result == 0)
 		result = read_list(at, "generalMetrics", LIST_LIMIT, &list, err);
 	if (result < 0)
