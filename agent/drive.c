@@ -227,7 +227,7 @@ int drive_recover(struct agent *agent, struct error *err)
 	r = store_get_sequence_number(agent->store, &finished.sequence_number, err);
 	if (r == 0)
 		r = store_load_tasks(agent->store, &tasks, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; i < tasks.count; i++) {
 		struct task_state *task = tasks.items[i];

@@ -45,8 +45,10 @@ int config_duration_parse(const char *text, int64_t *ret_ns, struct error *err)
 				return error_say(err, ERANGE, "\"%.100s\" is too long a duration",
 						 text);
 		if (*at == '.')
-			for (at++; *at >= '0' && *at <= '9'; at++, digits = true, place /= 10)
+			for (at++; *at >= '0' && *at <= '9'; at++, digits = true) {
 				fraction += place * (*at - '0');
+				place /= 10;
+			}
 		for (size_t i = 0; digits && unit == 0 && i < sizeof(units) / sizeof(units[0]);
 		     i++) {
 			size_t length = strlen(units[i].name);

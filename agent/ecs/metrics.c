@@ -115,7 +115,8 @@ static double memory_mib(const struct metrics_sample *sample)
 
 	if (sample->memory_inactive_file_bytes < bytes)
 		bytes -= sample->memory_inactive_file_bytes;
-	return (double)(bytes / MIB);
+	bytes /= MIB;
+	return (double)bytes;
 }
 
 static void add_network(struct metrics *metrics, const struct metrics_sample *sample)

@@ -83,8 +83,8 @@ static void recover_container(struct engine *engine, struct task *task, size_t i
 }
 
 /*
- * A finished network without its pause process is lost. One that was still being made is made again, from
- * its beginning: what is there of it is found and kept.
+ * A finished network without its pause process is lost. One that was still being made is made
+ * again, from its beginning: what is there of it is found and kept.
  */
 static void recover_network(struct engine *engine, struct task *task,
 			    const struct engine_observation *pause)
