@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing is lost and nothing is started twice, whatever is killed."""
+import json
 import os
 import random
 import threading
@@ -78,7 +79,7 @@ def test_agent_killed_at_any_moment(host, seed):
         agent.start(wait=False)
     for code, arn in enumerate(arns):
         task = host.wait_status(arn, "STOPPED", 60)
-        assert container(task).get("exitCode") == code + 10, task
+        assert container(task).get("exitCode") == code + 10, json.dumps(task, indent=1)
         with open(os.path.join(shared, str(code))) as file:
             assert file.read() == "x\n", "started twice"
 

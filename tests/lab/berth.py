@@ -263,7 +263,7 @@ class Lab:
     def report(self):
         """What a failed test needs to be understood."""
         for daemon in [self.control.daemon, *(agent.daemon for agent in self.agents)]:
-            print(f"--- {daemon.name}: {daemon.log}\n{daemon.text()[-6000:]}", file=sys.stderr)
+            print(f"--- {daemon.name}: {daemon.log}\n{daemon.text()[-30000:]}", file=sys.stderr)
 
 
 def lab_main():

@@ -10,6 +10,7 @@ import time
 import urllib.request
 
 from .berth import CREDENTIALS, Lab, wait_for
+from .processes import oldest
 
 BOLD, DIM, GREEN, RED, OFF = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else [""] * 5
 
@@ -128,10 +129,8 @@ def pids(lab):
         # Short-lived children of the container (sleep, health checks) come and go; the first process of each stays.
         if "cgroup.procs" in files:
             with open(os.path.join(path, "cgroup.procs")) as file:
-                numbers = [int(line) for line in file]
-            if numbers:
-                found.add(min(numbers))
-    return found
+                found.add(oldest(file.read().split()))
+    return found - {None}
 
 
 def play(lab):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Daemons that a test starts and ends by pid, and waiting for what they do with a deadline."""
+import contextlib
 import os
 import signal
 import socket
@@ -27,6 +28,18 @@ def wait_for(what, check, seconds=15, every=0.01):
         if time.monotonic() >= end:
             raise TimeoutError(f"{what}: not within {seconds} s" + (f" (last: {last!r})" if last else ""))
         time.sleep(every)
+
+
+def oldest(pids):
+    """The process that was started first, which is not the one with the lowest number: numbers wrap. Those that have gone
+    meanwhile do not count; None when none is left."""
+    born = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/stat") as file:
+                # The name may hold spaces and brackets; the start time is field 22, the twentieth after it.
+                born.append((int(file.read().rpartition(")")[2].split()[19]), int(pid)))
+    return min(born)[1] if born else None
 
 
 class Daemon:
