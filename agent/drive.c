@@ -91,6 +91,15 @@ static void log_status(struct agent *agent, const struct engine_effect *effect)
 		 strbuf_text(&why));
 }
 
+/* The role of a task ends with it. */
+static void drop_role(struct agent *agent, const struct engine_effect *effect)
+{
+	const struct task_state *task = engine_task(agent->engine, effect->task_id);
+
+	if (task && task->known == TASK_STATUS_STOPPED)
+		credentials_store_drop_role(agent->task_credentials, task->spec->arn);
+}
+
 static void act(void *data, const struct engine_effect *effect)
 {
 	struct agent *agent = data;
@@ -120,6 +129,7 @@ static void act(void *data, const struct engine_effect *effect)
 			credentials_store_drop_task(agent->task_credentials, effect->spec->arn);
 		break;
 	case EFFECT_STATUS_CHANGED:
+		drop_role(agent, effect);
 		log_status(agent, effect);
 		watch_status(agent, effect);
 		break;

@@ -121,6 +121,8 @@ struct agent_config {
 	int64_t polling_metrics_wait_ms;
 	bool task_iam_role;
 	bool task_iam_role_network_host;
+	int64_t metadata_steady_rps;
+	int64_t metadata_burst_rps; /* follows the other: one setting */
 	bool disable_metadata_az;
 	char *introspection_address;
 	int64_t introspection_port; /* 0 = any free port */

@@ -78,6 +78,9 @@ void config_value_allowed(const struct setting *setting, struct strbuf *out)
 	case SETTING_COMMA_LIST:
 		strbuf_append(out, "names with commas between them");
 		return;
+	case SETTING_RATE:
+		strbuf_append(out, "two whole numbers above 0, such as 40,60");
+		return;
 	}
 }
 
@@ -151,6 +154,12 @@ void config_value_format(const struct setting *setting, const struct agent_confi
 			strbuf_append_json(out, map->items[i].value);
 		}
 		strbuf_append_char(out, '}');
+		return;
+	}
+	case SETTING_RATE: {
+		const int64_t *rate = place;
+
+		strbuf_appendf(out, "%" PRId64 ",%" PRId64, rate[0], rate[1]);
 		return;
 	}
 	}

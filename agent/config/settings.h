@@ -24,6 +24,7 @@ enum setting_type {
 	SETTING_NAMES,      /* JSON array of strings, each one of `choices` when there are any */
 	SETTING_MAP,        /* JSON object of strings */
 	SETTING_COMMA_LIST, /* a,b,c */
+	SETTING_RATE,       /* "steady,burst", both above 0; two neighbouring int64_t */
 };
 
 /* What happens to a value that is well-formed but too small. */

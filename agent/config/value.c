@@ -173,6 +173,26 @@ static void comma_list_parse(const char *text, struct str_list *ret)
 	}
 }
 
+/* "steady,burst" */
+static int rate_parse(const char *text, int64_t ret[2])
+{
+	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
+	int64_t rate[2];
+
+	str_list_split(&parts, text, ',', true);
+	if (parts.count != 2)
+		return -EINVAL;
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_free_ char *half = trimmed(parts.items[i]);
+
+		if (number_parse_i64(half, 1, 1000000, &rate[i], NULL) < 0)
+			return -EINVAL;
+	}
+	ret[0] = rate[0];
+	ret[1] = rate[1];
+	return 0;
+}
+
 static int duration_value_parse(const struct setting *setting, const char *text, int64_t *ret_ms,
 				char **ret_note, struct error *err)
 {
@@ -272,6 +292,8 @@ int config_value_parse(const struct setting *setting, const char *text, struct a
 	case SETTING_COMMA_LIST:
 		comma_list_parse(text, place);
 		return 0;
+	case SETTING_RATE:
+		return rate_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
 	}
 	return error_say(err, EINVAL, "%s: the setting has no parser", setting->name);
 }

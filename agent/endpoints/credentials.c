@@ -74,19 +74,30 @@ void credentials_store_put(struct credentials_store *store, const char *task_arn
 	entry->credentials = credentials;
 }
 
-void credentials_store_drop_task(struct credentials_store *store, const char *task_arn)
+static void drop(struct credentials_store *store, const char *task_arn, bool all)
 {
 	struct entry *entry;
 	const char *id;
 	size_t cursor = 0;
 
 	while ((entry = map_next(store->entries, &cursor, &id))) {
-		if (!str_eq(entry->task_arn, task_arn))
+		if (!str_eq(entry->task_arn, task_arn) ||
+		    (!all && entry->role != CREDENTIALS_ROLE_TASK))
 			continue;
 		map_remove(store->entries, id);
 		entry_free(entry);
 		cursor = 0;
 	}
+}
+
+void credentials_store_drop_role(struct credentials_store *store, const char *task_arn)
+{
+	drop(store, task_arn, false);
+}
+
+void credentials_store_drop_task(struct credentials_store *store, const char *task_arn)
+{
+	drop(store, task_arn, true);
 }
 
 bool credentials_store_get(const struct credentials_store *store, const char *id,

@@ -24,6 +24,8 @@ void credentials_store_expect(struct credentials_store *store, const char *task_
 void credentials_store_put(struct credentials_store *store, const char *task_arn,
 			   enum credentials_role role, struct role_credentials *credentials);
 
+/* Overwrites and forgets the credentials of the task's own role: it has stopped. */
+void credentials_store_drop_role(struct credentials_store *store, const char *task_arn);
 /* Overwrites and forgets what belongs to the task. */
 void credentials_store_drop_task(struct credentials_store *store, const char *task_arn);
 

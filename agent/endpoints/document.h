@@ -7,8 +7,8 @@
 #include "base/strbuf.h"
 #include "runtime/stats.h"
 
-/* The JSON documents of the metadata endpoint, version 4. Pure: from the engine's state to text,
- * appended to `out`. */
+/* The JSON documents of the metadata endpoint, version 4, and of the introspection API. Pure: from
+ * the engine's state to text, appended to `out`. */
 
 struct document_context {
 	const struct endpoints_identity *identity;
@@ -20,14 +20,24 @@ void document_container(const struct document_context *context, const struct tas
 void document_task(const struct document_context *context, const struct task_state *task,
 		   struct strbuf *out);
 
-/* A reading that later rates and differences refer to. */
+/* The CPU figures of a reading. */
+struct document_cpu {
+	uint64_t total_ns, user_ns, system_ns;
+	uint64_t per_cpu_ns[STATS_CPUS_MAX];
+	size_t per_cpu_count;
+	uint64_t host_ns;
+	unsigned online;
+	uint64_t periods, throttled_periods, throttled_ns;
+};
+
+/* A reading that later differences refer to, and the last rate. Zeroed: there was none. */
 struct document_previous {
-	bool valid;
 	int64_t read_ns;
-	uint64_t cpu_total_ns, cpu_user_ns, cpu_system_ns;
-	uint64_t host_cpu_ns;
-	int64_t network_read_ns;
+	struct document_cpu cpu;
+	int64_t network_read_ns; /* 0: the network was not read */
 	uint64_t rx_bytes, tx_bytes;
+	bool has_rate;
+	double rx_per_second, tx_per_second;
 };
 
 struct document_reading {
@@ -39,20 +49,24 @@ struct document_reading {
 	const char *name; /* the runtime's */
 };
 
-/* Docker's statistics document. `previous` gives precpu_stats and the rates. */
-void document_stats(const struct document_reading *reading,
-		    const struct document_previous *previous, struct strbuf *out);
-void document_remember(const struct document_reading *reading, struct document_previous *previous);
+/* Docker's statistics document. `previous` gives preread, precpu_stats and the rate, and becomes
+ * this reading. */
+void document_stats(const struct document_reading *reading, struct document_previous *previous,
+		    struct strbuf *out);
 
 /* ---- the introspection API ---- */
 
 void document_metadata(const struct endpoints_identity *identity, struct strbuf *out);
 void document_introspected_task(const struct task_state *task, struct strbuf *out);
 
+/* ---- both ---- */
+
 /* The name that a runtime would show for the container: "ecs-<family>-<revision>-<name>-<hex>". */
 void document_runtime_name(const struct task_state *task, const struct container_state *container,
 			   struct strbuf *out);
-/* A container is there for the endpoints once something of it may be on the host. */
+/* A container is there for the endpoints once it was created. */
 bool document_has(const struct container_state *container);
+/* The id of the task's pause container; the caller frees. NULL: it has none, or not yet. */
+char *document_pause_id(const struct task_state *task);
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "agent/endpoints/document.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "wire/writer.h"
 
 static void write_u64(struct writer *writer, const char *key, uint64_t value)
@@ -61,56 +64,67 @@ static void write_blkio(struct writer *writer, const struct container_stats *sta
 	write_object_end(writer);
 }
 
-static void write_cpu(struct writer *writer, const struct document_reading *reading)
+static void write_cpu(struct writer *writer, const char *key, const struct document_cpu *cpu)
 {
-	const struct container_stats *stats = reading->stats;
-
-	write_object(writer, "cpu_stats");
+	write_object(writer, key);
 	write_object(writer, "cpu_usage");
-	write_u64(writer, "total_usage", stats->cpu_total_ns);
-	if (stats->cpu_per_cpu_count > 0) {
+	write_u64(writer, "total_usage", cpu->total_ns);
+	if (cpu->per_cpu_count > 0) {
 		write_list(writer, "percpu_usage");
-		for (size_t i = 0; i < stats->cpu_per_cpu_count; i++)
-			write_u64(writer, NULL, stats->cpu_per_cpu_ns[i]);
+		for (size_t i = 0; i < cpu->per_cpu_count; i++)
+			write_u64(writer, NULL, cpu->per_cpu_ns[i]);
 		write_list_end(writer);
 	}
-	write_u64(writer, "usage_in_kernelmode", stats->cpu_system_ns);
-	write_u64(writer, "usage_in_usermode", stats->cpu_user_ns);
+	write_u64(writer, "usage_in_kernelmode", cpu->system_ns);
+	write_u64(writer, "usage_in_usermode", cpu->user_ns);
 	write_object_end(writer);
-	write_nonzero(writer, "system_cpu_usage", reading->host_cpu_ns);
-	write_nonzero(writer, "online_cpus", reading->online_cpus);
+	write_nonzero(writer, "system_cpu_usage", cpu->host_ns);
+	write_nonzero(writer, "online_cpus", cpu->online);
 	write_object(writer, "throttling_data");
-	write_u64(writer, "periods", stats->throttling_periods);
-	write_u64(writer, "throttled_periods", stats->throttled_periods);
-	write_u64(writer, "throttled_time", stats->throttled_time_ns);
+	write_u64(writer, "periods", cpu->periods);
+	write_u64(writer, "throttled_periods", cpu->throttled_periods);
+	write_u64(writer, "throttled_time", cpu->throttled_ns);
 	write_object_end(writer);
 	write_object_end(writer);
 }
 
-static void write_previous_cpu(struct writer *writer, const struct document_previous *previous)
+static void read_cpu(const struct document_reading *reading, struct document_cpu *cpu)
 {
-	write_object(writer, "precpu_stats");
-	write_object(writer, "cpu_usage");
-	write_u64(writer, "total_usage", previous->cpu_total_ns);
-	write_u64(writer, "usage_in_kernelmode", previous->cpu_system_ns);
-	write_u64(writer, "usage_in_usermode", previous->cpu_user_ns);
-	write_object_end(writer);
-	write_nonzero(writer, "system_cpu_usage", previous->host_cpu_ns);
-	write_raw(writer, "throttling_data",
-		  "{\"periods\":0,\"throttled_periods\":0,\"throttled_time\":0}");
-	write_object_end(writer);
+	const struct container_stats *stats = reading->stats;
+
+	*cpu = (struct document_cpu){
+		.total_ns = stats->cpu_total_ns,
+		.user_ns = stats->cpu_user_ns,
+		.system_ns = stats->cpu_system_ns,
+		.per_cpu_count = stats->cpu_per_cpu_count,
+		.host_ns = reading->host_cpu_ns,
+		.online = reading->online_cpus,
+		.periods = stats->throttling_periods,
+		.throttled_periods = stats->throttled_periods,
+		.throttled_ns = stats->throttled_time_ns,
+	};
+	memcpy(cpu->per_cpu_ns, stats->cpu_per_cpu_ns,
+	       stats->cpu_per_cpu_count * sizeof(cpu->per_cpu_ns[0]));
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct stats_named *)a)->name, ((const struct stats_named *)b)->name);
 }
 
 static void write_memory(struct writer *writer, const struct container_stats *stats)
 {
+	struct stats_named sorted[STATS_MEMORY_ENTRIES_MAX];
+
 	write_object(writer, "memory_stats");
 	write_nonzero(writer, "usage", stats->memory_usage);
 	write_nonzero(writer, "max_usage", stats->memory_max_usage);
 	if (stats->memory_stats_count > 0) {
+		memcpy(sorted, stats->memory_stats, stats->memory_stats_count * sizeof(*sorted));
+		qsort(sorted, stats->memory_stats_count, sizeof(*sorted), by_name);
 		write_object(writer, "stats");
 		for (size_t i = 0; i < stats->memory_stats_count; i++)
-			write_u64(writer, stats->memory_stats[i].name,
-				  stats->memory_stats[i].value);
+			write_u64(writer, sorted[i].name, sorted[i].value);
 		write_object_end(writer);
 	}
 	write_nonzero(writer, "failcnt", stats->memory_fail_count);
@@ -118,57 +132,92 @@ static void write_memory(struct writer *writer, const struct container_stats *st
 	write_object_end(writer);
 }
 
-static void total_bytes(const struct network_stats *network, uint64_t *ret_rx, uint64_t *ret_tx)
+/* The kernel puts devices of its own into each namespace (tunl0, sit0, ...): those of the task are
+ * eth<n>. */
+static bool is_of_the_task(const struct stats_interface *interface)
 {
-	*ret_rx = *ret_tx = 0;
-	for (size_t i = 0; i < network->count; i++) {
-		*ret_rx += network->interfaces[i].rx_bytes;
-		*ret_tx += network->interfaces[i].tx_bytes;
+	return str_starts_with(interface->name, "eth");
+}
+
+static int by_interface(const void *a, const void *b)
+{
+	const struct stats_interface *const *left = a, *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
+static void write_interface(struct writer *writer, const struct stats_interface *interface)
+{
+	write_object(writer, interface->name);
+	write_u64(writer, "rx_bytes", interface->rx_bytes);
+	write_u64(writer, "rx_packets", interface->rx_packets);
+	write_u64(writer, "rx_errors", interface->rx_errors);
+	write_u64(writer, "rx_dropped", interface->rx_dropped);
+	write_u64(writer, "tx_bytes", interface->tx_bytes);
+	write_u64(writer, "tx_packets", interface->tx_packets);
+	write_u64(writer, "tx_errors", interface->tx_errors);
+	write_u64(writer, "tx_dropped", interface->tx_dropped);
+	write_object_end(writer);
+}
+
+/* Bytes a second since the last reading, in single precision; without a step of time the last rate
+ * stays. Counters that went back are those of another interface: there is no new rate then. */
+static void take_rate(struct document_previous *previous, int64_t read_ns, uint64_t rx, uint64_t tx)
+{
+	float seconds = (float)((double)(read_ns - previous->network_read_ns) / 1e9);
+
+	if (read_ns == previous->network_read_ns)
+		return;
+	if (previous->network_read_ns > 0 && seconds > 0 && rx >= previous->rx_bytes &&
+	    tx >= previous->tx_bytes) {
+		previous->has_rate = true;
+		previous->rx_per_second = (double)((float)(rx - previous->rx_bytes) / seconds);
+		previous->tx_per_second = (double)((float)(tx - previous->tx_bytes) / seconds);
 	}
+	previous->network_read_ns = read_ns;
+	previous->rx_bytes = rx;
+	previous->tx_bytes = tx;
 }
 
 static void write_networks(struct writer *writer, const struct network_stats *network,
-			   const struct document_previous *previous)
+			   struct document_previous *previous)
 {
-	uint64_t rx, tx;
-	double seconds;
+	const struct stats_interface *interfaces[STATS_INTERFACES_MAX];
+	uint64_t rx = 0, tx = 0;
+	size_t count = 0;
 
-	write_object(writer, "networks");
 	for (size_t i = 0; i < network->count; i++) {
-		const struct stats_interface *interface = &network->interfaces[i];
-
-		write_object(writer, interface->name);
-		write_u64(writer, "rx_bytes", interface->rx_bytes);
-		write_u64(writer, "rx_packets", interface->rx_packets);
-		write_u64(writer, "rx_errors", interface->rx_errors);
-		write_u64(writer, "rx_dropped", interface->rx_dropped);
-		write_u64(writer, "tx_bytes", interface->tx_bytes);
-		write_u64(writer, "tx_packets", interface->tx_packets);
-		write_u64(writer, "tx_errors", interface->tx_errors);
-		write_u64(writer, "tx_dropped", interface->tx_dropped);
-		write_object_end(writer);
+		if (!is_of_the_task(&network->interfaces[i]))
+			continue;
+		interfaces[count++] = &network->interfaces[i];
+		rx += network->interfaces[i].rx_bytes;
+		tx += network->interfaces[i].tx_bytes;
 	}
+	if (count == 0)
+		return;
+	qsort(interfaces, count, sizeof(interfaces[0]), by_interface);
+	write_object(writer, "networks");
+	for (size_t i = 0; i < count; i++)
+		write_interface(writer, interfaces[i]);
 	write_object_end(writer);
 
-	total_bytes(network, &rx, &tx);
-	seconds = (double)(network->read_ns - previous->network_read_ns) / 1e9;
-	/* Counters that went back are those of another interface: there is no rate then. */
-	if (!previous->valid || seconds <= 0 || rx < previous->rx_bytes || tx < previous->tx_bytes)
+	take_rate(previous, network->read_ns, rx, tx);
+	if (!previous->has_rate)
 		return;
 	write_object(writer, "network_rate_stats");
-	write_double(writer, "rx_bytes_per_sec",
-		     (double)(float)((double)(rx - previous->rx_bytes) / seconds));
-	write_double(writer, "tx_bytes_per_sec",
-		     (double)(float)((double)(tx - previous->tx_bytes) / seconds));
+	write_double(writer, "rx_bytes_per_sec", previous->rx_per_second);
+	write_double(writer, "tx_bytes_per_sec", previous->tx_per_second);
 	write_object_end(writer);
 }
 
-void document_stats(const struct document_reading *reading,
-		    const struct document_previous *previous, struct strbuf *out)
+void document_stats(const struct document_reading *reading, struct document_previous *previous,
+		    struct strbuf *out)
 {
 	const struct container_stats *stats = reading->stats;
 	struct writer writer = writer_to(out);
+	struct document_cpu cpu;
 
+	read_cpu(reading, &cpu);
 	write_object(&writer, NULL);
 	write_read_time(&writer, "read", stats->read_ns);
 	write_read_time(&writer, "preread", previous->read_ns);
@@ -179,27 +228,14 @@ void document_stats(const struct document_reading *reading,
 	write_blkio(&writer, stats);
 	write_u64(&writer, "num_procs", 0);
 	write_raw(&writer, "storage_stats", "{}");
-	write_cpu(&writer, reading);
-	write_previous_cpu(&writer, previous);
+	write_cpu(&writer, "cpu_stats", &cpu);
+	write_cpu(&writer, "precpu_stats", &previous->cpu);
 	write_memory(&writer, stats);
 	write_text(&writer, "name", reading->name);
 	write_text(&writer, "id", reading->runtime_id);
-	if (reading->network && reading->network->count > 0)
+	if (reading->network)
 		write_networks(&writer, reading->network, previous);
 	write_object_end(&writer);
-}
-
-void document_remember(const struct document_reading *reading, struct document_previous *previous)
-{
-	*previous = (struct document_previous){
-		.valid = true,
-		.read_ns = reading->stats->read_ns,
-		.cpu_total_ns = reading->stats->cpu_total_ns,
-		.cpu_user_ns = reading->stats->cpu_user_ns,
-		.cpu_system_ns = reading->stats->cpu_system_ns,
-		.host_cpu_ns = reading->host_cpu_ns,
-		.network_read_ns = reading->network ? reading->network->read_ns : 0,
-	};
-	if (reading->network)
-		total_bytes(reading->network, &previous->rx_bytes, &previous->tx_bytes);
+	previous->read_ns = stats->read_ns;
+	previous->cpu = cpu;
 }

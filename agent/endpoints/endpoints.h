@@ -14,7 +14,8 @@
 
 /*
  * What the agent answers: the task metadata endpoint (containers: /v4/<id>...,
- * /v2/credentials/<id>) and the introspection API (people, on loopback: /v1/metadata, /v1/tasks).
+ * /v2/credentials/<id>, /v1/credentials?id=<id>) and the introspection API (people, on loopback:
+ * /v1/metadata, /v1/tasks).
  *
  * A request that comes in on a task's own socket is answered for that task alone; one on the host's
  * metadata port (where berth-init's rules lead host-mode containers) is answered for whoever knows
@@ -49,6 +50,9 @@ struct endpoints_config {
  * the setting. */
 int endpoints_new(const struct endpoints_config *config, struct endpoints **ret, struct error *err);
 void endpoints_free(struct endpoints *endpoints);
+/* Where they listen: another port than the one set when that is 0. */
+uint16_t endpoints_introspection_port(const struct endpoints *endpoints);
+uint16_t endpoints_metadata_port(const struct endpoints *endpoints);
 
 /* A listening socket inside the namespace of the task, at 169.254.170.2:51679. Taken over in any
  * case.

@@ -77,6 +77,8 @@ static void defaults_are_those_of_the_reference(void **state)
 	assert_int_equal(got.config->container_start_timeout_ms, 180000);
 	assert_int_equal(got.config->container_create_timeout_ms, 240000);
 	assert_int_equal(got.config->task_cleanup_wait_ms, 3 * 3600 * 1000);
+	assert_int_equal(got.config->metadata_steady_rps, 40);
+	assert_int_equal(got.config->metadata_burst_rps, 60);
 	assert_int_equal(got.config->log_level, CONFIG_LEVEL_INFO);
 	assert_int_equal(got.config->image_pull_behavior, CONFIG_PULL_DEFAULT);
 	assert_true(got.config->time_scale == 1);
@@ -240,6 +242,31 @@ static void the_polling_interval_is_held_only_when_polling(void **state)
 	assert_int_equal(low.config->polling_metrics_wait_ms, 5000);
 	assert_int_equal(high.config->polling_metrics_wait_ms, 20000);
 	assert_int_equal(off.config->polling_metrics_wait_ms, 90000);
+}
+
+/* cfg-C17, tmds-13 */
+static void the_metadata_rate_needs_both_halves(void **state)
+{
+	static const struct {
+		char *text;
+		int64_t steady, burst;
+	} cases[] = {
+		{ "ECS_TASK_METADATA_RPS_LIMIT=0,60", 40, 60 },
+		{ "ECS_TASK_METADATA_RPS_LIMIT=5,0", 40, 60 },
+		{ "ECS_TASK_METADATA_RPS_LIMIT=-1,60", 40, 60 },
+		{ "ECS_TASK_METADATA_RPS_LIMIT=100", 40, 60 },
+		{ "ECS_TASK_METADATA_RPS_LIMIT=1,2,3", 40, 60 },
+		{ "ECS_TASK_METADATA_RPS_LIMIT=100,150", 100, 150 },
+		{ "ECS_TASK_METADATA_RPS_LIMIT= 100 , 150 ", 100, 150 },
+		{ "ECS_TASK_METADATA_RPS_LIMIT=a,b", 40, 60 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_loaded_ got = load(cases[i].text);
+
+		assert_int_equal(got.config->metadata_steady_rps, cases[i].steady);
+		assert_int_equal(got.config->metadata_burst_rps, cases[i].burst);
+	}
 }
 
 /* cfg-C18 */
@@ -537,6 +564,7 @@ int main(void)
 		cmocka_unit_test(durations_are_read_as_go_reads_them),
 		cmocka_unit_test(a_short_cleanup_wait_is_the_default),
 		cmocka_unit_test(the_polling_interval_is_held_only_when_polling),
+		cmocka_unit_test(the_metadata_rate_needs_both_halves),
 		cmocka_unit_test(the_pids_limit_has_bounds),
 		cmocka_unit_test(reserved_memory_has_sixteen_bits),
 		cmocka_unit_test(a_port_out_of_range_spoils_the_whole_list),

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_AGENT_ENDPOINTS_DOCUMENT_NETWORK_H
+#define BERTH_AGENT_ENDPOINTS_DOCUMENT_NETWORK_H
+
+#include "wire/task.h"
+#include "wire/writer.h"
+
+/* The member "Networks" of each container of the task: its primary interface, or the mode alone. */
+void write_networks(struct writer *writer, const struct task_spec *spec);
+
+#endif
