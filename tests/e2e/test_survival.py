@@ -84,6 +84,42 @@ def test_agent_killed_at_any_moment(host, seed):
             assert file.read() == "x\n", "started twice"
 
 
+MOMENTS = ("PULL_IMAGE", "OPEN_NETNS", "ATTACH_NETWORK", "CREATE_CONTAINER", "START_CONTAINER", "PROBE_HEALTH",
+           "STOP_CONTAINER", "TEAR_DOWN_NETWORK", "REMOVE_CONTAINER", "CLEAN_UP_TASK")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_agent_told_to_stop_in_the_middle(host, moment):
+    """It ends well at once whatever is under way (of what it forgets to free a sanitizer tells), and the next one goes on."""
+    shared = os.path.join(host.directory, "runs")
+    os.mkdir(shared)
+    app = {"image": host.image, "command": [
+        "sh", "-c", "trap 'exit 42' TERM; echo x >> /runs/started; while :; do sleep 0.1; done"],
+        "mountPoints": [{"sourceVolume": "runs", "containerPath": "/runs"}]}
+    if moment == "PROBE_HEALTH":
+        app["healthCheck"] = {"command": ["CMD-SHELL", "sleep 2"], "interval": 5, "timeout": 4}
+    definition = host.define("told", [app], volumes=[{"name": "runs", "host": {"sourcePath": shared}}])
+    agent = host.agents[0]
+    arn = host.run(definition)[0]
+    line = f'msg="effect" effect="{moment}" task="{arn.split("/")[-1]}"'
+    if moment in MOMENTS[MOMENTS.index("STOP_CONTAINER"):]:
+        host.wait_status(arn, "RUNNING")
+        wait_for("its mark", lambda: os.path.exists(os.path.join(shared, "started")))
+        host.stop_task(arn)
+    wait_for(line, lambda: line in agent.daemon.text(), every=0.001)
+    began = time.monotonic()
+    assert agent.stop() == 0, agent.daemon.text()[-10000:]
+    assert time.monotonic() - began < 5
+    agent.start()
+    if moment in MOMENTS[:MOMENTS.index("STOP_CONTAINER")]:
+        host.wait_status(arn, "RUNNING")
+        wait_for("its mark", lambda: os.path.exists(os.path.join(shared, "started")))
+        host.stop_task(arn)
+    assert container(host.wait_status(arn, "STOPPED")).get("exitCode") == 42
+    with open(os.path.join(shared, "started")) as file:
+        assert file.read() == "x\n", "started twice"
+
+
 def test_control_plane_away_for_a_while(lab):
     """eng-83, acs-S11: what happened meanwhile is reported when it is back; nothing stops because of it."""
     image = lab.registry.image("web")

@@ -101,7 +101,7 @@ class Agent:
                              ECS_LOGLEVEL="debug", BERTH_RUN_DIR=self.run, BERTH_LIBEXEC_DIR=os.path.join(BUILD, "bin"),
                              BERTH_CONTAINERD_ADDRESS=lab.containerd.address, BERTH_CONTAINERD_NAMESPACE="berth",
                              BERTH_INTROSPECTION_PORT=str(self.introspection), BERTH_METADATA_PORT=str(free_port()),
-                             BERTH_CGROUP_PARENT=lab.cgroup, ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="2s",
+                             BERTH_CGROUP_PARENT=lab.cgroup, ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="1s",
                              ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER="0s")
         self.settings.update({key: str(value) for key, value in settings.items() if value is not None})
         self.daemon = Daemon("berth-agent", [program("berth-agent")], os.path.join(self.directory, "agent.log"),
