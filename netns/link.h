@@ -97,8 +97,8 @@ void link_delete(struct netlink_batch *batch, int index, const char *name);
 
 /*
  * Waits until none of the named links exists in the socket's namespace; those that are left at the
- * deadline are deleted explicitly, and counted (ret_deleted may be NULL). For the host ends of veths
- * whose namespace has just been dropped.
+ * deadline are deleted explicitly, and counted (ret_deleted may be NULL). For the host ends of
+ * veths whose namespace has just been dropped.
  */
 int links_wait_gone(struct netlink *netlink, const char *const *names, size_t count,
 		    int64_t timeout_ms, size_t *ret_deleted, struct error *err);
