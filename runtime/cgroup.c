@@ -90,16 +90,30 @@ static int write_number(const char *dir, const char *file, int64_t number, struc
 	return write_knob(dir, file, text, err);
 }
 
-/* A new cpuset has no CPUs and no memory, and no process may enter it: take the parent's. */
+static char *read_knob(const char *dir, const char *file)
+{
+	_cleanup_free_ char *name = xasprintf("%s/%s", dir, file);
+	char *text;
+
+	return file_read(AT_FDCWD, name, KNOB_LIMIT, &text, NULL, NULL) == 0 ? text : NULL;
+}
+
+/*
+ * A new cpuset has no CPUs and no memory, and no process may enter it: take the parent's. One that
+ * is there may be as new: its maker was cut off, or is a thread that has not come so far.
+ */
 static void inherit_cpuset(const char *parent, const char *dir)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 
 	for (size_t i = 0; i < 2; i++) {
-		_cleanup_free_ char *from = xasprintf("%s/%s", parent, files[i]);
+		_cleanup_free_ char *own = read_knob(dir, files[i]);
 		_cleanup_free_ char *text = NULL;
 
-		if (file_read(AT_FDCWD, from, KNOB_LIMIT, &text, NULL, NULL) == 0)
+		if (!own || (own[0] != '\0' && own[0] != '\n'))
+			continue;
+		text = read_knob(parent, files[i]);
+		if (text)
 			write_knob(dir, files[i], text, NULL);
 	}
 }
@@ -134,9 +148,9 @@ static int make_group(const struct cgroup_host *host, const struct cgroup_hierar
 			if (errno != EEXIST)
 				return error_set(err, errno, "make cgroup %s", dir);
 			*ret_existed = true;
-		} else if (is_cpuset) {
-			inherit_cpuset(parent, dir);
 		}
+		if (is_cpuset)
+			inherit_cpuset(parent, dir);
 		at += length;
 		free(parent);
 		parent = TAKE(dir);
@@ -197,6 +211,22 @@ static int limit_v2(const char *dir, const struct cgroup_limits *limits, struct 
 	return result;
 }
 
+/* No group below and no process: perhaps its maker was cut off before it set the limits. */
+static bool is_unused(const char *dir)
+{
+	_cleanup_closedir_ DIR *entries = opendir(dir);
+	_cleanup_free_ char *processes = read_knob(dir, "cgroup.procs");
+	const struct dirent *entry;
+
+	if (processes && processes[0] != '\0')
+		return false;
+	while (entries && (entry = readdir(entries))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			return false;
+	}
+	return true;
+}
+
 int cgroup_create(const struct cgroup_host *host, const char *path,
 		  const struct cgroup_limits *limits, struct error *err)
 {
@@ -211,7 +241,7 @@ int cgroup_create(const struct cgroup_host *host, const char *path,
 		bool existed;
 
 		result = make_group(host, hierarchy, path, &existed, err);
-		if (result < 0 || existed)
+		if (result < 0 || (existed && !is_unused(dir)))
 			continue;
 		if (!hierarchy->unified)
 			result = limit_v1(hierarchy, dir, limits, err);

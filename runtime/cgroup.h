@@ -47,8 +47,9 @@ struct cgroup_limits {
 uint64_t cgroup_weight_from_shares(uint64_t shares);
 
 /*
- * Makes the group (and its parents) in every hierarchy and sets the limits. One that exists is left
- * as it is, limits too. On failure what was made is removed.
+ * Makes the group (and its parents) in every hierarchy and sets the limits. One that is in use is
+ * left as it is, limits too; one that somebody began to make is finished. On failure what was made
+ * is removed.
  */
 int cgroup_create(const struct cgroup_host *host, const char *path,
 		  const struct cgroup_limits *limits, struct error *err);

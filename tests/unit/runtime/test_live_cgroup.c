@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,12 +35,13 @@ static char *knob(const char *path, const char *controller, const char *v1, cons
 	return text;
 }
 
-/* The group of a task: CFS quota = cpu x period, memory in bytes, pids; left alone when it exists.
- */
+/* The group of a task: CFS quota = cpu x period, memory in bytes, pids; left alone when it is in
+ * use. */
 static void a_tasks_limits_are_set_once(void **state)
 {
 	(void)state;
 	_cleanup_free_ char *path = xasprintf("%s/task", top);
+	_cleanup_free_ char *below = xasprintf("%s/container", path);
 	struct cgroup_limits limits = { .cpu_quota_us = 50000,
 					.cpu_period_us = 100000,
 					.memory_limit = 64 << 20,
@@ -58,11 +60,46 @@ static void a_tasks_limits_are_set_once(void **state)
 	assert_string_equal(pids, "50");
 	cpu = knob(path, "cpu", "cpu.cfs_quota_us", "cpu.max");
 	assert_string_equal(cpu, host.v2 ? "50000 100000" : "50000");
+	assert_int_equal(cgroup_create(&host, below, NULL, &err), 0);
 	limits.memory_limit = 32 << 20;
 	assert_int_equal(cgroup_create(&host, path, &limits, &err), 0);
 	again = knob(path, "memory", "memory.limit_in_bytes", "memory.max");
 	assert_string_equal(again, "67108864");
 	assert_int_equal(cgroup_remove(&host, path, 0, &err), 0);
+}
+
+/* Somebody was killed right after the first step of it: no CPUs, no limits. */
+static void a_group_that_was_begun_is_finished(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *path = xasprintf("%s/begun", top);
+	_cleanup_free_ char *below = xasprintf("%s/pause", path);
+	const struct cgroup_limits limits = { .memory_limit = 64 << 20 };
+	_cleanup_free_ char *memory = NULL;
+	struct error err = ERROR_INIT;
+	pid_t pid;
+
+	assert_int_equal(cgroup_create(&host, top, NULL, &err), 0);
+	for (size_t i = 0; i < host.count; i++) {
+		_cleanup_free_ char *dir = xasprintf("%s%s", host.hierarchies[i].mount_point, path);
+
+		assert_int_equal(mkdir(dir, 0755), 0);
+	}
+	if (cgroup_create(&host, path, &limits, &err) < 0 ||
+	    cgroup_create(&host, below, NULL, &err) < 0)
+		fail_msg("%s", err.text);
+	memory = knob(path, "memory", "memory.limit_in_bytes", "memory.max");
+	assert_string_equal(memory, "67108864");
+	pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	if (cgroup_enter(&host, below, pid, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(cgroup_kill(&host, path, &err), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(cgroup_remove(&host, path, 2000, &err), 0);
 }
 
 /* Whatever lives in a group and below is killed, and then every hierarchy is empty again. */
@@ -288,6 +325,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tasks_limits_are_set_once),
+		cmocka_unit_test(a_group_that_was_begun_is_finished),
 		cmocka_unit_test(a_group_is_emptied_and_removed),
 		cmocka_unit_test(version_2_groups_are_emptied_too),
 		cmocka_unit_test(a_sample_is_cheap_and_ends_with_its_group),
