@@ -17,6 +17,7 @@ from .services import Containerd, Registry
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "debug"))
 REGION, KEY, SECRET = "us-west-2", "AKIDBERTHTEST", "berth-test-secret"
+SANITIZER_EXIT = 99  # what CI sets in ASAN_OPTIONS
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": REGION}
 
 
@@ -248,10 +249,9 @@ class Lab:
         except Exception as error:
             problems.append(f"stopping the tasks: {error!r}")
         for agent in self.agents:
-            code = agent.stop() if agent.daemon.process else 0
-            if check and code not in (0, None, -signal.SIGKILL, -signal.SIGTERM) and not getattr(agent, "may_fail", False):
-                problems.append(f"{agent.name} ended with {code}: {agent.daemon.text()[-3000:]}")
-        for daemon in (self.control, self.registry, self.containerd):
+            problems += self.end(agent.daemon, getattr(agent, "may_fail", False))
+        problems += self.end(self.control.daemon)
+        for daemon in (self.registry, self.containerd):
             with contextlib.suppress(Exception):
                 daemon.stop()
         left = leaks.difference(self.before, lambda: leaks.snapshot(self)) if check else []
@@ -259,6 +259,16 @@ class Lab:
         if check and (problems or left):
             self.report()
             raise AssertionError("\n".join(problems + [f"left behind: {item}" for item in left]))
+
+    @staticmethod
+    def end(daemon, may_fail=False):
+        """Stops a daemon of ours: it must end well, unless a test has killed it. With 99 a sanitizer says what it found."""
+        try:
+            code = daemon.stop()
+        except RuntimeError as error:
+            return [str(error)]
+        well = code in (0, None, -signal.SIGKILL) or (may_fail and code != SANITIZER_EXIT)
+        return [] if well else [f"{daemon.name} ended with {code}: {daemon.text()[-3000:]}"]
 
     def report(self):
         """What a failed test needs to be understood."""

@@ -78,7 +78,8 @@ class Daemon:
             return self.process.wait(10)
         except subprocess.TimeoutExpired:
             os.kill(self.pid, signal.SIGKILL)
-            return self.process.wait(10)
+            self.process.wait(10)
+            raise RuntimeError(f"{self.name} went on for 10 s after signal {int(number)}") from None
 
     def stop(self):
         return self.kill(signal.SIGTERM)
