@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libwebsockets carries the bytes of the socket; TLS is a filter before it (OpenSSL on memory), so
+ * that its errors, its deadlines and its end are told as they are.
+ */
 #include "base/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <openssl/err.h>
 
@@ -13,26 +18,28 @@
 #include "base/strbuf.h"
 
 #define READ_SIZE     (16 * 1024UL)
-#define READS_A_TURN  16 /* then others have their turn */
+#define WRITE_SIZE    (16 * 1024UL)
 #define FLUSH_MS      (30 * 1000L)
 #define LINGER_MS     1000
 #define LINGER_BYTES  (1024 * 1024UL)
 #define COMPACT_BYTES (64 * 1024UL)
+#define WHY_SIZE      256
 
 struct stream {
+	struct transport_socket socket;
 	struct loop *loop;
-	int fd;
+	struct lws *wsi; /* NULL: the socket is gone, or going */
+	bool in_event;   /* libwebsockets is on the stack with this socket */
 	SSL *ssl;
 	bool handshaking;
-	bool read_wants_write; /* TLS: SSL_read waits for writability */
-	bool write_wants_read;
-	struct loop_fd *watch;
+	struct strbuf early; /* of the owner, until TLS is up */
 	struct strbuf out;
 	size_t sent;       /* of out */
 	bool write_failed; /* nothing can be sent; what the peer has sent is still read */
 	bool paused;
 	bool ended;     /* on_end was called, or is not wanted */
 	bool closed;    /* by the owner */
+	bool destroyed; /* only the memory is left */
 	bool lingering; /* closed politely: all is sent, waiting for the peer's end */
 	size_t lingered;
 	struct loop_timer *linger;
@@ -41,51 +48,39 @@ struct stream {
 	void *data;
 };
 
-static void update_watch(struct stream *stream)
-{
-	int events = 0;
-
-	if (!stream->watch)
-		return;
-	if (!stream->paused || stream->closed)
-		events |= LOOP_READ;
-	if (stream->ssl && stream->handshaking) {
-		if (SSL_want_write(stream->ssl))
-			events |= LOOP_WRITE;
-	} else {
-		if (stream->sent < stream->out.length && !stream->write_failed &&
-		    !stream->write_wants_read)
-			events |= LOOP_WRITE;
-		if (stream->read_wants_write)
-			events |= LOOP_WRITE;
-	}
-	loop_fd_set(stream->watch, events);
-}
-
 static void free_memory(void *data)
 {
 	struct stream *stream = data;
 
+	SSL_free(stream->ssl);
+	strbuf_free(&stream->early);
 	strbuf_free(&stream->out);
 	free(stream);
+}
+
+/* libwebsockets closes the socket: now, or when it comes back from its call to us. */
+static void drop_socket(struct stream *stream)
+{
+	struct lws *wsi = stream->wsi;
+
+	if (!wsi)
+		return;
+	stream->wsi = NULL;
+	transport_release(wsi);
+	if (!stream->in_event)
+		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
 }
 
 /* The socket goes now; the memory when nobody on the stack uses it. */
 static void destroy(struct stream *stream)
 {
-	if (stream->fd < 0)
+	if (stream->destroyed)
 		return;
+	stream->destroyed = true;
 	loop_last_remove(&stream->last);
-	loop_fd_free(stream->watch);
-	stream->watch = NULL;
 	loop_timer_free(stream->linger);
 	stream->linger = NULL;
-	if (stream->ssl) {
-		SSL_free(stream->ssl);
-		stream->ssl = NULL;
-	}
-	close(stream->fd);
-	stream->fd = -1;
+	drop_socket(stream);
 	loop_defer(stream->loop, free_memory, stream);
 }
 
@@ -109,100 +104,39 @@ static void end(struct stream *stream, enum stream_end how, const char *why)
 	if (stream->ended)
 		return;
 	stream->ended = true;
-	loop_fd_free(stream->watch);
-	stream->watch = NULL;
+	drop_socket(stream);
 	stream->callbacks->on_end(stream->data, how, why);
 }
 
-enum io { IO_DONE, IO_AGAIN, IO_END, IO_FAILED };
+/* ------------------------------------------------------------------------------------------------
+ * out */
 
-static enum io read_some(struct stream *stream, char *buffer, size_t size, size_t *ret_got,
-			 enum stream_end *ret_how, const char **ret_why, char *why, size_t why_size)
+/*
+ * libwebsockets keeps what the socket does not take of a write, and reads nothing until that is
+ * sent. So it gets only what a writable socket takes whole. The number of bytes that it took.
+ */
+static size_t send_now(struct stream *stream, const char *bytes, size_t size)
 {
-	ssize_t got;
+	size_t sent = 0;
 
-	if (stream->ssl) {
-		int result;
+	while (sent < size && !stream->write_failed) {
+		size_t piece = size - sent < WRITE_SIZE ? size - sent : WRITE_SIZE;
 
-		ERR_clear_error();
-		stream->read_wants_write = false;
-		result = SSL_read_ex(stream->ssl, buffer, size, ret_got);
-		if (result > 0)
-			return IO_DONE;
-		switch (SSL_get_error(stream->ssl, result)) {
-		case SSL_ERROR_WANT_READ:
-			return IO_AGAIN;
-		case SSL_ERROR_WANT_WRITE:
-			stream->read_wants_write = true;
-			return IO_AGAIN;
-		case SSL_ERROR_ZERO_RETURN:
-			*ret_how = STREAM_ENDED;
-			*ret_why = "the peer has closed the connection";
-			return IO_END;
-		case SSL_ERROR_SYSCALL:
-			*ret_how = STREAM_RESET;
-			*ret_why = errno ? strerror_r(errno, why, why_size) : "connection lost";
-			return IO_END;
-		default:
-			*ret_how = STREAM_FAILED;
-			*ret_why = tls_error(why, why_size);
-			return IO_END;
-		}
+		if (lws_send_pipe_choked(stream->wsi))
+			break;
+		/* it does not write to what it is given */
+		if (lws_write(stream->wsi, (unsigned char *)(uintptr_t)(bytes + sent), piece,
+			      LWS_WRITE_RAW) < 0)
+			/* reading tells how it ended, and what the peer said before */
+			stream->write_failed = true;
+		sent += piece;
 	}
-	do
-		got = recv(stream->fd, buffer, size, 0);
-	while (got < 0 && errno == EINTR);
-	if (got > 0) {
-		*ret_got = (size_t)got;
-		return IO_DONE;
-	}
-	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return IO_AGAIN;
-	*ret_how = got == 0 ? STREAM_ENDED : STREAM_RESET;
-	*ret_why =
-		got == 0 ? "the peer has closed the connection" : strerror_r(errno, why, why_size);
-	return IO_END;
-}
-
-/* One attempt; IO_FAILED: nothing can be sent any more. */
-static enum io write_some(struct stream *stream, const char *bytes, size_t size, size_t *ret_sent)
-{
-	ssize_t sent;
-
-	if (stream->ssl) {
-		int result;
-
-		ERR_clear_error();
-		stream->write_wants_read = false;
-		result = SSL_write_ex(stream->ssl, bytes, size, ret_sent);
-		if (result > 0)
-			return IO_DONE;
-		switch (SSL_get_error(stream->ssl, result)) {
-		case SSL_ERROR_WANT_WRITE:
-			return IO_AGAIN;
-		case SSL_ERROR_WANT_READ:
-			stream->write_wants_read = true;
-			return IO_AGAIN;
-		default:
-			ERR_clear_error();
-			return IO_FAILED;
-		}
-	}
-	do
-		sent = send(stream->fd, bytes, size, MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent >= 0) {
-		*ret_sent = (size_t)sent;
-		return IO_DONE;
-	}
-	return errno == EAGAIN || errno == EWOULDBLOCK ? IO_AGAIN : IO_FAILED;
+	return sent;
 }
 
 static void begin_linger(struct stream *stream)
 {
-	if (stream->ssl)
-		SSL_shutdown(stream->ssl);
-	shutdown(stream->fd, SHUT_WR);
+	shutdown(lws_get_socket_fd(stream->wsi), SHUT_WR);
 	stream->lingering = true;
 	loop_timer_start(stream->linger, LINGER_MS);
 }
@@ -210,17 +144,10 @@ static void begin_linger(struct stream *stream)
 /* Sends what is queued as far as the socket takes it. */
 static void flush(struct stream *stream)
 {
-	while (stream->sent < stream->out.length && !stream->write_failed) {
-		size_t sent = 0;
-		enum io io = write_some(stream, stream->out.data + stream->sent,
-					stream->out.length - stream->sent, &sent);
-
-		if (io == IO_AGAIN)
-			break;
-		if (io == IO_FAILED)
-			stream->write_failed = true;
-		stream->sent += sent;
-	}
+	if (!stream->wsi)
+		return;
+	stream->sent += send_now(stream, stream->out.data + stream->sent,
+				 stream->out.length - stream->sent);
 	if (stream->write_failed || stream->sent == stream->out.length) {
 		stream->sent = 0;
 		/* a connection that once sent much does not keep the memory */
@@ -228,124 +155,278 @@ static void flush(struct stream *stream)
 			strbuf_free(&stream->out);
 		else
 			strbuf_reset(&stream->out);
-		if (stream->closed && !stream->lingering)
+		if (!stream->closed || stream->lingering)
+			return;
+		if (stream->write_failed || !lws_partial_buffered(stream->wsi)) {
 			begin_linger(stream);
-	} else if (stream->sent > COMPACT_BYTES && !stream->ssl) {
-		/* TLS must see the same address again for a write that it could not finish */
+			return;
+		}
+	} else if (stream->sent > COMPACT_BYTES) {
 		strbuf_consume(&stream->out, stream->sent);
 		stream->sent = 0;
 	}
+	lws_callback_on_writable(stream->wsi);
 }
 
-static void take_input(struct stream *stream);
-
-/* TLS may hold bytes that the socket does not show any more. */
-static void take_more_input(void *data)
+static void send_bytes(struct stream *stream, const char *bytes, size_t size)
 {
-	struct stream *stream = data;
+	size_t sent = 0;
 
-	if (stream->fd >= 0 && !stream->ended)
-		take_input(stream);
+	if (!stream->wsi || stream->write_failed)
+		return;
+	if (stream->out.length == 0) {
+		sent = send_now(stream, bytes, size);
+		if (stream->write_failed || sent == size)
+			return;
+	}
+	strbuf_append_n(&stream->out, bytes + sent, size - sent);
+	lws_callback_on_writable(stream->wsi);
 }
 
-static void take_input(struct stream *stream)
+/* What TLS has made of it goes out. */
+static void send_tls(struct stream *stream)
 {
-	char buffer[READ_SIZE];
-	char why_text[256];
+	BIO *bio = SSL_get_wbio(stream->ssl);
+	char *bytes = NULL;
+	long size = BIO_get_mem_data(bio, &bytes);
 
-	for (int reads = 0; reads < READS_A_TURN && stream->fd >= 0 && !stream->ended; reads++) {
-		enum stream_end how = STREAM_RESET;
-		const char *why = "";
-		size_t got = 0;
-		enum io io;
+	if (size > 0)
+		send_bytes(stream, bytes, (size_t)size);
+	(void)BIO_reset(bio);
+}
 
-		if (stream->paused && !stream->closed)
-			return;
-		io = read_some(stream, buffer, sizeof(buffer), &got, &how, &why, why_text,
-			       sizeof(why_text));
-		if (io == IO_AGAIN)
-			return;
-		if (io == IO_END) {
-			end(stream, how, why);
+static void encrypt(struct stream *stream, const char *bytes, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size && !stream->write_failed) {
+		size_t piece = size - done < WRITE_SIZE ? size - done : WRITE_SIZE;
+		size_t taken = 0;
+
+		ERR_clear_error();
+		if (SSL_write_ex(stream->ssl, bytes + done, piece, &taken) != 1) {
+			ERR_clear_error();
+			stream->write_failed = true;
 			return;
 		}
-		if (stream->closed) {
-			stream->lingered += got;
-			if (stream->lingered > LINGER_BYTES)
-				destroy(stream);
-		} else {
-			stream->callbacks->on_data(stream->data, buffer, got);
-		}
-		/* plain and not full: there is no more now; TLS may hold records that poll does not
-		 * see */
-		if (!stream->ssl && got < sizeof(buffer))
-			return;
+		done += taken;
+		send_tls(stream);
 	}
 }
 
-/* True when the handshake is done. */
-static bool handshake(struct stream *stream)
+void stream_write(struct stream *stream, const void *bytes, size_t size)
 {
-	char why[256];
-	int result;
-
-	ERR_clear_error();
-	errno = 0;
-	result = SSL_do_handshake(stream->ssl);
-	if (result == 1) {
-		stream->handshaking = false;
-		if (!stream->closed && stream->callbacks->on_ready)
-			stream->callbacks->on_ready(stream->data);
-		return true;
-	}
-	switch (SSL_get_error(stream->ssl, result)) {
-	case SSL_ERROR_WANT_READ:
-	case SSL_ERROR_WANT_WRITE:
-		return false;
-	case SSL_ERROR_ZERO_RETURN:
-		end(stream, STREAM_FAILED, "TLS: the peer has closed the connection");
-		return false;
-	case SSL_ERROR_SYSCALL:
-		end(stream, STREAM_FAILED,
-		    errno ? strerror_r(errno, why, sizeof(why))
-			  : "TLS: the peer has closed the connection");
-		return false;
-	default:
-		break;
-	}
-	if (SSL_get_verify_result(stream->ssl) != X509_V_OK)
-		end(stream, STREAM_FAILED,
-		    X509_verify_cert_error_string(SSL_get_verify_result(stream->ssl)));
+	if (stream->closed || stream->ended || stream->write_failed)
+		return;
+	if (stream->handshaking)
+		strbuf_append_n(&stream->early, bytes, size);
+	else if (stream->ssl)
+		encrypt(stream, bytes, size);
 	else
-		end(stream, STREAM_FAILED, tls_error(why, sizeof(why)));
-	return false;
+		send_bytes(stream, bytes, size);
 }
 
-static void on_event(void *data, int events)
+size_t stream_queued(const struct stream *stream)
 {
-	struct stream *stream = data;
+	return stream->early.length + stream->out.length - stream->sent;
+}
 
-	if (stream->ssl && stream->handshaking && !handshake(stream)) {
-		if (stream->fd >= 0 && stream->watch) {
-			if (events & LOOP_ERROR)
-				end(stream, STREAM_FAILED, "the connection was lost");
-			else
-				update_watch(stream);
-		}
+/* ------------------------------------------------------------------------------------------------
+ * in */
+
+static bool wants_input(const struct stream *stream)
+{
+	return !stream->destroyed && !stream->ended && (!stream->paused || stream->closed);
+}
+
+static void give(struct stream *stream, const char *bytes, size_t size)
+{
+	if (!stream->closed) {
+		stream->callbacks->on_data(stream->data, bytes, size);
 		return;
 	}
-	if (stream->fd >= 0)
-		flush(stream);
-	if (stream->fd >= 0)
-		take_input(stream);
-	if (stream->fd >= 0 && stream->watch) {
-		/* libuv has stopped watching: if reading did not say why, there is nothing to wait
-		 * for */
-		if (events & LOOP_ERROR)
-			end(stream, STREAM_RESET, "the connection was lost");
-		else
-			update_watch(stream);
+	stream->lingered += size;
+	if (stream->lingered > LINGER_BYTES)
+		destroy(stream);
+}
+
+static void fail_handshake(struct stream *stream)
+{
+	char why[WHY_SIZE];
+	long verified = SSL_get_verify_result(stream->ssl);
+
+	send_tls(stream); /* the alert */
+	end(stream, STREAM_FAILED,
+	    verified == X509_V_OK ? tls_error(why, sizeof(why))
+				  : X509_verify_cert_error_string(verified));
+}
+
+/* One step with what has come. */
+static void handshake(struct stream *stream)
+{
+	int result, problem;
+
+	ERR_clear_error();
+	result = SSL_do_handshake(stream->ssl);
+	problem = SSL_get_error(stream->ssl, result);
+	if (result != 1 && problem != SSL_ERROR_WANT_READ && problem != SSL_ERROR_WANT_WRITE) {
+		fail_handshake(stream);
+		return;
 	}
+	send_tls(stream);
+	if (result != 1)
+		return;
+	stream->handshaking = false;
+	if (!stream->closed && stream->callbacks->on_ready)
+		stream->callbacks->on_ready(stream->data);
+	encrypt(stream, strbuf_text(&stream->early), stream->early.length);
+	strbuf_free(&stream->early);
+}
+
+/* Gives what TLS has: all, or until the owner pauses or closes. */
+static void take_decrypted(struct stream *stream)
+{
+	char buffer[READ_SIZE];
+	char why[WHY_SIZE];
+	size_t got = 0;
+
+	while (!stream->handshaking && wants_input(stream)) {
+		int result;
+
+		ERR_clear_error();
+		result = SSL_read_ex(stream->ssl, buffer, sizeof(buffer), &got);
+		if (result == 1) {
+			give(stream, buffer, got);
+			continue;
+		}
+		switch (SSL_get_error(stream->ssl, result)) {
+		case SSL_ERROR_WANT_READ:
+		case SSL_ERROR_WANT_WRITE:
+			send_tls(stream); /* an answer to a change of keys */
+			return;
+		case SSL_ERROR_ZERO_RETURN:
+			end(stream, STREAM_ENDED, "the peer has closed the connection");
+			return;
+		default:
+			send_tls(stream);
+			end(stream, STREAM_FAILED, tls_error(why, sizeof(why)));
+			return;
+		}
+	}
+}
+
+static void take_input(struct stream *stream, const char *bytes, size_t size)
+{
+	if (!stream->ssl) {
+		give(stream, bytes, size);
+		return;
+	}
+	BIO_write(SSL_get_rbio(stream->ssl), bytes, (int)size);
+	if (stream->handshaking)
+		handshake(stream);
+	take_decrypted(stream);
+}
+
+/* TLS may hold bytes that no event of the socket shows. */
+static void take_held_back(void *data)
+{
+	struct stream *stream = data;
+
+	if (stream->ssl)
+		take_decrypted(stream);
+}
+
+void stream_pause(struct stream *stream, bool pause)
+{
+	if (stream->paused == pause)
+		return;
+	stream->paused = pause;
+	if (stream->wsi)
+		lws_rx_flow_control(stream->wsi, !pause);
+	if (!pause && stream->ssl && !stream->destroyed)
+		loop_defer(stream->loop, take_held_back, stream);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * the end */
+
+/*
+ * After the peer's end or a failure, with the socket still open and empty: 0 when the peer has sent
+ * all (FIN), else the errno. libwebsockets may have met the error first, which the kernel tells
+ * once; the state of the connection remains.
+ */
+static int how_it_ended(int fd, int last_errno)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+	int pending = 0;
+	socklen_t pending_size = sizeof(pending);
+
+	if (last_errno)
+		return last_errno;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return 0; /* a unix socket: it has read the end */
+	if (info.tcpi_state != TCP_CLOSE)
+		return 0;
+	/* after a FIN a reset is kept as EPIPE: of what we have sent too late */
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &pending_size);
+	return pending == EPIPE ? 0 : ECONNRESET;
+}
+
+/* libwebsockets closes on an error before it has read all: the rest, from the socket. */
+static int take_rest(struct stream *stream, int fd)
+{
+	char buffer[READ_SIZE];
+
+	while (wants_input(stream)) {
+		ssize_t got = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK ? ECONNRESET : errno;
+		if (got == 0)
+			break;
+		take_input(stream, buffer, (size_t)got);
+	}
+	return 0;
+}
+
+static void on_socket_end(struct stream *stream, struct lws *wsi)
+{
+	int fd = lws_get_socket_fd(wsi);
+	int code = take_rest(stream, fd);
+	char why[WHY_SIZE];
+
+	if (stream->destroyed || stream->ended)
+		return;
+	code = how_it_ended(fd, code);
+	transport_release(wsi);
+	stream->wsi = NULL;
+	if (stream->handshaking)
+		end(stream, STREAM_FAILED,
+		    code ? strerror_r(code, why, sizeof(why))
+			 : "TLS: the peer has closed the connection");
+	else if (code)
+		end(stream, STREAM_RESET, strerror_r(code, why, sizeof(why)));
+	else
+		end(stream, STREAM_ENDED, "the peer has closed the connection");
+}
+
+static int on_event(struct transport_socket *socket, struct lws *wsi,
+		    enum lws_callback_reasons reason, const char *bytes, size_t size)
+{
+	struct stream *stream = (struct stream *)socket;
+
+	stream->in_event = true;
+	if (reason == LWS_CALLBACK_RAW_RX)
+		take_input(stream, bytes, size);
+	else if (reason == LWS_CALLBACK_RAW_WRITEABLE)
+		flush(stream);
+	else
+		on_socket_end(stream, wsi);
+	stream->in_event = false;
+	return stream->wsi ? 0 : -1;
 }
 
 static void on_linger(void *data)
@@ -353,42 +434,81 @@ static void on_linger(void *data)
 	destroy(data);
 }
 
-static void report_ready(void *data)
+void stream_close(struct stream *stream, bool polite)
+{
+	stream->closed = true;
+	if (!polite || stream->ended || stream->handshaking || !stream->wsi) {
+		destroy(stream);
+		return;
+	}
+	stream->linger = loop_timer_new(stream->loop, on_linger, stream);
+	loop_timer_start(stream->linger, FLUSH_MS);
+	loop_last_add(stream->loop, &stream->last, on_linger, stream);
+	if (stream->ssl) {
+		SSL_shutdown(stream->ssl);
+		send_tls(stream);
+	}
+	if (stream->paused)
+		lws_rx_flow_control(stream->wsi, 1);
+	flush(stream);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * the beginning */
+
+static void begin(void *data)
 {
 	struct stream *stream = data;
 
-	if (stream->fd >= 0 && !stream->closed && !stream->ended && stream->callbacks->on_ready)
+	if (stream->destroyed || stream->closed || stream->ended)
+		return;
+	if (stream->ssl)
+		handshake(stream);
+	else if (stream->callbacks->on_ready)
 		stream->callbacks->on_ready(stream->data);
 }
 
-int stream_new(struct loop *loop, int fd, SSL *ssl, const struct stream_callbacks *callbacks,
-	       void *data, struct stream **ret, struct error *err)
+static int use_memory(SSL *ssl, struct error *err)
+{
+	BIO *in = BIO_new(BIO_s_mem());
+	BIO *out = BIO_new(BIO_s_mem());
+
+	if (!in || !out) {
+		BIO_free(in);
+		BIO_free(out);
+		return error_say(err, ENOMEM, "TLS: OpenSSL gives no buffer");
+	}
+	SSL_set_bio(ssl, in, out);
+	SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+	return 0;
+}
+
+int stream_new(struct transport *transport, int fd, SSL *ssl,
+	       const struct stream_callbacks *callbacks, void *data, struct stream **ret,
+	       struct error *err)
 {
 	struct stream *stream = xcalloc(1, sizeof(*stream));
-	int result = loop_fd_new(loop, fd, LOOP_READ | (ssl ? LOOP_WRITE : 0), on_event, stream,
-				 &stream->watch, err);
+	int result;
 
-	if (result < 0) {
-		if (ssl)
-			SSL_free(ssl);
-		close(fd);
-		free(stream);
-		return result;
-	}
-	stream->loop = loop;
-	stream->fd = fd;
-	stream->ssl = ssl;
+	stream->socket.callback = on_event;
+	stream->loop = transport_loop(transport);
 	stream->callbacks = callbacks;
 	stream->data = data;
-	if (ssl) {
-		SSL_set_fd(ssl, fd);
-		SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
-					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-					  SSL_MODE_RELEASE_BUFFERS);
-		stream->handshaking = true;
-	} else if (callbacks->on_ready) {
-		loop_defer(loop, report_ready, stream);
+	stream->ssl = ssl;
+	stream->handshaking = ssl != NULL;
+	result = transport_adopt(transport, fd, &stream->socket, &stream->wsi, err);
+	if (result == 0 && ssl) {
+		result = use_memory(ssl, err);
+		if (result < 0)
+			drop_socket(stream);
 	}
+	if (result < 0) {
+		free_memory(stream);
+		return result;
+	}
+	/* a server's handshake begins with what the client says */
+	if (ssl ? !SSL_is_server(ssl) : callbacks->on_ready != NULL)
+		loop_defer(stream->loop, begin, stream);
 	*ret = stream;
 	return 0;
 }
@@ -398,50 +518,4 @@ void stream_set_callbacks(struct stream *stream, const struct stream_callbacks *
 {
 	stream->callbacks = callbacks;
 	stream->data = data;
-}
-
-void stream_write(struct stream *stream, const void *bytes, size_t size)
-{
-	size_t sent = 0;
-
-	if (stream->closed || stream->ended || stream->write_failed)
-		return;
-	if (stream->out.length == 0 && !stream->handshaking) {
-		if (write_some(stream, bytes, size, &sent) == IO_FAILED) {
-			/* reading tells how it ended, and what the peer said before */
-			stream->write_failed = true;
-			return;
-		}
-		if (sent == size)
-			return;
-	}
-	strbuf_append_n(&stream->out, (const char *)bytes + sent, size - sent);
-	update_watch(stream);
-}
-
-size_t stream_queued(const struct stream *stream)
-{
-	return stream->out.length - stream->sent;
-}
-
-void stream_pause(struct stream *stream, bool pause)
-{
-	stream->paused = pause;
-	update_watch(stream);
-	if (!pause && stream->ssl && stream->fd >= 0)
-		loop_defer(stream->loop, take_more_input, stream);
-}
-
-void stream_close(struct stream *stream, bool polite)
-{
-	stream->closed = true;
-	if (!polite || stream->ended || stream->handshaking || !stream->watch) {
-		destroy(stream);
-		return;
-	}
-	stream->linger = loop_timer_new(stream->loop, on_linger, stream);
-	loop_timer_start(stream->linger, FLUSH_MS);
-	loop_last_add(stream->loop, &stream->last, on_linger, stream);
-	flush(stream);
-	update_watch(stream);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connected stream socket on the loop, with or without TLS: bytes in, queued bytes out, and how
- * it ended. */
+/* A connected stream socket, carried by libwebsockets, with or without TLS: bytes in, queued bytes
+ * out, and how it ended. */
 #ifndef BERTH_BASE_STREAM_H
 #define BERTH_BASE_STREAM_H
 
@@ -10,7 +10,7 @@
 #include <openssl/ssl.h>
 
 #include "base/error.h"
-#include "base/loop.h"
+#include "base/transport.h"
 
 struct stream;
 
@@ -32,8 +32,9 @@ struct stream_callbacks {
  * Takes over `fd` (non-blocking) and `ssl` (NULL: plain; else bound to nothing yet, with connect or
  * accept state set). On failure both are released too.
  */
-int stream_new(struct loop *loop, int fd, SSL *ssl, const struct stream_callbacks *callbacks,
-	       void *data, struct stream **ret, struct error *err);
+int stream_new(struct transport *transport, int fd, SSL *ssl,
+	       const struct stream_callbacks *callbacks, void *data, struct stream **ret,
+	       struct error *err);
 /* Other callbacks from now on (a connection becomes a websocket); on_ready is not called again. */
 void stream_set_callbacks(struct stream *stream, const struct stream_callbacks *callbacks,
 			  void *data);

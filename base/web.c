@@ -20,6 +20,7 @@
 #define DEFAULT_MAX_CONNECTIONS 512
 #define DEFAULT_BODY_LIMIT      (1024 * 1024UL)
 #define DEFAULT_IDLE_MS         (60 * 1000L)
+#define CLIENT_SOCKETS          256 /* websockets to others, and sockets that linger */
 #define BACKLOG                 512
 #define ACCEPTS_A_TURN          64
 #define ACCEPT_RETRY_MS         100
@@ -27,11 +28,16 @@
 int web_new(struct loop *loop, const struct web_config *config, struct web **ret, struct error *err)
 {
 	struct web *web = xcalloc(1, sizeof(*web));
+	int result;
 
-	(void)err;
 	web->loop = loop;
 	web->max_connections = config && config->max_connections ? config->max_connections
 								 : DEFAULT_MAX_CONNECTIONS;
+	result = transport_new(loop, web->max_connections + CLIENT_SOCKETS, &web->transport, err);
+	if (result < 0) {
+		free(web);
+		return result;
+	}
 	*ret = web;
 	return 0;
 }
@@ -42,6 +48,7 @@ void web_free(struct web *web)
 		web_listener_free(web->listeners);
 	while (web->clients)
 		ws_abort(web->clients);
+	transport_free(web->transport);
 	SSL_CTX_free(web->client_tls);
 	free(web->client_ca_file);
 	free(web);

@@ -406,7 +406,7 @@ int web_connection_new(struct web_listener *listener, int fd, void *tag, struct 
 		if (ssl)
 			SSL_set_accept_state(ssl);
 	}
-	result = stream_new(listener->web->loop, fd, ssl, &http_callbacks, connection,
+	result = stream_new(listener->web->transport, fd, ssl, &http_callbacks, connection,
 			    &connection->stream, err);
 	if (result < 0) {
 		free(connection);

@@ -14,6 +14,7 @@ struct web_connection;
 
 struct web {
 	struct loop *loop;
+	struct transport *transport;
 	unsigned max_connections;
 	unsigned connection_count; /* of listeners */
 	struct web_listener *listeners;

@@ -234,8 +234,8 @@ static void begin_stream(struct ws *ws)
 		return;
 	}
 	loop_timer_start(ws->deadline, handshake->timeout_ms);
-	if (stream_new(ws->loop, TAKE_FD(handshake->fd), ssl, &handshake_callbacks, ws, &ws->stream,
-		       &err) < 0)
+	if (stream_new(ws->web->transport, TAKE_FD(handshake->fd), ssl, &handshake_callbacks, ws,
+		       &ws->stream, &err) < 0)
 		fail(ws, "%s", err.text);
 }
 
