@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libwebsockets carries the bytes of the socket; TLS is a filter before it (OpenSSL on memory), so
+ * libwebsockets watches and reads the socket; TLS is a filter before it (OpenSSL on memory), so
  * that its errors, its deadlines and its end are told as they are.
  */
 #include "base/stream.h"
@@ -34,8 +34,8 @@ struct stream {
 	bool handshaking;
 	struct strbuf early; /* of the owner, until TLS is up */
 	struct strbuf out;
-	size_t sent;       /* of out */
-	bool write_failed; /* nothing can be sent; what the peer has sent is still read */
+	size_t sent;     /* of out */
+	int write_errno; /* nothing can be sent; what the peer has sent is still read */
 	bool paused;
 	bool ended;     /* on_end was called, or is not wanted */
 	bool closed;    /* by the owner */
@@ -112,24 +112,27 @@ static void end(struct stream *stream, enum stream_end how, const char *why)
  * out */
 
 /*
- * libwebsockets keeps what the socket does not take of a write, and reads nothing until that is
- * sent. So it gets only what a writable socket takes whole. The number of bytes that it took.
+ * Not by lws_write(): it keeps what the socket does not take of a write, and until that is sent it
+ * reads nothing, yet goes on watching for input: a peer that sends and does not read would have it
+ * spin. The number of bytes that are dealt with.
  */
 static size_t send_now(struct stream *stream, const char *bytes, size_t size)
 {
+	int fd = lws_get_socket_fd(stream->wsi);
 	size_t sent = 0;
 
-	while (sent < size && !stream->write_failed) {
-		size_t piece = size - sent < WRITE_SIZE ? size - sent : WRITE_SIZE;
+	while (sent < size) {
+		ssize_t result = send(fd, bytes + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (lws_send_pipe_choked(stream->wsi))
+		if (result >= 0) {
+			sent += (size_t)result;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			break;
-		/* it does not write to what it is given */
-		if (lws_write(stream->wsi, (unsigned char *)(uintptr_t)(bytes + sent), piece,
-			      LWS_WRITE_RAW) < 0)
+		} else if (errno != EINTR) {
 			/* reading tells how it ended, and what the peer said before */
-			stream->write_failed = true;
-		sent += piece;
+			stream->write_errno = errno;
+			return size;
+		}
 	}
 	return sent;
 }
@@ -148,20 +151,18 @@ static void flush(struct stream *stream)
 		return;
 	stream->sent += send_now(stream, stream->out.data + stream->sent,
 				 stream->out.length - stream->sent);
-	if (stream->write_failed || stream->sent == stream->out.length) {
+	if (stream->sent == stream->out.length) {
 		stream->sent = 0;
 		/* a connection that once sent much does not keep the memory */
 		if (stream->out.capacity > COMPACT_BYTES)
 			strbuf_free(&stream->out);
 		else
 			strbuf_reset(&stream->out);
-		if (!stream->closed || stream->lingering)
-			return;
-		if (stream->write_failed || !lws_partial_buffered(stream->wsi)) {
+		if (stream->closed && !stream->lingering)
 			begin_linger(stream);
-			return;
-		}
-	} else if (stream->sent > COMPACT_BYTES) {
+		return;
+	}
+	if (stream->sent > COMPACT_BYTES) {
 		strbuf_consume(&stream->out, stream->sent);
 		stream->sent = 0;
 	}
@@ -172,11 +173,11 @@ static void send_bytes(struct stream *stream, const char *bytes, size_t size)
 {
 	size_t sent = 0;
 
-	if (!stream->wsi || stream->write_failed)
+	if (!stream->wsi || stream->write_errno)
 		return;
 	if (stream->out.length == 0) {
 		sent = send_now(stream, bytes, size);
-		if (stream->write_failed || sent == size)
+		if (sent == size)
 			return;
 	}
 	strbuf_append_n(&stream->out, bytes + sent, size - sent);
@@ -199,14 +200,14 @@ static void encrypt(struct stream *stream, const char *bytes, size_t size)
 {
 	size_t done = 0;
 
-	while (done < size && !stream->write_failed) {
+	while (done < size && !stream->write_errno) {
 		size_t piece = size - done < WRITE_SIZE ? size - done : WRITE_SIZE;
 		size_t taken = 0;
 
 		ERR_clear_error();
 		if (SSL_write_ex(stream->ssl, bytes + done, piece, &taken) != 1) {
 			ERR_clear_error();
-			stream->write_failed = true;
+			stream->write_errno = EPROTO;
 			return;
 		}
 		done += taken;
@@ -216,7 +217,7 @@ static void encrypt(struct stream *stream, const char *bytes, size_t size)
 
 void stream_write(struct stream *stream, const void *bytes, size_t size)
 {
-	if (stream->closed || stream->ended || stream->write_failed)
+	if (stream->closed || stream->ended || stream->write_errno)
 		return;
 	if (stream->handshaking)
 		strbuf_append_n(&stream->early, bytes, size);
@@ -355,7 +356,7 @@ void stream_pause(struct stream *stream, bool pause)
  * all (FIN), else the errno. libwebsockets may have met the error first, which the kernel tells
  * once; the state of the connection remains.
  */
-static int how_it_ended(int fd, int last_errno)
+static int how_it_ended(const struct stream *stream, int fd, int last_errno)
 {
 	struct tcp_info info;
 	socklen_t size = sizeof(info);
@@ -368,9 +369,9 @@ static int how_it_ended(int fd, int last_errno)
 		return 0; /* a unix socket: it has read the end */
 	if (info.tcpi_state != TCP_CLOSE)
 		return 0;
-	/* after a FIN a reset is kept as EPIPE: of what we have sent too late */
+	/* a reset after a FIN is told as EPIPE: it was for what we have sent too late */
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &pending_size);
-	return pending == EPIPE ? 0 : ECONNRESET;
+	return pending == EPIPE || stream->write_errno == EPIPE ? 0 : ECONNRESET;
 }
 
 /* libwebsockets closes on an error before it has read all: the rest, from the socket. */
@@ -400,7 +401,7 @@ static void on_socket_end(struct stream *stream, struct lws *wsi)
 
 	if (stream->destroyed || stream->ended)
 		return;
-	code = how_it_ended(fd, code);
+	code = how_it_ended(stream, fd, code);
 	transport_release(wsi);
 	stream->wsi = NULL;
 	if (stream->handshaking)

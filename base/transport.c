@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 
 #define READ_SIZE    (16 * 1024)
-#define SPARE_FDS    16 /* of libwebsockets itself: its event pipe, and sockets that are closing */
+#define SPARE_FDS    16 /* for libwebsockets itself: its event pipe */
 #define NO_TIMEOUT_S (24 * 60 * 60)
 #define FINISH_TURNS 4
 
@@ -17,8 +18,26 @@ struct transport {
 	struct loop *loop;
 	struct lws_context *context;
 	struct lws_vhost *vhost;
+	unsigned max_sockets;
+	unsigned socket_count;
+	void (*on_gone)(void *data);
+	void *data;
 	struct loop_last last; /* of one that is freed, until the loop is */
 };
+
+static struct transport *transport_of(struct lws *wsi)
+{
+	return lws_context_user(lws_get_context(wsi));
+}
+
+static void on_socket_gone(struct lws *wsi)
+{
+	struct transport *transport = transport_of(wsi);
+
+	transport->socket_count--;
+	if (transport->on_gone)
+		transport->on_gone(transport->data);
+}
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		    size_t size)
@@ -35,6 +54,12 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		if (!socket)
 			return -1;
 		return socket->callback(socket, wsi, reason, in, size);
+	case LWS_CALLBACK_WSI_CREATE:
+		transport_of(wsi)->socket_count++;
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		on_socket_gone(wsi);
+		return 0;
 	default:
 		return 0;
 	}
@@ -60,8 +85,8 @@ static void write_log(int level, const char *line)
 		log_debug("libwebsockets", "says", text, NULL);
 }
 
-int transport_new(struct loop *loop, unsigned max_sockets, struct transport **ret,
-		  struct error *err)
+int transport_new(struct loop *loop, unsigned max_sockets, void (*on_gone)(void *data), void *data,
+		  struct transport **ret, struct error *err)
 {
 	struct transport *transport = xcalloc(1, sizeof(*transport));
 	void *loops[] = { loop_uv(loop) };
@@ -80,10 +105,12 @@ int transport_new(struct loop *loop, unsigned max_sockets, struct transport **re
 		/* no time-outs of its own: who uses a stream has them */
 		.timeout_secs = NO_TIMEOUT_S,
 		.vhost_name = "streams",
+		.user = transport,
 	};
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, write_log);
 	transport->loop = loop;
+	transport->max_sockets = max_sockets;
 	info.pcontext = &transport->context;
 	transport->context = lws_create_context(&info);
 	if (!transport->context) {
@@ -98,6 +125,8 @@ int transport_new(struct loop *loop, unsigned max_sockets, struct transport **re
 		transport_free(transport);
 		return error_say(err, ENOMEM, "libwebsockets gives no virtual host");
 	}
+	transport->on_gone = on_gone;
+	transport->data = data;
 	*ret = transport;
 	return 0;
 }
@@ -122,6 +151,7 @@ void transport_free(struct transport *transport)
 {
 	if (!transport)
 		return;
+	transport->on_gone = NULL;
 	loop_last_add(transport->loop, &transport->last, finish, transport);
 	lws_context_destroy(transport->context);
 }
@@ -129,6 +159,11 @@ void transport_free(struct transport *transport)
 struct loop *transport_loop(const struct transport *transport)
 {
 	return transport->loop;
+}
+
+unsigned transport_room(const struct transport *transport)
+{
+	return transport->max_sockets - transport->socket_count;
 }
 
 int transport_adopt(struct transport *transport, int fd, struct transport_socket *socket,
@@ -141,10 +176,16 @@ int transport_adopt(struct transport *transport, int fd, struct transport_socket
 		.vh_prot_name = protocols[0].name,
 		.opaque = socket,
 	};
-	struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
+	struct lws *wsi;
 
+	if (transport_room(transport) == 0) {
+		close(fd);
+		return error_say(err, EMFILE, "there are %u sockets already",
+				 transport->socket_count);
+	}
+	wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
 	if (!wsi)
-		return error_say(err, EMFILE, "libwebsockets does not take a socket");
+		return error_say(err, ENOMEM, "libwebsockets does not take a socket");
 	*ret = wsi;
 	return 0;
 }

@@ -17,15 +17,20 @@ struct transport_socket {
 			enum lws_callback_reasons reason, const char *bytes, size_t size);
 };
 
-/* At most `max_sockets` at a time: libwebsockets has a table of them. */
-int transport_new(struct loop *loop, unsigned max_sockets, struct transport **ret,
-		  struct error *err);
+/*
+ * At most `max_sockets` at a time: libwebsockets has a table of them. on_gone(data) when there is
+ * one less; may be NULL.
+ */
+int transport_new(struct loop *loop, unsigned max_sockets, void (*on_gone)(void *data), void *data,
+		  struct transport **ret, struct error *err);
 /*
  * Its sockets end at once, and nothing is called back any more. What libwebsockets has on the loop
  * goes when the loop turns, the rest with loop_free(). Not from a callback.
  */
 void transport_free(struct transport *transport);
 struct loop *transport_loop(const struct transport *transport);
+/* How many more sockets it takes; those that are still closing count. */
+unsigned transport_room(const struct transport *transport);
 
 /* Takes over the non-blocking stream socket in any case. */
 int transport_adopt(struct transport *transport, int fd, struct transport_socket *socket,

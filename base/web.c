@@ -20,10 +20,39 @@
 #define DEFAULT_MAX_CONNECTIONS 512
 #define DEFAULT_BODY_LIMIT      (1024 * 1024UL)
 #define DEFAULT_IDLE_MS         (60 * 1000L)
-#define CLIENT_SOCKETS          256 /* websockets to others, and sockets that linger */
+#define CLIENT_SOCKETS          256 /* kept free for websockets to others */
 #define BACKLOG                 512
 #define ACCEPTS_A_TURN          64
 #define ACCEPT_RETRY_MS         100
+
+static bool is_full(const struct web_listener *listener)
+{
+	const struct web *web = listener->web;
+
+	return web->connection_count >= web->max_connections ||
+	       transport_room(web->transport) <= CLIENT_SOCKETS;
+}
+
+/* At the bound nobody accepts: who comes waits in the kernel's queue. */
+static void update_watch(struct web_listener *listener)
+{
+	if (listener->watch)
+		loop_fd_set(listener->watch, is_full(listener) ? 0 : LOOP_READ);
+}
+
+static void update_all_watches(struct web *web)
+{
+	for (struct web_listener *listener = web->listeners; listener; listener = listener->next)
+		update_watch(listener);
+}
+
+static void on_socket_gone(void *data)
+{
+	struct web *web = data;
+
+	if (transport_room(web->transport) == CLIENT_SOCKETS + 1)
+		update_all_watches(web);
+}
 
 int web_new(struct loop *loop, const struct web_config *config, struct web **ret, struct error *err)
 {
@@ -33,7 +62,9 @@ int web_new(struct loop *loop, const struct web_config *config, struct web **ret
 	web->loop = loop;
 	web->max_connections = config && config->max_connections ? config->max_connections
 								 : DEFAULT_MAX_CONNECTIONS;
-	result = transport_new(loop, web->max_connections + CLIENT_SOCKETS, &web->transport, err);
+	/* as many again for those that are closed politely: they stay for a moment */
+	result = transport_new(loop, 2 * web->max_connections + CLIENT_SOCKETS, on_socket_gone, web,
+			       &web->transport, err);
 	if (result < 0) {
 		free(web);
 		return result;
@@ -52,24 +83,6 @@ void web_free(struct web *web)
 	SSL_CTX_free(web->client_tls);
 	free(web->client_ca_file);
 	free(web);
-}
-
-static bool is_full(const struct web_listener *listener)
-{
-	return listener->web->connection_count >= listener->web->max_connections;
-}
-
-/* At the bound nobody accepts: who comes waits in the kernel's queue. */
-static void update_watch(struct web_listener *listener)
-{
-	if (listener->watch)
-		loop_fd_set(listener->watch, is_full(listener) ? 0 : LOOP_READ);
-}
-
-static void update_all_watches(struct web *web)
-{
-	for (struct web_listener *listener = web->listeners; listener; listener = listener->next)
-		update_watch(listener);
 }
 
 void web_listener_left(struct web_listener *listener)
@@ -130,6 +143,9 @@ static void on_accept(void *data, int events)
 		}
 		web_adopt(listener, fd, listener->tag, NULL);
 	}
+	/* websockets to others may have taken the room */
+	if (is_full(listener))
+		update_all_watches(listener->web);
 }
 
 static int open_socket(const struct web_listener_config *config, int *ret_fd, struct error *err)
