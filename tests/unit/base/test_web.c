@@ -431,6 +431,34 @@ static void over_all_listeners_more_wait(void **state)
 	web_free(other.web);
 }
 
+/* Connections that are closed politely stay for a moment, until the peer has ended too. Peers that
+ * do not end them do not keep others out: who comes waits until there is room. */
+static void closed_connections_leave_room(void **state)
+{
+	struct place *place = *state;
+	struct web_config bound = { .max_connections = 1 };
+	struct net_place other = *place->net;
+	struct web_listener_config config = { .on_request = answer,
+					      .data = place,
+					      .address = "127.0.0.1" };
+	int peers[4];
+
+	assert_ok(web_new(place->net->loop, &bound, &other.web, why));
+	assert_ok(web_listen(other.web, &config, &other.listener, why));
+	for (size_t i = 0; i < 4; i++) {
+		peers[i] = raw_connect(&other);
+		raw_send(peers[i], "GET /peer HTTP/1.0\r\n\r\n");
+	}
+	for (size_t i = 0; i < 4; i++) {
+		_cleanup_free_ char *served = raw_read(&other, peers[i], NULL);
+
+		assert_true(str_ends_with(served, "127.0.0.1"));
+	}
+	for (size_t i = 0; i < 4; i++)
+		close(peers[i]);
+	web_free(other.web);
+}
+
 /* lab 10: a listening socket, or an accepted one, may come from elsewhere (another network
  * namespace) */
 static void sockets_made_elsewhere_are_served(void **state)
@@ -572,6 +600,7 @@ int main(void)
 		on_net(idle_connections_are_ended),
 		on_net(connections_are_bounded),
 		on_net(over_all_listeners_more_wait),
+		on_net(closed_connections_leave_room),
 		on_net(sockets_made_elsewhere_are_served),
 		on_net(freeing_a_listener_cancels_what_it_served),
 		on_net(what_cannot_be_listened_on_is_told),
