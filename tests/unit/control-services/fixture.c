@@ -197,3 +197,28 @@ struct task *fixture_task(struct fixture *fixture, const char *family, const cha
 	run_result_clear(&result);
 	return task;
 }
+
+void fixture_must(int r, const struct error *err)
+{
+	if (r < 0)
+		fail_msg("%s", err->text);
+}
+
+void fixture_submit(struct fixture *fixture, struct task *task, struct report report)
+{
+	struct error err = ERROR_INIT;
+
+	fixture_must(services_report(fixture->services, task, &report, &err), &err);
+}
+
+void fixture_submit_state(struct fixture *fixture, struct task *task, const char *status)
+{
+	fixture_submit(fixture, task, (struct report){ .status = status });
+}
+
+struct report_container fixture_exited(const char *name, int code)
+{
+	return (struct report_container){
+		.name = name, .status = "STOPPED", .has_exit_code = true, .exit_code = code
+	};
+}

@@ -3,6 +3,7 @@
 #define BERTH_TESTS_UNIT_CONTROL_SERVICES_FIXTURE_H
 
 #include "base/loop.h"
+#include "control-plane/services/report.h"
 #include "control-plane/services/run.h"
 #include "control-plane/services/services.h"
 #include "control-plane/store/store.h"
@@ -17,6 +18,15 @@ struct fixture {
 	int told; /* calls of task_changed */
 	char last_told[256];
 };
+
+/* Two instances, and two definitions. */
+#define ID1 "11111111111111111111111111111111"
+#define ID2 "22222222222222222222222222222222"
+
+#define WEB "{'containerDefinitions':[{'name':'web','image':'busybox','cpu':128,'memory':128}]}"
+#define VPC                                                                                        \
+	"{'networkMode':'awsvpc','containerDefinitions':[{'name':'web','image':'busybox',"         \
+	"'cpu':10,'memory':20,'portMappings':[{'containerPort':80,'hostPort':80}]}]}"
 
 #define CLUSTER_ARN "arn:aws:ecs:us-west-2:000000000000:cluster/c"
 
@@ -44,5 +54,12 @@ struct task *fixture_task(struct fixture *fixture, const char *family, const cha
 
 /* ' to ". The caller frees. */
 char *quoted(const char *text);
+
+/* Fails the test with the error's text. */
+void fixture_must(int r, const struct error *err);
+/* What the task's agent says of it. */
+void fixture_submit(struct fixture *fixture, struct task *task, struct report report);
+void fixture_submit_state(struct fixture *fixture, struct task *task, const char *status);
+struct report_container fixture_exited(const char *name, int code);
 
 #endif

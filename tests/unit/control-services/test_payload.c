@@ -17,8 +17,6 @@
 #include "fixture.h"
 #include "wire/acs.h"
 
-#define ID1 "11111111111111111111111111111111"
-
 /* Sends the task in a payload and decodes it. */
 static struct acs_message *through_the_wire(struct fixture *fixture, struct task *task)
 {

@@ -18,44 +18,12 @@
 #include "control-plane/store/container_instances.h"
 #include "fixture.h"
 
-#define ID1 "11111111111111111111111111111111"
-#define ID2 "22222222222222222222222222222222"
-
-#define WEB "{'containerDefinitions':[{'name':'web','image':'busybox','cpu':128,'memory':128}]}"
-#define VPC                                                                                        \
-	"{'networkMode':'awsvpc','containerDefinitions':[{'name':'web','image':'busybox',"         \
-	"'cpu':10,'memory':20,'portMappings':[{'containerPort':80,'hostPort':80}]}]}"
 #define TWO                                                                                        \
 	"{'containerDefinitions':["                                                                \
 	"{'name':'a','image':'i','cpu':1,'memory':6,'healthCheck':{'command':['CMD','x']}},"       \
 	"{'name':'b','image':'i','cpu':1,'memory':6,'healthCheck':{'command':['CMD','x']}},"       \
 	"{'name':'side','image':'i','cpu':1,'memory':6,'essential':false,"                         \
 	"'healthCheck':{'command':['CMD','x']}}]}"
-
-static void must(int r, const struct error *err)
-{
-	if (r < 0)
-		fail_msg("%s", err->text);
-}
-
-static void submit(struct fixture *fixture, struct task *task, struct report report)
-{
-	struct error err = ERROR_INIT;
-
-	must(services_report(fixture->services, task, &report, &err), &err);
-}
-
-static void submit_state(struct fixture *fixture, struct task *task, const char *status)
-{
-	submit(fixture, task, (struct report){ .status = status });
-}
-
-static struct report_container exited(const char *name, int code)
-{
-	return (struct report_container){
-		.name = name, .status = "STOPPED", .has_exit_code = true, .exit_code = code
-	};
-}
 
 /* api-77 */
 static void a_new_task_waits_for_its_agent(void **state)
@@ -66,7 +34,7 @@ static void a_new_task_waits_for_its_agent(void **state)
 	struct error err = ERROR_INIT;
 
 	fixture_definition(fixture, "web", WEB);
-	must(fixture_run(fixture, "web", 2, NULL, NULL, &result, &err), &err);
+	fixture_must(fixture_run(fixture, "web", 2, NULL, NULL, &result, &err), &err);
 	assert_int_equal(result.task_count, 2);
 	assert_int_equal(result.failure_count, 0);
 	for (size_t i = 0; i < 2; i++) {
@@ -119,7 +87,7 @@ static void resources_come_back_at_the_end(void **state)
 			   "{'containerPort':81,'hostPort':0}]}]}");
 	task = fixture_task(fixture, "web", NULL, NULL);
 	delivery_sent(fixture->services, task);
-	must(services_stop(fixture->services, task, NULL, &err), &err);
+	fixture_must(services_stop(fixture->services, task, NULL, &err), &err);
 	services_instance_usage(fixture->services, host, &usage);
 	assert_int_equal(usage.cpu, 100);
 	assert_int_equal(usage.memory, 50);
@@ -130,7 +98,7 @@ static void resources_come_back_at_the_end(void **state)
 	assert_int_equal(usage.live_tasks, 1);
 	services_usage_free(&usage);
 
-	submit_state(fixture, task, "STOPPED");
+	fixture_submit_state(fixture, task, "STOPPED");
 	services_instance_usage(fixture->services, host, &usage);
 	assert_int_equal(usage.cpu, 0);
 	assert_int_equal(usage.memory, 0);
@@ -152,45 +120,45 @@ static void a_task_that_exits(void **state)
 	fixture_instance(fixture, ID1);
 	fixture_definition(fixture, "web", WEB);
 	task = fixture_task(fixture, "web", NULL, NULL);
-	submit(fixture, task,
-	       (struct report){ .status = "PENDING",
-				.reason = "",
-				.containers = &container,
-				.container_count = 1 });
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "PENDING",
+					.reason = "",
+					.containers = &container,
+					.container_count = 1 });
 	assert_int_equal(task->state, TASK_PENDING);
 	assert_string_equal(task->containers[0].image_digest, "sha256:1");
 	assert_int_equal(task->version, 2);
 
 	container.status = "RUNNING";
 	container.runtime_id = "r1";
-	submit(fixture, task,
-	       (struct report){ .status = "RUNNING",
-				.containers = &container,
-				.container_count = 1,
-				.pull_started_ms = 1000,
-				.pull_stopped_ms = 2000 });
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "RUNNING",
+					.containers = &container,
+					.container_count = 1,
+					.pull_started_ms = 1000,
+					.pull_stopped_ms = 2000 });
 	assert_int_equal(task->state, TASK_RUNNING);
 	assert_true(task->started_ms > 0);
 	assert_int_equal(task->pull_started_ms, 1000);
 	before = task->version;
 	assert_int_equal(before, 3);
 	/* acs-S8: the same call once more changes nothing. */
-	submit(fixture, task,
-	       (struct report){ .status = "RUNNING",
-				.containers = &container,
-				.container_count = 1,
-				.pull_started_ms = 9000,
-				.pull_stopped_ms = 9000 });
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "RUNNING",
+					.containers = &container,
+					.container_count = 1,
+					.pull_started_ms = 9000,
+					.pull_stopped_ms = 9000 });
 	assert_int_equal(task->version, before);
 	assert_int_equal(task->pull_started_ms, 1000);
 
-	container = exited("web", 0);
-	submit(fixture, task,
-	       (struct report){ .status = "STOPPED",
-				.reason = "",
-				.containers = &container,
-				.container_count = 1,
-				.execution_stopped_ms = task->started_ms - 5000 });
+	container = fixture_exited("web", 0);
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "STOPPED",
+					.reason = "",
+					.containers = &container,
+					.container_count = 1,
+					.execution_stopped_ms = task->started_ms - 5000 });
 	assert_int_equal(task->state, TASK_STOPPED);
 	assert_int_equal(task->desired, TASK_STOPPED);
 	assert_int_equal(task->stop_code, TASK_STOP_ESSENTIAL_EXITED);
@@ -204,11 +172,12 @@ static void a_task_that_exits(void **state)
 
 	/* Late reports find a task that is over. */
 	before = task->version;
-	container = exited("web", 7);
+	container = fixture_exited("web", 7);
 	container.reason = "late";
-	submit(fixture, task,
-	       (struct report){
-		       .status = "RUNNING", .containers = &container, .container_count = 1 });
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "RUNNING",
+					.containers = &container,
+					.container_count = 1 });
 	assert_int_equal(task->state, TASK_STOPPED);
 	assert_int_equal(task->containers[0].exit_code, 0);
 	assert_null(task->containers[0].reason);
@@ -227,9 +196,10 @@ static void a_task_that_cannot_start(void **state)
 	fixture_instance(fixture, ID1);
 	fixture_definition(fixture, "web", WEB);
 	task = fixture_task(fixture, "web", NULL, NULL);
-	submit(fixture, task,
-	       (struct report){
-		       .status = "STOPPED", .containers = &container, .container_count = 1 });
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "STOPPED",
+					.containers = &container,
+					.container_count = 1 });
 	assert_int_equal(task->state, TASK_STOPPED);
 	assert_int_equal(task->stop_code, TASK_STOP_FAILED_TO_START);
 	assert_string_equal(task->stopped_reason, "CannotPullContainerError: no such image");
@@ -237,27 +207,28 @@ static void a_task_that_cannot_start(void **state)
 	assert_false(task->containers[0].has_exit_code);
 
 	task = fixture_task(fixture, "web", NULL, NULL);
-	submit(fixture, task,
-	       (struct report){ .status = "STOPPED", .reason = "UnrecogniedTaskError: x" });
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "STOPPED", .reason = "UnrecogniedTaskError: x" });
 	assert_string_equal(task->stopped_reason, "UnrecogniedTaskError: x");
 
 	task = fixture_task(fixture, "web", NULL, NULL);
-	submit_state(fixture, task, "STOPPED");
+	fixture_submit_state(fixture, task, "STOPPED");
 	assert_string_equal(task->stopped_reason, "Task failed to start");
 }
 
 static void a_task_too_short_to_be_seen_running_did_run(void **state)
 {
 	struct fixture *fixture = *state;
-	struct report_container container = exited("web", 3);
+	struct report_container container = fixture_exited("web", 3);
 	struct task *task;
 
 	fixture_instance(fixture, ID1);
 	fixture_definition(fixture, "web", WEB);
 	task = fixture_task(fixture, "web", NULL, NULL);
-	submit(fixture, task,
-	       (struct report){
-		       .status = "STOPPED", .containers = &container, .container_count = 1 });
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "STOPPED",
+					.containers = &container,
+					.container_count = 1 });
 	assert_int_equal(task->stop_code, TASK_STOP_ESSENTIAL_EXITED);
 }
 
@@ -265,7 +236,7 @@ static void a_task_too_short_to_be_seen_running_did_run(void **state)
 static void a_task_that_is_asked_to_stop(void **state)
 {
 	struct fixture *fixture = *state;
-	struct report_container container = exited("web", 143);
+	struct report_container container = fixture_exited("web", 143);
 	struct error err = ERROR_INIT;
 	struct task *task;
 	int64_t version;
@@ -275,11 +246,11 @@ static void a_task_that_is_asked_to_stop(void **state)
 	task = fixture_task(fixture, "web", NULL, NULL);
 	delivery_sent(fixture->services, task);
 	delivery_acknowledged(fixture->services, task, DELIVERY_RUN);
-	submit_state(fixture, task, "RUNNING");
+	fixture_submit_state(fixture, task, "RUNNING");
 	fixture_turn(fixture);
 	assert_int_equal(delivery_need(task), DELIVERY_NOTHING);
 
-	must(services_stop(fixture->services, task, NULL, &err), &err);
+	fixture_must(services_stop(fixture->services, task, NULL, &err), &err);
 	assert_int_equal(task->state, TASK_RUNNING);
 	assert_int_equal(task->desired, TASK_STOPPED);
 	assert_int_equal(task->stop_code, TASK_STOP_USER_INITIATED);
@@ -290,7 +261,7 @@ static void a_task_that_is_asked_to_stop(void **state)
 	fixture_turn(fixture);
 	assert_int_equal(fixture->told, 1);
 	version = task->version;
-	must(services_stop(fixture->services, task, "again", &err), &err);
+	fixture_must(services_stop(fixture->services, task, "again", &err), &err);
 	assert_string_equal(task->stopped_reason, "Task stopped by user");
 	assert_int_equal(task->version, version);
 
@@ -299,11 +270,12 @@ static void a_task_that_is_asked_to_stop(void **state)
 	delivery_acknowledged(fixture->services, task, DELIVERY_STOP);
 	assert_int_equal(delivery_need(task), DELIVERY_NOTHING);
 	/* A flush of the agent still says RUNNING: a task never goes back. */
-	submit_state(fixture, task, "RUNNING");
+	fixture_submit_state(fixture, task, "RUNNING");
 	assert_int_equal(task->state, TASK_STOPPING);
-	submit(fixture, task,
-	       (struct report){
-		       .status = "STOPPED", .containers = &container, .container_count = 1 });
+	fixture_submit(fixture, task,
+		       (struct report){ .status = "STOPPED",
+					.containers = &container,
+					.container_count = 1 });
 	assert_int_equal(task->state, TASK_STOPPED);
 	assert_int_equal(task->stop_code, TASK_STOP_USER_INITIATED);
 	assert_int_equal(task->containers[0].exit_code, 143);
@@ -318,7 +290,7 @@ static void a_task_no_agent_has_heard_of_stops_at_once(void **state)
 	fixture_instance(fixture, ID1);
 	fixture_definition(fixture, "web", WEB);
 	task = fixture_task(fixture, "web", NULL, NULL);
-	must(services_stop(fixture->services, task, "enough", &err), &err);
+	fixture_must(services_stop(fixture->services, task, "enough", &err), &err);
 	assert_int_equal(task->state, TASK_STOPPED);
 	assert_string_equal(task->stopped_reason, "enough");
 	assert_int_equal(delivery_need(task), DELIVERY_NOTHING);
@@ -353,14 +325,16 @@ static void an_interface_lives_as_long_as_its_task(void **state)
 	services_usage_free(&usage);
 
 	attached.arn = task->eni->arn;
-	submit(fixture, task, (struct report){ .attachments = &attached, .attachment_count = 1 });
+	fixture_submit(fixture, task,
+		       (struct report){ .attachments = &attached, .attachment_count = 1 });
 	assert_int_equal(task->eni->state, ATTACHMENT_ATTACHED);
 	assert_int_equal(task->version, 3);
 	assert_false(delivery_needs_attach(task));
-	submit(fixture, task, (struct report){ .attachments = &attached, .attachment_count = 1 });
+	fixture_submit(fixture, task,
+		       (struct report){ .attachments = &attached, .attachment_count = 1 });
 	assert_int_equal(task->version, 3);
 
-	submit_state(fixture, task, "STOPPED");
+	fixture_submit_state(fixture, task, "STOPPED");
 	assert_int_equal(task->eni->state, ATTACHMENT_DELETED);
 	assert_int_equal(task->state, TASK_STOPPED);
 }
@@ -387,7 +361,8 @@ static void an_interface_that_never_comes_is_given_up(void **state)
 		delivery_sent(fixture->services, *task);
 		delivery_acknowledged(fixture->services, *task, DELIVERY_RUN);
 	}
-	submit(fixture, heard, (struct report){ .status = "PENDING", .pull_started_ms = 1 });
+	fixture_submit(fixture, heard,
+		       (struct report){ .status = "PENDING", .pull_started_ms = 1 });
 	while (silent->desired == TASK_RUNNING)
 		loop_run_once(fixture->loop, true);
 	assert_int_equal(silent->stop_code, TASK_STOP_FAILED_TO_START);
@@ -395,7 +370,7 @@ static void an_interface_that_never_comes_is_given_up(void **state)
 	assert_int_equal(delivery_need(silent), DELIVERY_STOP);
 	assert_int_equal(heard->desired, TASK_RUNNING);
 	assert_int_equal(unknown->desired, TASK_RUNNING);
-	submit_state(fixture, silent, "STOPPED");
+	fixture_submit_state(fixture, silent, "STOPPED");
 	assert_string_equal(silent->stopped_reason, reason);
 }
 
@@ -408,11 +383,11 @@ static void an_exhausted_subnet_fails_with_a_sentence(void **state)
 	struct task *first;
 
 	fixture_definition(fixture, "vpc", VPC);
-	must(fixture_run(fixture, "vpc", 10, "subnet-a", NULL, &result, &err), &err);
+	fixture_must(fixture_run(fixture, "vpc", 10, "subnet-a", NULL, &result, &err), &err);
 	assert_int_equal(result.task_count, 10);
 	first = result.tasks[0];
 	run_result_clear(&result);
-	must(fixture_run(fixture, "vpc", 2, "subnet-a", NULL, &result, &err), &err);
+	fixture_must(fixture_run(fixture, "vpc", 2, "subnet-a", NULL, &result, &err), &err);
 	assert_int_equal(result.task_count, 1);
 	assert_int_equal(result.failure_count, 1);
 	assert_string_equal(result.failures[0].arn, host);
@@ -422,8 +397,8 @@ static void an_exhausted_subnet_fails_with_a_sentence(void **state)
 			    "configure a larger subnet.");
 	run_result_clear(&result);
 	/* A task that ends makes room for one. */
-	submit_state(fixture, first, "STOPPED");
-	must(fixture_run(fixture, "vpc", 2, "subnet-a", NULL, &result, &err), &err);
+	fixture_submit_state(fixture, first, "STOPPED");
+	fixture_must(fixture_run(fixture, "vpc", 2, "subnet-a", NULL, &result, &err), &err);
 	assert_int_equal(result.task_count, 1);
 	assert_string_equal(result.tasks[0]->eni->private_ip, "10.1.0.4");
 	run_result_clear(&result);
@@ -487,193 +462,6 @@ static void health_is_that_of_the_essential_containers(void **state)
 	}
 }
 
-/* api-107: retention is by time ... */
-static void stopped_tasks_are_forgotten_after_a_while(void **state)
-{
-	struct fixture *fixture = *state;
-	char arn[256];
-	struct task *task;
-
-	fixture_instance(fixture, ID1);
-	fixture_definition(fixture, "web", WEB);
-	task = fixture_task(fixture, "web", NULL, NULL);
-	submit_state(fixture, task, "STOPPED");
-	strcpy(arn, task->arn);
-	fixture->config.time_scale = 0.00001;
-	fixture->config.stopped_retention_ms = 3600 * 1000;
-	fixture_turn(fixture);
-	fixture_restart(fixture);
-	task = services_find_task(fixture->services, arn);
-	assert_non_null(task);
-	for (int i = 0; i < 3; i++)
-		loop_run_once(fixture->loop, true);
-	assert_non_null(services_find_task(fixture->services, arn));
-
-	fixture->config.stopped_retention_ms = 1;
-	fixture_restart(fixture);
-	while (services_find_task(fixture->services, arn))
-		loop_run_once(fixture->loop, true);
-	fixture_restart(fixture);
-	assert_null(services_find_task(fixture->services, arn));
-}
-
-/* ... and by number: the oldest go first. */
-static void stopped_tasks_are_bounded(void **state)
-{
-	struct fixture *fixture = *state;
-	char arns[3][256];
-
-	fixture->config.time_scale = 0.00001;
-	fixture->config.stopped_tasks_max = 1;
-	fixture_restart(fixture);
-	fixture_instance(fixture, ID1);
-	fixture_definition(fixture, "web", WEB);
-	for (int i = 0; i < 3; i++) {
-		struct task *task = fixture_task(fixture, "web", NULL, NULL);
-
-		submit_state(fixture, task, "STOPPED");
-		strcpy(arns[i], task->arn);
-	}
-	while (services_find_task(fixture->services, arns[1]))
-		loop_run_once(fixture->loop, true);
-	assert_null(services_find_task(fixture->services, arns[0]));
-	assert_non_null(services_find_task(fixture->services, arns[2]));
-}
-
-static void live_tasks_are_bounded(void **state)
-{
-	struct fixture *fixture = *state;
-	struct run_result result = { 0 };
-	struct error err = ERROR_INIT;
-
-	fixture->config.live_tasks_max = 3;
-	fixture_restart(fixture);
-	fixture_instance(fixture, ID1);
-	fixture_definition(fixture, "web", WEB);
-	must(fixture_run(fixture, "web", 2, NULL, NULL, &result, &err), &err);
-	run_result_clear(&result);
-	assert_int_equal(fixture_run(fixture, "web", 2, NULL, NULL, &result, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "at most 3 tasks"));
-}
-
-static void everything_survives_a_restart(void **state)
-{
-	struct fixture *fixture = *state;
-	struct report_container container = { .name = "web",
-					      .status = "RUNNING",
-					      .runtime_id = "r",
-					      .has_bindings = true,
-					      .bindings =
-						      &(struct task_binding){ .bind_ip = "0.0.0.0",
-									      .container_port = 80,
-									      .host_port = 32768,
-									      .protocol = "tcp" },
-					      .binding_count = 1 };
-	_cleanup_free_ char *before = NULL;
-	_cleanup_free_ char *after = NULL;
-	struct task *task, *other;
-	char arn[256];
-
-	fixture_instance(fixture, ID1);
-	fixture_definition(fixture, "vpc", VPC);
-	task = fixture_task(fixture, "vpc", "subnet-a",
-			    "{'containerOverrides':[{'name':'web','command':['x']}]}");
-	delivery_sent(fixture->services, task);
-	delivery_acknowledged(fixture->services, task, DELIVERY_RUN);
-	submit(fixture, task,
-	       (struct report){
-		       .status = "RUNNING", .containers = &container, .container_count = 1 });
-	fixture_turn(fixture);
-	strcpy(arn, task->arn);
-	before = task_to_document(task);
-	fixture_restart(fixture);
-	task = services_find_task(fixture->services, arn);
-	assert_non_null(task);
-	after = task_to_document(task);
-	assert_string_equal(before, after);
-	assert_int_equal(task->containers[0].bindings[0].host_port, 32768);
-	/* Its address is still its own. */
-	services_agent_up(fixture->services, task->instance_arn);
-	other = fixture_task(fixture, "vpc", "subnet-a", NULL);
-	assert_string_not_equal(other->eni->private_ip, task->eni->private_ip);
-}
-
-/* A call that fails after tasks were made leaves nothing of them, in the store or in memory. */
-static void a_rolled_back_call_leaves_nothing(void **state)
-{
-	struct fixture *fixture = *state;
-	const char *host = fixture_instance(fixture, ID1);
-	struct run_result result;
-	struct services_usage usage;
-	struct error err = ERROR_INIT;
-	struct task *kept;
-	char arn[256], kept_arn[256];
-
-	fixture_definition(fixture, "vpc", VPC);
-	kept = fixture_task(fixture, "vpc", "subnet-a", NULL);
-	strcpy(kept_arn, kept->arn);
-	fixture_turn(fixture);
-	must(store_begin(fixture->store, &err), &err);
-	must(fixture_run(fixture, "vpc", 1, "subnet-a", NULL, &result, &err), &err);
-	strcpy(arn, result.tasks[0]->arn);
-	run_result_clear(&result);
-	store_rollback(fixture->store);
-	services_rolled_back(fixture->services);
-	assert_null(services_find_task(fixture->services, arn));
-	assert_non_null(services_find_task(fixture->services, kept_arn));
-	services_instance_usage(fixture->services, host, &usage);
-	assert_int_equal(usage.live_tasks, 1);
-	services_usage_free(&usage);
-	fixture_turn(fixture);
-	/* All eleven addresses but the kept task's are there. */
-	must(fixture_run(fixture, "vpc", 10, "subnet-a", NULL, &result, &err), &err);
-	assert_int_equal(result.task_count, 10);
-	run_result_clear(&result);
-}
-
-/* A store that cannot be written for a while: calls fail whole, what agents said is kept and
- * written later. */
-static void a_store_that_fails_for_a_while(void **state)
-{
-	struct fixture *fixture = *state;
-	struct run_result result = { 0 };
-	struct error err = ERROR_INIT;
-	struct task *task;
-	size_t cursor = 0;
-	char arn[256];
-
-	fixture->config.time_scale = 0.00001;
-	fixture_restart(fixture);
-	fixture_instance(fixture, ID1);
-	fixture_definition(fixture, "vpc", VPC);
-	task = fixture_task(fixture, "vpc", "subnet-a", NULL);
-	strcpy(arn, task->arn);
-	fixture_turn(fixture);
-
-	must(db_exec(store_db(fixture->store), "PRAGMA query_only = ON", &err), &err);
-	delivery_acknowledged(fixture->services, task, DELIVERY_RUN);
-	fixture_turn(fixture);
-	must(db_exec(store_db(fixture->store), "PRAGMA query_only = OFF", &err), &err);
-	for (int i = 0; i < 3; i++)
-		loop_run_once(fixture->loop, true);
-	fixture_restart(fixture);
-	task = services_find_task(fixture->services, arn);
-	assert_true(task->run_acknowledged);
-
-	services_agent_up(fixture->services, task->instance_arn);
-	must(store_begin(fixture->store, &err), &err);
-	must(db_exec(store_db(fixture->store), "PRAGMA query_only = ON", &err), &err);
-	assert_true(fixture_run(fixture, "vpc", 3, "subnet-a", NULL, &result, &err) < 0);
-	run_result_clear(&result);
-	must(db_exec(store_db(fixture->store), "PRAGMA query_only = OFF", &err), &err);
-	store_rollback(fixture->store);
-	assert_non_null(services_next_task(fixture->services, &cursor));
-	assert_null(services_next_task(fixture->services, &cursor));
-	must(fixture_run(fixture, "vpc", 10, "subnet-a", NULL, &result, &err), &err);
-	assert_int_equal(result.task_count, 10);
-	run_result_clear(&result);
-}
-
 static void a_forced_deregistration_ends_its_tasks(void **state)
 {
 	struct fixture *fixture = *state;
@@ -685,7 +473,7 @@ static void a_forced_deregistration_ends_its_tasks(void **state)
 	fixture_definition(fixture, "vpc", VPC);
 	for (int i = 0; i < 4; i++)
 		tasks[i] = fixture_task(fixture, "vpc", "subnet-a", NULL);
-	must(services_instance_deregistered(fixture->services, one, &err), &err);
+	fixture_must(services_instance_deregistered(fixture->services, one, &err), &err);
 	for (int i = 0; i < 4; i++) {
 		if (strcmp(tasks[i]->instance_arn, two) == 0) {
 			assert_int_equal(tasks[i]->state, TASK_PENDING);
@@ -714,12 +502,12 @@ static void connectivity_follows_the_agent(void **state)
 	delivery_acknowledged(fixture->services, task, DELIVERY_RUN);
 	assert_true(task->connected);
 	assert_true(task->connectivity_ms > 0);
-	submit_state(fixture, task, "RUNNING");
+	fixture_submit_state(fixture, task, "RUNNING");
 	services_agent_down(fixture->services, host);
 	assert_false(task->connected);
 	assert_int_equal(task->state, TASK_RUNNING);
 	assert_false(services_agent_connected(fixture->services, host));
-	must(container_instance_get(fixture->store, "c", ID1, &row, &err), &err);
+	fixture_must(container_instance_get(fixture->store, "c", ID1, &row, &err), &err);
 	assert_false(row.agent_connected);
 	container_instance_row_clear(&row);
 	services_agent_up(fixture->services, host);
@@ -773,31 +561,6 @@ static void unknown_statuses_are_refused(void **state)
 	assert_int_equal(task->version, 1);
 }
 
-/* api-94, the store's half: a token is found with its request, in its cluster only. */
-static void tokens_are_kept_with_their_answer(void **state)
-{
-	struct fixture *fixture = *state;
-	struct str_list arns = STR_LIST_INIT, found = STR_LIST_INIT;
-	_cleanup_free_ char *request = NULL;
-	struct error err = ERROR_INIT;
-
-	str_list_add(&arns, "arn:1");
-	str_list_add(&arns, "arn:2");
-	assert_int_equal(services_token_find(fixture->services, "c", "t", &request, &found, &err),
-			 -ENOENT);
-	must(services_token_put(fixture->services, "c", "t", "{}", &arns, &err), &err);
-	must(services_token_find(fixture->services, "c", "t", &request, &found, &err), &err);
-	assert_string_equal(request, "{}");
-	assert_int_equal(found.count, 2);
-	assert_string_equal(found.items[1], "arn:2");
-	str_list_free(&found);
-	free(request);
-	request = NULL;
-	assert_int_equal(services_token_find(fixture->services, "d", "t", &request, &found, &err),
-			 -ENOENT);
-	str_list_free(&arns);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -815,17 +578,10 @@ int main(void)
 		TEST(an_exhausted_subnet_fails_with_a_sentence),
 		TEST(an_unknown_subnet_is_refused),
 		TEST(health_is_that_of_the_essential_containers),
-		TEST(stopped_tasks_are_forgotten_after_a_while),
-		TEST(stopped_tasks_are_bounded),
-		TEST(live_tasks_are_bounded),
-		TEST(everything_survives_a_restart),
-		TEST(a_rolled_back_call_leaves_nothing),
-		TEST(a_store_that_fails_for_a_while),
 		TEST(a_forced_deregistration_ends_its_tasks),
 		TEST(connectivity_follows_the_agent),
 		TEST(figures_of_known_tasks_are_kept),
 		TEST(unknown_statuses_are_refused),
-		TEST(tokens_are_kept_with_their_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

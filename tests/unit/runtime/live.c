@@ -20,6 +20,8 @@
 #include "base/random.h"
 
 #define WAIT_MS 20000
+#define RUNC    "/usr/sbin/runc"
+#define CRUN    "/usr/bin/crun"
 
 static void leave(const char *reason, const char *what)
 {
@@ -389,4 +391,56 @@ void live_delete(struct live_container *container)
 	free(container->state);
 	free(container->log);
 	free(container->cgroup);
+}
+
+struct container_state_record live_state(const struct live_container *container)
+{
+	_cleanup_free_ char *path = xasprintf("%s/state.json", container->state);
+	_cleanup_free_ char *text = NULL;
+	struct container_state_record record;
+	size_t size;
+
+	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &size, NULL), 0);
+	assert_int_equal(container_state_parse(text, size, &record, NULL), 0);
+	return record;
+}
+
+static struct live *shared;
+
+static int set_up_runc(void **state)
+{
+	(void)state;
+	live_set_up(shared, RUNC);
+	return 0;
+}
+
+static int set_up_crun(void **state)
+{
+	(void)state;
+	live_set_up(shared, CRUN);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	live_tear_down(shared);
+	return 0;
+}
+
+int live_with_each_runtime(struct live *live, const struct CMUnitTest *tests, size_t count)
+{
+	const char *const busybox[] = { "/usr/bin/busybox", NULL };
+	const char *const runc[] = { RUNC, NULL };
+	int failed = 0;
+
+	shared = live;
+	live_need(busybox);
+	if (access(CRUN, X_OK) < 0)
+		live_need(runc);
+	if (access(RUNC, X_OK) == 0)
+		failed += _cmocka_run_group_tests("runc", tests, count, set_up_runc, tear_down);
+	if (access(CRUN, X_OK) == 0)
+		failed += _cmocka_run_group_tests("crun", tests, count, set_up_crun, tear_down);
+	return failed;
 }

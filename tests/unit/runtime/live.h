@@ -13,6 +13,7 @@
 #include "runtime/bundle.h"
 #include "runtime/cgroup.h"
 #include "runtime/container.h"
+#include "runtime/container_record.h"
 
 /* Ends the program with 77 and the reason unless we are root and all programs (NULL-terminated) are
  * there. */
@@ -72,5 +73,13 @@ void live_run(struct live_container *container);
  */
 char *live_log(const struct live_container *container, const char *stream);
 void live_delete(struct live_container *container);
+
+/* What its monitor has written of it. */
+struct container_state_record live_state(const struct live_container *container);
+
+struct CMUnitTest;
+/* Runs the tests with each OCI runtime of this host, as a program's exit code; skips without any.
+ */
+int live_with_each_runtime(struct live *live, const struct CMUnitTest *tests, size_t count);
 
 #endif

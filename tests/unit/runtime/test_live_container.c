@@ -28,18 +28,6 @@ static struct live live;
 #define ARGS(...)  ((const char *const[]){ __VA_ARGS__, NULL })
 #define SH(script) ARGS("/bin/sh", "-c", script)
 
-static struct container_state_record read_state(const struct live_container *container)
-{
-	_cleanup_free_ char *path = xasprintf("%s/state.json", container->state);
-	_cleanup_free_ char *text = NULL;
-	struct container_state_record record;
-	size_t size;
-
-	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &size, NULL), 0);
-	assert_int_equal(container_state_parse(text, size, &record, NULL), 0);
-	return record;
-}
-
 static void wait_for_monitors_end(const struct live_container *container)
 {
 	int64_t until = clock_monotonic_ms() + 10000;
@@ -300,7 +288,7 @@ static void a_leftover_of_the_runtime_is_replaced(void **state)
 	live_create(&container, false);
 	first = container.pid;
 	container_unwatch(live.runtime, container.id);
-	kill(read_state(&container).monitor, SIGKILL);
+	kill(live_state(&container).monitor, SIGKILL);
 	wait_for_monitors_end(&container);
 	assert_int_equal(file_remove_tree(AT_FDCWD, container.state, NULL), 0);
 	container.created = false;
@@ -327,7 +315,7 @@ static void the_runtimes_own_start_is_the_second_way(void **state)
 
 	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
 	live_create(&container, false);
-	monitor = read_state(&container).monitor;
+	monitor = live_state(&container).monitor;
 	assert_int_equal(kill(monitor, SIGSTOP), 0);
 	assert_int_equal(container_start(live.runtime, container.id, container.state,
 					 started_second_way, &container, NULL),
@@ -434,7 +422,7 @@ static void a_killed_monitor_means_an_unknown_code(void **state)
 	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
 	live_create(&container, false);
 	live_start(&container);
-	assert_int_equal(kill(read_state(&container).monitor, SIGKILL), 0);
+	assert_int_equal(kill(live_state(&container).monitor, SIGKILL), 0);
 	wait_for_monitors_end(&container);
 	assert_int_equal(container_observe(container.state, &seen, NULL), 0);
 	assert_int_equal(seen.state, CONTAINER_RUNNING);
@@ -550,86 +538,6 @@ static void a_probe_that_hangs_is_killed(void **state)
 	live_delete(&container);
 }
 
-/* ---- confinement */
-
-static uint64_t hex_of(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-
-	assert_non_null(at);
-	return strtoull(at + strlen(key), NULL, 16);
-}
-
-static void containers_are_confined(void **state)
-{
-	(void)state;
-	struct live_container container;
-	_cleanup_free_ char *out = NULL;
-
-	live_container_init(
-		&live, &container,
-		SH("cat /proc/self/status; hostname; cat /proc/keys | head -c 1; ls /sys/firmware; "
-		   "echo x 2>/dev/null > /proc/sys/kernel/domainname || echo sysrefused; id; "
-		   "cat /proc/self/oom_score_adj; ulimit -n"));
-	container.config.no_new_privileges = true;
-	container.config.has_oom_score_adj = true;
-	container.config.oom_score_adj = 321;
-	container.config.rlimits =
-		(struct container_rlimit[]){ { .name = "nofile", .soft = 777, .hard = 888 } };
-	container.config.rlimit_count = 1;
-	live_run(&container);
-	out = live_log(&container, "stdout");
-	assert_non_null(strstr(out, "Seccomp:\t2"));
-	assert_non_null(strstr(out, "NoNewPrivs:\t1"));
-	assert_int_equal(hex_of(out, "CapBnd:\t"), 0xa80425fb);
-	assert_int_equal(hex_of(out, "CapEff:\t"), 0xa80425fb);
-	assert_int_equal(hex_of(out, "CapAmb:\t"), 0);
-	assert_non_null(strstr(out, "testhost\n"));
-	assert_non_null(strstr(out, "sysrefused\n"));
-	assert_non_null(strstr(out, "321\n777\n"));
-	live_delete(&container);
-}
-
-static void a_named_user_has_its_groups_and_no_capability(void **state)
-{
-	(void)state;
-	struct live_container container;
-	_cleanup_free_ char *out = NULL;
-
-	live_container_init(&live, &container, SH("cat /proc/self/status; id"));
-	container.config.user = "web";
-	live_run(&container);
-	out = live_log(&container, "stdout");
-	assert_int_equal(hex_of(out, "CapEff:\t"), 0);
-	assert_non_null(strstr(out, "uid=1000(web) gid=1001(web) groups=1001(web),1500(extra)"));
-	live_delete(&container);
-}
-
-/* Task and container limits arrive in the kernel; the path is /top/container in each hierarchy. */
-static void limits_reach_the_cgroup(void **state)
-{
-	(void)state;
-	struct live_container container;
-	_cleanup_free_ char *path = NULL;
-	_cleanup_free_ char *text = NULL;
-	_cleanup_free_ char *pids_path = NULL;
-	_cleanup_free_ char *pids = NULL;
-
-	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
-	container.config.memory_limit = 64 << 20;
-	container.config.cpu_shares = 512;
-	container.config.pids_limit = 33;
-	live_create(&container, false);
-	path = cgroup_file_path(&live.cgroups, "memory", container.cgroup,
-				live.cgroups.v2 ? "memory.max" : "memory.limit_in_bytes");
-	assert_int_equal(file_read(AT_FDCWD, path, 64, &text, NULL, NULL), 0);
-	assert_string_equal(text, "67108864\n");
-	pids_path = cgroup_file_path(&live.cgroups, "pids", container.cgroup, "pids.max");
-	assert_int_equal(file_read(AT_FDCWD, pids_path, 64, &pids, NULL, NULL), 0);
-	assert_string_equal(pids, "33\n");
-	live_delete(&container);
-}
-
 /* ---- a full disk */
 
 static void no_exit_code_is_lost_to_a_full_disk(void **state)
@@ -687,158 +595,6 @@ static void no_exit_code_is_lost_to_a_full_disk(void **state)
 	live_delete(&container);
 }
 
-/* ---- several at once, and what it costs */
-
-static int compare(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return left < right ? -1 : left > right;
-}
-
-static double median(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return values[count / 2];
-}
-
-static double pss_kb(pid_t pid)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%d/smaps_rollup", (int)pid);
-	_cleanup_free_ char *text = NULL;
-	const char *at;
-
-	assert_int_equal(file_read(AT_FDCWD, path, 65536, &text, NULL, NULL), 0);
-	at = strstr(text, "\nPss:");
-	return at ? strtod(at + 5, NULL) : -1;
-}
-
-#define CROWD 15
-
-static void crowd_created(void *data, pid_t pid, const struct error *err)
-{
-	struct live_container *container = data;
-
-	if (pid <= 0)
-		fail_msg("%s", err->text);
-	container->pid = pid;
-	container->created = true;
-}
-
-/* Created side by side, ended at one moment, while nobody reads messages (the kernel queues ten):
- * none is missed or told twice. */
-static void a_crowd_of_exits_is_told_in_full(void **state)
-{
-	(void)state;
-	static struct live_container containers[CROWD];
-
-	for (size_t i = 0; i < CROWD; i++) {
-		live_container_init(&live, &containers[i], ARGS("/bin/sleep", "1000"));
-		assert_int_equal(bundle_create(containers[i].bundle, &containers[i].config, NULL),
-				 0);
-		const struct container_create_spec spec = {
-			.id = containers[i].id,
-			.bundle_dir = containers[i].bundle,
-			.state_dir = containers[i].state,
-		};
-
-		assert_int_equal(
-			container_create(live.runtime, &spec, crowd_created, &containers[i], NULL),
-			0);
-	}
-	for (size_t i = 0; i < CROWD; i++)
-		live_wait(live.loop, &containers[i].created);
-	for (size_t i = 0; i < CROWD; i++)
-		live_start(&containers[i]);
-	for (size_t i = 0; i < CROWD; i++)
-		assert_int_equal(container_kill(live.runtime, containers[i].id, containers[i].state,
-						SIGKILL, NULL),
-				 0);
-	for (size_t i = 0; i < CROWD; i++) {
-		_cleanup_free_ char *record = xasprintf("%s/exit.json", containers[i].state);
-		int64_t until = clock_monotonic_ms() + 20000;
-
-		while (access(record, F_OK) < 0 && clock_monotonic_ms() < until)
-			usleep(200);
-	}
-	for (size_t i = 0; i < CROWD; i++)
-		live_wait_exit(&containers[i]);
-	for (size_t i = 0; i < CROWD; i++) {
-		assert_int_equal(containers[i].exit.exit_code, 137);
-		live_delete(&containers[i]);
-		assert_int_equal(containers[i].exits, 1);
-	}
-}
-
-#define MANY 20
-
-static void many_live_side_by_side(void **state)
-{
-	(void)state;
-	static struct live_container containers[MANY];
-	double create_ms[MANY], start_ms[MANY], kill_ms[MANY], told_ms[MANY], delete_ms[MANY],
-		pss[MANY];
-
-	for (size_t i = 0; i < MANY; i++) {
-		int64_t begin = clock_monotonic_ns(), mid;
-
-		live_container_init(&live, &containers[i], ARGS("/bin/sleep", "1000"));
-		containers[i].config.memory_limit = 32 << 20;
-		live_create(&containers[i], false);
-		mid = clock_monotonic_ns();
-		live_start(&containers[i]);
-		start_ms[i] = (double)(clock_monotonic_ns() - mid) / 1e6;
-		create_ms[i] = (double)(mid - begin) / 1e6;
-		pss[i] = (double)read_state(&containers[i]).monitor;
-	}
-	for (size_t i = 0; i < MANY; i++)
-		pss[i] = pss_kb((pid_t)pss[i]);
-	for (size_t i = 0; i < MANY; i++) {
-		_cleanup_free_ char *record = xasprintf("%s/exit.json", containers[i].state);
-		int64_t begin = clock_monotonic_ns();
-
-		assert_int_equal(container_kill(live.runtime, containers[i].id, containers[i].state,
-						SIGKILL, NULL),
-				 0);
-		while (access(record, F_OK) < 0)
-			usleep(20);
-		kill_ms[i] = (double)(clock_monotonic_ns() - begin) / 1e6;
-		live_wait_exit(&containers[i]);
-		told_ms[i] = (double)(clock_monotonic_ns() - begin) / 1e6;
-		begin = clock_monotonic_ns();
-		live_delete(&containers[i]);
-		delete_ms[i] = (double)(clock_monotonic_ns() - begin) / 1e6;
-	}
-	printf("%s: bundle+create %.1f ms, start %.2f ms, kill to record %.2f ms, kill to on_exit "
-	       "%.2f ms, "
-	       "delete %.1f ms, monitor PSS %.0f kB (medians of %d)\n",
-	       live.runtime_path, median(create_ms, MANY), median(start_ms, MANY),
-	       median(kill_ms, MANY), median(told_ms, MANY), median(delete_ms, MANY),
-	       median(pss, MANY), MANY);
-	assert_true(median(pss, MANY) < 400);
-}
-
-static int set_up_runc(void **state)
-{
-	(void)state;
-	live_set_up(&live, "/usr/sbin/runc");
-	return 0;
-}
-
-static int set_up_crun(void **state)
-{
-	(void)state;
-	live_set_up(&live, "/usr/bin/crun");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	live_tear_down(&live);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -859,21 +615,8 @@ int main(void)
 		cmocka_unit_test(a_killed_monitor_means_an_unknown_code),
 		cmocka_unit_test(probes_run_inside),
 		cmocka_unit_test(a_probe_that_hangs_is_killed),
-		cmocka_unit_test(containers_are_confined),
-		cmocka_unit_test(a_named_user_has_its_groups_and_no_capability),
-		cmocka_unit_test(limits_reach_the_cgroup),
 		cmocka_unit_test(no_exit_code_is_lost_to_a_full_disk),
-		cmocka_unit_test(a_crowd_of_exits_is_told_in_full),
-		cmocka_unit_test(many_live_side_by_side),
 	};
-	int failed = 0;
 
-	live_need(ARGS("/usr/bin/busybox"));
-	if (access("/usr/sbin/runc", X_OK) < 0 && access("/usr/bin/crun", X_OK) < 0)
-		live_need(ARGS("/usr/sbin/runc"));
-	if (access("/usr/sbin/runc", X_OK) == 0)
-		failed += cmocka_run_group_tests_name("runc", tests, set_up_runc, tear_down);
-	if (access("/usr/bin/crun", X_OK) == 0)
-		failed += cmocka_run_group_tests_name("crun", tests, set_up_crun, tear_down);
-	return failed;
+	return live_with_each_runtime(&live, tests, sizeof(tests) / sizeof(tests[0]));
 }
