@@ -129,11 +129,16 @@ static void rates_come_with_the_second_reading_and_stay(void **state)
 		  ",'networks':{" INTERFACE("eth0", "9000", "9000") "," INTERFACE(
 			  "eth1", "5", "5") "},'network_rate_stats':{'rx_bytes_per_sec':500,"
 					    "'tx_bytes_per_sec':250}}" },
+		/* and the rate goes on from where it was */
+		{ START + 3 * SECOND, 9000, 9000,
+		  ",'networks':{" INTERFACE("eth0", "9000", "9000") "," INTERFACE(
+			  "eth1", "5", "5") "},'network_rate_stats':{'rx_bytes_per_sec':7000,"
+					    "'tx_bytes_per_sec':8400}}" },
 		/* counters of another interface */
 		{ START + 4 * SECOND, 10, 10,
 		  ",'networks':{" INTERFACE("eth0", "10", "10") "," INTERFACE(
-			  "eth1", "5", "5") "},'network_rate_stats':{'rx_bytes_per_sec':500,"
-					    "'tx_bytes_per_sec':250}}" },
+			  "eth1", "5", "5") "},'network_rate_stats':{'rx_bytes_per_sec':7000,"
+					    "'tx_bytes_per_sec':8400}}" },
 		{ START + 5 * SECOND, 10, 14,
 		  ",'networks':{" INTERFACE("eth0", "10", "14") "," INTERFACE(
 			  "eth1", "5", "5") "},'network_rate_stats':{'rx_bytes_per_sec':0,"
