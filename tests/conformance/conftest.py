@@ -112,6 +112,14 @@ def unmount_below(directory):
 
 
 @pytest.fixture
+def program():
+    """Its path, for runs that only print."""
+    if not os.path.exists(AGENT):
+        pytest.skip(f"{AGENT} is not built")
+    return AGENT
+
+
+@pytest.fixture
 def peer():
     if os.geteuid() != 0:
         pytest.skip("the agent needs root")

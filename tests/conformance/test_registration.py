@@ -7,7 +7,6 @@ import subprocess
 
 import pytest
 
-import conftest
 import peer as peers
 
 RCI = "RegisterContainerInstance"
@@ -211,17 +210,17 @@ def test_trailing_blanks_of_a_cluster(agent, peer):
 
 
 @pytest.mark.parametrize("flag", ["--nope", "-Z"])
-def test_unknown_flags(peer, flag):
+def test_unknown_flags(program, flag):
     """cfg-C31, for what is unknown"""
-    done = subprocess.run([conftest.AGENT, flag], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([program, flag], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 5 and "usage:" in done.stderr
 
 
-def test_reference_and_check(peer):
+def test_reference_and_check(program):
     """The reference comes from the code; --check-config shows what is in force, and no secret."""
-    done = subprocess.run([conftest.AGENT, "--print-config-reference"], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([program, "--print-config-reference"], stdout=subprocess.PIPE, text=True, check=True)
     assert "| `ECS_CONTAINER_STOP_TIMEOUT` | `30s` |" in done.stdout
     environment = {"AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2"}
-    done = subprocess.run([conftest.AGENT, "--config", "", "--check-config"], env=environment, stdout=subprocess.PIPE,
+    done = subprocess.run([program, "--config", "", "--check-config"], env=environment, stdout=subprocess.PIPE,
                           text=True, check=True)
     assert "AWS_SECRET_ACCESS_KEY=(set) (environment)" in done.stdout and "hunter2" not in done.stdout
