@@ -2,6 +2,7 @@
 """Fixtures of the tests that run real containers."""
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -37,7 +38,7 @@ def real_host():
 def lab(real_host, request):
     """A private host without an agent. Options by @pytest.mark.lab(...)."""
     marker = request.node.get_closest_marker("lab")
-    with Lab(**{"subnet": SUBNET, **(marker.kwargs if marker else {})}) as lab:
+    with Lab(**(marker.kwargs if marker else {})) as lab:
         yield lab
         if getattr(request.node, "failed_in_call", False):
             lab.report()
@@ -53,6 +54,8 @@ def host(lab):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "lab(**options): options of the private host")
+    # Told to end (a time limit, a person): the fixtures clear away what they made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @pytest.hookimpl(hookwrapper=True)

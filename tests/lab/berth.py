@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control plane, agents and the host that they run on, as one object for a test."""
 import contextlib
+import fcntl
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -134,22 +136,44 @@ class Agent:
         return self.daemon.stop()
 
 
+class Turn:
+    """Labs of one host have the same addresses and look at the same interfaces: one at a time, whoever runs them."""
+
+    def __init__(self, path="/run/lock/berth-lab"):
+        self.file = open(path, "w")
+        wait_for(f"the other lab of this host to end (it holds {path})", self.take, 300, every=0.05)
+
+    def take(self):
+        fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+
+    def end(self):
+        self.file.close()
+
+
 class Lab:
     """One private host. Use it as a context; at the end everything is stopped, and what is left is an error."""
 
-    def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1):
+    def __init__(self, keep=False, prefix=24, state="memory", control_arguments=(), scale=1):
+        self.turn = Turn()
         self.directory = tempfile.mkdtemp(prefix="berth-lab-")
         self.cgroup = "/" + os.path.basename(self.directory)
         self.keep = keep
         self.before = leaks.snapshot(self)
         self.containerd = Containerd(os.path.join(self.directory, "containerd"))
         self.registry = Registry(os.path.join(self.directory, "registry"))
-        self.control = Control(os.path.join(self.directory, "control"), subnet, state, control_arguments, scale)
+        # A subnet of its own: the routes to its tasks are the host's, and another lab may be at work.
+        self.subnet = f"10.{random.randrange(64, 192)}.{random.randrange(64) * 4}.0/{prefix}"
+        self.control = Control(os.path.join(self.directory, "control"), self.subnet, state, control_arguments, scale)
         self.agents = []
         self._ecs = None
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
 
     def __exit__(self, kind, value, trace):
         try:
@@ -159,6 +183,7 @@ class Lab:
                 self.report()
             if not self.keep:
                 shutil.rmtree(self.directory, ignore_errors=True)
+            self.turn.end()
 
     def start(self):
         self.containerd.start()
