@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "base/strbuf.h"
 
@@ -284,6 +287,43 @@ int file_open_in_root(int root_fd, const char *path, int flags, mode_t mode, int
 	return 0;
 }
 
+#define ORPHANED_LOCK_MS 2000
+
+/* The pid in a lock file; 0: none is. */
+static pid_t lock_owner(int fd)
+{
+	char text[16] = "";
+	int64_t pid = 0;
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	(void)number_parse_i64(text, 1, INT32_MAX, &pid, NULL);
+	return (pid_t)pid;
+}
+
+/*
+ * A child that a killed owner was just starting shares its lock until it execs: that passes, and is
+ * waited for. An owner that lives is not. 0, or -1 with errno.
+ */
+static int take_lock(int fd)
+{
+	int64_t until = clock_monotonic_ms() + ORPHANED_LOCK_MS;
+	int r;
+
+	while ((r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK) {
+		pid_t owner = lock_owner(fd);
+
+		if (owner == 0 || kill(owner, 0) == 0 || errno != ESRCH ||
+		    clock_monotonic_ms() > until) {
+			errno = EWOULDBLOCK;
+			return -1;
+		}
+		usleep(2000);
+	}
+	return r;
+}
+
 int file_lock(const char *path, int *ret_fd, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
@@ -293,7 +333,7 @@ int file_lock(const char *path, int *ret_fd, struct error *err)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_set(err, errno, "open the lock file %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	if (take_lock(fd) < 0) {
 		if (errno != EWOULDBLOCK)
 			return error_set(err, errno, "lock %s", path);
 		if (pread(fd, owner, sizeof(owner) - 1, 0) <= 0)

@@ -187,6 +187,27 @@ static void a_path_from_outside_stays_inside(void **state)
 	close(fd);
 }
 
+/* Its owner has ended; a child that it was starting has the lock for some milliseconds more. */
+static void a_lock_that_a_dead_owner_left_is_waited_for(void **state)
+{
+	struct place *place = *state;
+	_cleanup_free_ char *path = xasprintf("%s/orphan", place->path);
+	int fd = -1, status;
+	pid_t owner = fork();
+
+	if (owner == 0) {
+		if (file_lock(path, &fd, NULL) < 0)
+			_exit(1);
+		if (fork() == 0)
+			usleep(50000);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(owner, &status, 0), owner);
+	assert_int_equal(status, 0);
+	assert_ok(file_lock(path, &fd, why));
+	close(fd);
+}
+
 static void a_lock_has_one_holder_and_says_who(void **state)
 {
 	struct place *place = *state;
@@ -227,6 +248,7 @@ int main(void)
 		in_a_directory(removing_follows_no_link),
 		in_a_directory(a_path_from_outside_stays_inside),
 		in_a_directory(a_lock_has_one_holder_and_says_who),
+		in_a_directory(a_lock_that_a_dead_owner_left_is_waited_for),
 		in_a_directory(knobs_are_never_made),
 	};
 
