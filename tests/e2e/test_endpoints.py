@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metadata endpoint, its statistics and the credentials, as the processes of real tasks see them."""
+import ipaddress
 import json
 import os
 import subprocess
@@ -77,8 +78,9 @@ def test_a_task_reads_what_it_is(host):
     assert seen["CreatedAt"] <= seen["StartedAt"] and seen["StartedAt"].endswith("Z")
     network, = seen["Networks"]
     assert network["NetworkMode"] == "awsvpc" and network["IPv4Addresses"] == [address(started.task)]
-    assert network["AttachmentIndex"] == 0 and network["IPv4SubnetCIDRBlock"] == "10.99.0.0/24"
-    assert network["SubnetGatewayIpv4Address"] == "10.99.0.1/24"
+    assert network["AttachmentIndex"] == 0 and network["IPv4SubnetCIDRBlock"].endswith(".0/24")
+    assert network["SubnetGatewayIpv4Address"] == network["IPv4SubnetCIDRBlock"].replace(".0/", ".1/")
+    assert ipaddress.ip_address(address(started.task)) in ipaddress.ip_network(network["IPv4SubnetCIDRBlock"])
     assert network["MACAddress"] in inside(started.pid, "ip", "link", "show", "eth0")
 
     whole = document(started.pid, f"{started.endpoint}/task")
