@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -154,7 +153,7 @@ class Turn:
 class Lab:
     """One private host. Use it as a context; at the end everything is stopped, and what is left is an error."""
 
-    def __init__(self, keep=False, prefix=24, state="memory", control_arguments=(), scale=1):
+    def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1):
         self.turn = Turn()
         self.directory = tempfile.mkdtemp(prefix="berth-lab-")
         self.cgroup = "/" + os.path.basename(self.directory)
@@ -162,9 +161,7 @@ class Lab:
         self.before = leaks.snapshot(self)
         self.containerd = Containerd(os.path.join(self.directory, "containerd"))
         self.registry = Registry(os.path.join(self.directory, "registry"))
-        # A subnet of its own: the routes to its tasks are the host's, and another lab may be at work.
-        self.subnet = f"10.{random.randrange(64, 192)}.{random.randrange(64) * 4}.0/{prefix}"
-        self.control = Control(os.path.join(self.directory, "control"), self.subnet, state, control_arguments, scale)
+        self.control = Control(os.path.join(self.directory, "control"), subnet, state, control_arguments, scale)
         self.agents = []
         self._ecs = None
 
