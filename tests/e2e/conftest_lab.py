@@ -11,8 +11,6 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 from tests.lab.berth import Lab, program  # noqa: E402  (the path above comes first)
 
-SUBNET = "10.99.0.0/24"
-
 
 def why_not():
     """What this host lacks for real containers, or None."""
