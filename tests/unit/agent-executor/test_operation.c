@@ -7,13 +7,14 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "agent/executor/operation.h"
 #include "base/alloc.h"
 
 struct counts {
-	int worked, done, freed;
+	int entered, worked, done, freed;
 };
 
 struct thing {
@@ -35,6 +36,7 @@ static void thing_work(void *data)
 {
 	struct thing *thing = data;
 
+	__atomic_add_fetch(&thing->counts->entered, 1, __ATOMIC_SEQ_CST);
 	if (thing->gate) {
 		pthread_mutex_lock(thing->gate);
 		pthread_mutex_unlock(thing->gate);
@@ -157,6 +159,9 @@ static void the_executor_waits_for_the_pool(void **state)
 		operations_work(operations, thing_work, thing_done, thing);
 	}
 	assert_int_equal(__atomic_load_n(&counts.worked, __ATOMIC_SEQ_CST), 0);
+	/* One at least has been begun, and waits at the gate: abandoning must wait for it. */
+	while (__atomic_load_n(&counts.entered, __ATOMIC_SEQ_CST) == 0)
+		sched_yield();
 	pthread_create(&opener, NULL, open_the_gate, &gate);
 	operations_abandon(operations);
 	pthread_join(opener, NULL);
