@@ -105,14 +105,15 @@ static void stop_verified(void *data, const struct acs_stop_verification *messag
 static int credentials(void *data, struct acs_credentials *message, struct error *err)
 {
 	struct agent *agent = data;
-	bool known = engine_task_by_arn(agent->engine, message->task_arn) != NULL;
 
-	/* Those of a task that is not here yet: its payload may be on the way. */
+	/* Kept, those of tasks that never come would gather; not acknowledged, they are sent again.
+	 */
+	if (!engine_task_by_arn(agent->engine, message->task_arn))
+		return error_say(err, ENOENT, "credentials for task %s, which is not known here",
+				 message->task_arn);
 	credentials_store_put(agent->task_credentials, message->task_arn, message->role,
 			      TAKE(message->credentials));
-	return known ? 0
-		     : error_say(err, ENOENT, "credentials for task %s, which is not known here",
-				 message->task_arn);
+	return 0;
 }
 
 static void attach(void *data, const struct acs_attach_interfaces *message)
