@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/store/store.h"
+#include <errno.h>
 #include <poll.h>
 
 #include <stdlib.h>
