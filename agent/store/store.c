@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/store/store.h"
-#include <errno.h>
-#include <poll.h>
 
 #include <stdlib.h>
 
@@ -9,9 +7,6 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/number.h"
-
-#define LOCK_WAIT_MS 500
-#define LOCK_STEP_MS 10
 
 #define SEQUENCE_NUMBER "task-manifest-seq-num"
 
@@ -49,22 +44,6 @@ static const char *const schema[] = {
 	"CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
-/*
- * A child that an agent forked just before it was killed has its lock until it executes its
- * program: the agent that follows at once must not take that for another agent.
- */
-static int lock_directory(const char *path, int *ret_fd, struct error *err)
-{
-	int r = file_lock(path, ret_fd, err);
-
-	for (int waited_ms = 0; r == -EWOULDBLOCK && waited_ms < LOCK_WAIT_MS;
-	     waited_ms += LOCK_STEP_MS) {
-		poll(NULL, 0, LOCK_STEP_MS);
-		r = file_lock(path, ret_fd, err);
-	}
-	return r;
-}
-
 static int open_file(const char *data_dir, struct store *store, struct error *err)
 {
 	_cleanup_free_ char *lock = xasprintf("%s/agent.lock", data_dir);
@@ -73,7 +52,7 @@ static int open_file(const char *data_dir, struct store *store, struct error *er
 
 	if (r < 0)
 		return r;
-	r = lock_directory(lock, &store->lock_fd, err);
+	r = file_lock(lock, &store->lock_fd, err);
 	if (r < 0) {
 		error_prefix(err, "another agent works on the data directory %s, and only one can",
 			     data_dir);
