@@ -138,16 +138,17 @@ class Agent:
 class Turn:
     """Labs of one host have the same addresses and look at the same interfaces: one at a time, whoever runs them."""
 
-    def __init__(self, path="/run/lock/berth-lab"):
-        self.file = open(path, "w")
-        wait_for(f"the other lab of this host to end (it holds {path})", self.take, 300, every=0.05)
+    def __init__(self, directory="/run/lock"):
+        # The directory itself is locked: no file stays.
+        self.descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        wait_for(f"the other lab of this host to end (it holds {directory})", self.take, 300, every=0.05)
 
     def take(self):
-        fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
 
     def end(self):
-        self.file.close()
+        os.close(self.descriptor)
 
 
 class Lab:
