@@ -100,7 +100,11 @@ int db_open(const char *path, struct db **ret, struct error *err)
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	result = db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err);
+	/* 256 KiB of pages: what is read often is held by its owner, not here. */
+	result = db_exec(db,
+			 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+			 "PRAGMA cache_size = -256",
+			 err);
 	if (result < 0) {
 		error_prefix(err, "open %s", path);
 		return result;
