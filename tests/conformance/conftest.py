@@ -54,7 +54,9 @@ class Agent:
         """A client of containerd whose pulls never end (until the agent does): tasks stay where they are."""
         path = os.path.join(self.directory, "ctr")
         with open(path, "w") as script:
-            script.write('#!/bin/sh\nwhile kill -0 "$PPID" 2>/dev/null; do sleep 0.1; done\n')
+            # As long as its parent is the agent: its number alone may soon be another's.
+            script.write('#!/bin/sh\nwhile read -r pid name state parent rest </proc/$$/stat && [ "$parent" = "$PPID" ]; '
+                         'do sleep 0.1; done\n')
         os.chmod(path, 0o755)
         return path
 
