@@ -303,8 +303,16 @@ static const char *unsupported_container(const struct container_spec *container)
 	if (docker->log_driver && !str_eq(docker->log_driver, "json-file") &&
 	    !str_eq(docker->log_driver, "none"))
 		return "logConfiguration.logDriver (json-file and none are supported)";
-	if (docker->userns_mode && !str_is_empty(docker->userns_mode))
+	if (!str_is_empty(docker->userns_mode))
 		return "a user namespace mode";
+	if (!str_is_empty(docker->uts_mode))
+		return "a uts namespace mode";
+	if (docker->network_disabled)
+		return "disableNetworking";
+	if (docker->oom_kill_disable)
+		return "OomKillDisable";
+	if (!str_is_empty(docker->cpuset_mems))
+		return "CpusetMems";
 	return NULL;
 }
 

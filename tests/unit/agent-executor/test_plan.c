@@ -256,6 +256,8 @@ static void what_is_not_done_is_refused_by_name(void **state)
 		  "HostConfigError: app: logConfiguration.logDriver (json-file and none are "
 		  "supported) is not supported "
 		  "by this agent" },
+		{ TASK("", ",\"dockerConfig\":{\"config\":\"{\\\"NetworkDisabled\\\":true}\"}"),
+		  "HostConfigError: app: disableNetworking is not supported by this agent" },
 		{ TASK(",\"pidMode\":\"task\"", ""),
 		  "HostConfigError: pidMode task is not supported by this agent" },
 	};
