@@ -19,7 +19,8 @@ struct probe {
 	struct task_spec *spec;
 	size_t index;
 	struct arena *arena;
-	struct image *image; /* what of the command is the image's */
+	struct image *image; /* what of the command is the image's; NULL: not needed */
+	int64_t timeout_ms;
 	struct container_exec *exec;
 };
 
@@ -67,7 +68,7 @@ static void probed(void *data, const struct container_exec_result *result)
 	probe_free(probe);
 }
 
-static void probe_run(struct probe *probe, int64_t timeout_ms)
+static void probe_run(struct probe *probe)
 {
 	struct executor *executor = probe->executor;
 	struct live_container *container = live_container_get(executor, probe->spec, probe->index);
@@ -82,7 +83,7 @@ static void probe_run(struct probe *probe, int64_t timeout_ms)
 		.state_dir = state,
 		.args = plan_health_command(live_container_spec(container),
 					    probe->image ? probe->image : &no_image, probe->arena),
-		.timeout_ms = timeout_ms,
+		.timeout_ms = probe->timeout_ms,
 		.output_limit = OUTPUT_LIMIT,
 	};
 	struct error err = ERROR_INIT;
@@ -93,6 +94,22 @@ static void probe_run(struct probe *probe, int64_t timeout_ms)
 		probe_failed(probe, err.text);
 	else
 		container->probe = probe;
+}
+
+static void image_found(void *data, const struct image_result *result)
+{
+	struct probe *probe = data;
+	struct live_container *container;
+
+	if (result->failure != IMAGE_OK) {
+		probe_failed(probe, result->err->text);
+		return;
+	}
+	container = live_container_get(probe->executor, probe->spec, probe->index);
+	if (!container->image)
+		container->image = image_ref(result->image);
+	probe->image = image_ref(result->image);
+	probe_run(probe);
 }
 
 void act_probe(struct executor *executor, const struct engine_effect *effect)
@@ -108,5 +125,16 @@ void act_probe(struct executor *executor, const struct engine_effect *effect)
 	probe->arena = arena_new();
 	probe->image = container->image ? image_ref(container->image) : NULL;
 	operation_begin(executor->operations, &probe->operation, probe_free, probe);
-	probe_run(probe, effect->probe.timeout_ms);
+	probe->timeout_ms = effect->probe.timeout_ms;
+	/* The image's own check, and the container was adopted after a restart: the image must be
+	 * asked again. */
+	if (!probe->image && live_container_spec(container)->docker.health_check.test.count == 0) {
+		struct error err = ERROR_INIT;
+
+		if (image_inspect(executor->images, live_container_spec(container)->image,
+				  image_found, probe, NULL, &err) < 0)
+			probe_failed(probe, err.text);
+		return;
+	}
+	probe_run(probe);
 }
