@@ -2,31 +2,10 @@
 #include "base/random.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "base/str.h"
-
-void random_bytes(void *out, size_t size)
-{
-	unsigned char *bytes = out;
-
-	while (size > 0) {
-		ssize_t got = getrandom(bytes, size, 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			log_critical("the kernel gives no random bytes");
-			abort();
-		}
-		bytes += got;
-		size -= (size_t)got;
-	}
-}
 
 uint64_t random_u64(void)
 {
