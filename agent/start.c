@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent.h"
+#include "agent/agent.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/version.h"
@@ -158,9 +157,7 @@ static int open_store(struct agent *agent, struct error *err)
 	_cleanup_free_ char *zone = NULL;
 	int r;
 
-	r = file_mkdirs(config->data_dir, 0711, err);
-	if (r == 0)
-		r = store_open(config->checkpoint ? config->data_dir : NULL, &agent->store, err);
+	r = store_open(config->checkpoint ? config->data_dir : NULL, &agent->store, err);
 	if (r == 0)
 		r = store_get_fact(agent->store, STORE_CONTAINER_INSTANCE, &arn, err);
 	if (r == 0)

@@ -76,22 +76,35 @@ int db_exec(struct db *db, const char *sql, struct error *err)
 	return 0;
 }
 
+static int make_file(const char *path, struct error *err)
+{
+	/* made by us, so that it is ours alone from its first moment; -wal and -shm take its mode
+	 */
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return error_set(err, errno, "open the database %s", path);
+	close(fd);
+	return 0;
+}
+
 int db_open(const char *path, struct db **ret, struct error *err)
 {
+	if (strcmp(path, ":memory:") != 0) {
+		int result = make_file(path, err);
+
+		if (result < 0)
+			return result;
+	}
+	return db_open_vfs(path, NULL, ret, err);
+}
+
+int db_open_vfs(const char *path, const char *vfs, struct db **ret, struct error *err)
+{
 	_cleanup_(db_close_cleanup) struct db *db = xcalloc(1, sizeof(*db));
-	bool in_memory = strcmp(path, ":memory:") == 0;
 	int result;
 
-	if (!in_memory) {
-		/* made by us, so that it is ours alone from its first moment; -wal and -shm take
-		 * its mode */
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-		if (fd < 0)
-			return error_set(err, errno, "open the database %s", path);
-		close(fd);
-	}
-	if (sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+	if (sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs) !=
 	    SQLITE_OK)
 		return error_say(err, errno_of(db->handle, sqlite3_errcode(db->handle)),
 				 "open the database %s: %s", path, sqlite3_errmsg(db->handle));

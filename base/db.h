@@ -19,6 +19,9 @@ struct stmt;
 
 /* The file (mode 0600 when made) or ":memory:". */
 int db_open(const char *path, struct db **ret, struct error *err);
+/* The same through an operating system layer of that name (sqlite3_vfs; NULL: the default), which
+ * makes the file itself. */
+int db_open_vfs(const char *path, const char *vfs, struct db **ret, struct error *err);
 /* Frees cached statements too; statements of db_prepare() must be freed before. */
 void db_close(struct db *db);
 

@@ -7,7 +7,10 @@
 
 struct store {
 	struct db *db;
-	int lock_fd; /* -1: in memory */
+	int lock_fd; /* -1: there is no file to hold */
 };
+
+/* A store on this database, which it takes over, also on failure; brings the schema up. */
+int store_of_db(struct db *db, struct store **ret, struct error *err);
 
 #endif

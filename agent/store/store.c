@@ -5,7 +5,6 @@
 
 #include "agent/store/internal.h"
 #include "base/alloc.h"
-#include "base/file.h"
 #include "base/number.h"
 
 #define SEQUENCE_NUMBER "task-manifest-seq-num"
@@ -44,37 +43,17 @@ static const char *const schema[] = {
 	"CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
-static int open_file(const char *data_dir, struct store *store, struct error *err)
-{
-	_cleanup_free_ char *lock = xasprintf("%s/agent.lock", data_dir);
-	_cleanup_free_ char *file = xasprintf("%s/agent.db", data_dir);
-	int r = file_mkdirs(data_dir, 0700, err);
-
-	if (r < 0)
-		return r;
-	r = file_lock(lock, &store->lock_fd, err);
-	if (r < 0) {
-		error_prefix(err, "another agent works on the data directory %s, and only one can",
-			     data_dir);
-		return r;
-	}
-	return db_open(file, &store->db, err);
-}
-
-int store_open(const char *data_dir, struct store **ret, struct error *err)
+int store_of_db(struct db *db, struct store **ret, struct error *err)
 {
 	_cleanup_(store_close_cleanup) struct store *store = xcalloc(1, sizeof(*store));
 	int r;
 
+	store->db = db;
 	store->lock_fd = -1;
-	r = data_dir ? open_file(data_dir, store, err) : db_open(":memory:", &store->db, err);
-	if (r < 0)
-		return r;
-	r = db_migrate(store->db, schema, sizeof(schema) / sizeof(*schema), err);
-	if (r < 0)
-		return r;
-	*ret = TAKE(store);
-	return 0;
+	r = db_migrate(db, schema, sizeof(schema) / sizeof(*schema), err);
+	if (r == 0)
+		*ret = TAKE(store);
+	return r;
 }
 
 void store_close(struct store *store)
