@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "agent.h"
+#include "agent/agent.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/clock.h"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "agent/agent.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "agent.h"
+#include "agent/agent.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
