@@ -226,42 +226,68 @@ static void expect_credentials(struct agent *agent, const struct task_spec *spec
 					 spec->execution_role_credentials_id);
 }
 
+/* What was saved of the task, and what the host says of it. */
+static void recover_task(struct agent *agent, struct task_state *task)
+{
+	_cleanup_free_ struct engine_observation *containers =
+		xcalloc(task->container_count + 1, sizeof(*containers));
+	struct engine_event event = { .type = EVENT_TASK_RECOVERED, .wall_ms = clock_wall_ms() };
+
+	expect_credentials(agent, task->spec);
+	executor_observe(agent->executor, task, &event.recovered.pause, containers);
+	event.task_id = task->spec->id;
+	event.recovered.task = task;
+	event.recovered.containers = containers;
+	drive_post(agent, &event);
+}
+
+static void finish_recovery(struct agent *agent, int64_t sequence_number,
+			    const struct store_ended *ended)
+{
+	_cleanup_free_ struct engine_ended_task *items = xcalloc(ended->count + 1, sizeof(*items));
+	const struct engine_event event = {
+		.type = EVENT_RECOVERY_FINISHED,
+		.wall_ms = clock_wall_ms(),
+		.recovery_end = { .sequence_number = sequence_number,
+				  .ended = items,
+				  .ended_count = ended->count },
+	};
+
+	for (size_t i = 0; i < ended->count; i++)
+		items[i] =
+			(struct engine_ended_task){ ended->items[i].arn, ended->items[i].serial };
+	drive_post(agent, &event);
+}
+
 int drive_recover(struct agent *agent, struct error *err)
 {
-	struct store_tasks tasks;
-	struct engine_event finished = { .type = EVENT_RECOVERY_FINISHED,
-					 .wall_ms = clock_wall_ms() };
+	struct store_tasks tasks = { 0 };
+	struct store_ended ended = { 0 };
+	int64_t sequence_number;
 	bool damaged;
 	int r;
 
-	r = store_get_sequence_number(agent->store, &finished.sequence_number, err);
+	r = store_get_sequence_number(agent->store, &sequence_number, err);
+	if (r == 0)
+		r = store_load_ended(agent->store, &ended, err);
 	if (r == 0)
 		r = store_load_tasks(agent->store, &tasks, err);
-	if (r != 0)
+	if (r < 0) {
+		store_ended_free(&ended);
 		return r;
-	for (size_t i = 0; i < tasks.count; i++) {
-		struct task_state *task = tasks.items[i];
-		_cleanup_free_ struct engine_observation *containers =
-			xcalloc(task->container_count + 1, sizeof(*containers));
-		struct engine_event event = { .type = EVENT_TASK_RECOVERED,
-					      .wall_ms = clock_wall_ms() };
-
-		expect_credentials(agent, task->spec);
-		executor_observe(agent->executor, task, &event.recovered.pause, containers);
-		event.task_id = task->spec->id;
-		event.recovered.task = TAKE(tasks.items[i]);
-		event.recovered.containers = containers;
-		drive_post(agent, &event);
 	}
+	for (size_t i = 0; i < tasks.count; i++)
+		recover_task(agent, TAKE(tasks.items[i]));
 	if (tasks.count > 0)
 		log_info("tasks recovered", "count", LOG_NUM(tasks.count));
-	drive_post(agent, &finished);
+	finish_recovery(agent, sequence_number, &ended);
 
 	damaged = tasks.damaged_count > 0;
 	for (size_t i = 0; i < tasks.damaged_count; i++)
 		log_error("a saved task cannot be read; what is there of it is left alone", "task",
 			  tasks.damaged[i].task_id, "error", tasks.damaged[i].what);
 	store_tasks_free(&tasks);
+	store_ended_free(&ended);
 	if (!damaged)
 		executor_sweep(agent->executor);
 	return 0;

@@ -115,6 +115,22 @@ void container_exited(struct engine *engine, struct task *task, size_t index,
 		container_reach(engine, task, index, CONTAINER_STATUS_STOPPED, PERSIST_SOON);
 }
 
+void container_ended_early(struct engine *engine, struct task *task, size_t index,
+			   const struct engine_exit *exit)
+{
+	struct container_state *state = &task->state->containers[index];
+
+	task->containers[index].must_stop = false;
+	if (exit->started_at_ms != 0) {
+		state->started_at_ms = exit->started_at_ms;
+		container_exited(engine, task, index, exit);
+		return;
+	}
+	container_set_reason(task, index, "CannotStartContainerError",
+			     "the container's first process ended before it was started");
+	container_want_stop(task, index, PERSIST_NOW);
+}
+
 void task_reach(struct engine *engine, struct task *task, enum task_status status)
 {
 	struct task_state *state = task->state;

@@ -100,7 +100,11 @@ static bool was_begun(const struct task_state *state)
 
 static void forget(struct engine *engine, struct task *task)
 {
-	effect_add(engine, EFFECT_FORGET_TASK, task);
+	struct engine_effect *effect = effect_add(engine, EFFECT_FORGET_TASK, task);
+
+	ended_add(engine, task->state->spec->arn, engine->ended_serial + 1);
+	effect->forget.serial = engine->ended_serial;
+	effect->forget.oldest_kept = engine->ended_first->serial;
 	wake_remove(engine, task);
 	table_remove(engine, task);
 	task->dead = true;

@@ -61,6 +61,7 @@ void engine_free(struct engine *engine)
 		free(engine->refused);
 		engine->refused = next;
 	}
+	ended_clear(engine);
 	free(engine->tasks_by_id);
 	free(engine->endpoints);
 	free(engine->heap);
@@ -98,6 +99,7 @@ static void container_has_exited(struct engine *engine, struct task *task, size_
 	} else if (state->known == CONTAINER_STATUS_RUNNING) {
 		container_exited(engine, task, index, exit);
 	} else if (!container->exit_waits) {
+		/* Its start is under way, or has ended in doubt. */
 		container->exit_waits = true;
 		container->early_exit = *exit;
 	}
@@ -152,7 +154,7 @@ static void apply(struct engine *engine, const struct engine_event *event)
 		task_recover(engine, &event->recovered);
 		break;
 	case EVENT_RECOVERY_FINISHED:
-		recovery_finish(engine, event->sequence_number);
+		recovery_finish(engine, &event->recovery_end);
 		break;
 	case EVENT_REPORT_ACCEPTED:
 	case EVENT_REPORT_REFUSED:

@@ -75,6 +75,7 @@ struct engine_exit {
 	int exit_code;          /* 0..255; unused when signal > 0 */
 	int signal;             /* 0, or the signal that ended it */
 	bool oom;               /* the kernel killed in its cgroup for want of memory */
+	int64_t started_at_ms;  /* 0: its program was never started, as far as the record says */
 	int64_t finished_at_ms; /* 0: when the event says */
 };
 
@@ -121,8 +122,8 @@ enum engine_effect_type {
 	EFFECT_PERSIST_TASK,      /* write the task's own row from engine_task() */
 	EFFECT_PERSIST_CONTAINER, /* write the container's row */
 	EFFECT_PERSIST_SEQUENCE,  /* the latest sequence number */
-	EFFECT_FORGET_TASK,       /* delete the task's rows; then drop what the shell keeps of it
-				     (credentials) */
+	EFFECT_FORGET_TASK,       /* delete the task's rows, but keep its name among those of ended
+				     tasks; then drop what the shell keeps of it (credentials) */
 
 	/* Messages. */
 	EFFECT_ACKNOWLEDGE,     /* payload or manifest `message_id` is safe */
@@ -189,8 +190,8 @@ struct engine_done {
 	struct engine_network network; /* OPEN_NETNS, ATTACH_NETWORK */
 	int pid;                       /* START_CONTAINER */
 	int64_t at_ms;                 /* CREATE_ and START_CONTAINER: when, wall clock; 0: now */
-	bool has_exit; /* STOP_CONTAINER: `exit` says how; else EVENT_CONTAINER_EXITED has said or
-			  will say */
+	bool has_exit; /* STOP_CONTAINER: `exit` says how it ended, or that it never ran; else
+			  EVENT_CONTAINER_EXITED has said or will say */
 	struct engine_exit exit;
 	struct engine_probe probe; /* PROBE_HEALTH */
 };
@@ -217,6 +218,18 @@ struct engine_recovered {
 		*containers; /* task->container_count of them, in its order */
 };
 
+/* The name of a task that has ended and was forgotten a while ago. */
+struct engine_ended_task {
+	const char *arn;
+	uint64_t serial; /* grows with each that ends */
+};
+
+struct engine_recovery_end {
+	int64_t sequence_number;               /* the saved one, -1: none */
+	const struct engine_ended_task *ended; /* by serial */
+	size_t ended_count;
+};
+
 struct engine_event {
 	enum engine_event_type type;
 	int64_t wall_ms; /* wall-clock time of the event */
@@ -236,7 +249,7 @@ struct engine_event {
 		struct engine_exit exit;   /* CONTAINER_EXITED, PAUSE_EXITED */
 		uint64_t report;           /* REPORT_ACCEPTED, REPORT_REFUSED: its serial */
 		struct engine_recovered recovered;
-		int64_t sequence_number; /* RECOVERY_FINISHED: the saved one, -1: none */
+		struct engine_recovery_end recovery_end;
 	};
 };
 
@@ -290,6 +303,10 @@ struct engine_effect {
 		struct {
 			const char *reference; /* as in the task definition */
 		} pull;
+		struct {
+			uint64_t serial;      /* of its name among the ended ones */
+			uint64_t oldest_kept; /* names with smaller ones are dropped */
+		} forget;
 	};
 };
 

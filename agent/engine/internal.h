@@ -16,8 +16,11 @@
 	3 /* then the task is declared STOPPED, and the rest is tried again later */
 #define REMOVE_ATTEMPTS                                                                            \
 	3 /* of a container that never ran, before its network is torn down all the same */
-#define REFUSED_LIMIT    1000      /* reports on tasks that could not be decoded */
-#define PERSIST_AT_UNSET INT64_MIN /* the end of the step sets the time */
+#define REFUSED_LIMIT    1000             /* reports on tasks that could not be decoded */
+#define PERSIST_AT_UNSET INT64_MIN        /* the end of the step sets the time */
+#define ENDED_LIMIT      2048             /* names of ended tasks that are kept ... */
+#define ENDED_KEPT_MS    (15 * 60 * 1000) /* ... for so long */
+#define ENDED_BUCKETS    256
 #define PERSIST_SOON_MS                                                                            \
 	50 /* what the host or the next pull would tell us again may wait this long */
 
@@ -108,7 +111,16 @@ struct task {
 	struct task *next_touched;
 };
 
-/* A task that could not be decoded: only its report is left to do. */
+/* A task that has ended and is gone: only its name is kept. */
+struct ended {
+	char *arn;
+	uint64_t serial;
+	int64_t at_ms;      /* monotonic, of this process: the wall clock may step */
+	struct ended *next; /* the next younger one */
+	struct ended *next_hashed;
+};
+
+/* A task that could not be decoded, or has ended here before: only its report is left to do. */
 struct refused {
 	char *arn;
 	char *reason;
@@ -133,6 +145,11 @@ struct engine {
 
 	struct refused *refused;
 	size_t refused_count;
+
+	struct ended *ended_buckets[ENDED_BUCKETS];
+	struct ended *ended_first, *ended_last; /* by age, the oldest first */
+	size_t ended_count;
+	uint64_t ended_serial; /* of the youngest */
 
 	struct task **heap;
 	size_t heap_count, heap_capacity;
@@ -159,6 +176,7 @@ static inline uint32_t flight_bit(enum engine_effect_type type)
 }
 
 /* table.c */
+size_t table_hash(const char *text);
 struct task *table_find(const struct engine *engine, const char *id);
 void table_add(struct engine *engine,
 	       struct task *task); /* and its endpoints, at its place by arrival */
@@ -203,6 +221,9 @@ void container_set_reason(struct task *task, size_t index, const char *name, con
 void container_fail(struct task *task, size_t index, const char *name, const char *text);
 void container_exited(struct engine *engine, struct task *task, size_t index,
 		      const struct engine_exit *exit);
+/* The end of one whose start nobody has told us of: it had started after all, or never. */
+void container_ended_early(struct engine *engine, struct task *task, size_t index,
+			   const struct engine_exit *exit);
 void task_reach(struct engine *engine, struct task *task, enum task_status status);
 void task_want_stop(struct engine *engine, struct task *task, enum persist when);
 void task_set_reason(struct task *task, const char *reason); /* the first stays */
@@ -273,6 +294,11 @@ void refused_end(struct engine *engine, uint64_t serial);
 bool refused_pending(const struct engine *engine, const char *arn);
 void reports_free(struct task *task);
 
+/* ended.c */
+bool ended_has(const struct engine *engine, const char *arn);
+void ended_add(struct engine *engine, const char *arn, uint64_t serial);
+void ended_clear(struct engine *engine);
+
 /* signal.c: "SIGTERM", "TERM", "15", "SIGRTMIN+3"; 0: no such signal */
 int signal_parse(const char *text);
 
@@ -293,6 +319,6 @@ void payload_apply(struct engine *engine, const struct engine_payload *payload);
 void manifest_apply(struct engine *engine, const struct engine_manifest *manifest);
 void stop_verified_apply(struct engine *engine, const struct engine_stop_verified *verified);
 void task_recover(struct engine *engine, const struct engine_recovered *recovered);
-void recovery_finish(struct engine *engine, int64_t sequence_number);
+void recovery_finish(struct engine *engine, const struct engine_recovery_end *end);
 
 #endif

@@ -97,7 +97,6 @@ static void started(struct engine *engine, struct task *task, size_t index,
 		container->must_stop = str_eq(name, "DockerTimeoutError") ||
 				       str_eq(name, "CannotInspectContainerError") ||
 				       str_ends_with(error_text(done), "EOF");
-		container->exit_waits = false;
 		container_fail(task, index, name, error_text(done));
 		return;
 	}
@@ -120,17 +119,14 @@ static void stopped(struct engine *engine, struct task *task, size_t index,
 			container_exited(engine, task, index, &done->exit);
 		return;
 	}
-	if (!done->failed && container->must_stop) {
-		container->must_stop = false;
-		if (done->has_exit && done->exit.code_known && state->started_at_ms == 0)
-			state->started_at_ms = engine->wall_ms; /* so it had started after all */
+	if (!done->failed && done->has_exit && state->started_at_ms == 0) {
+		container_ended_early(engine, task, index, &done->exit);
+		return;
 	}
 	if (!done->failed && done->has_exit) {
 		container_exited(engine, task, index, &done->exit);
 		return;
 	}
-	if (!done->failed && state->known < CONTAINER_STATUS_RUNNING)
-		return;
 	/* It failed; or it ended well, and the news of the container's end is not here yet. */
 	int64_t wait_ms = 1000;
 

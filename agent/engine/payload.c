@@ -80,6 +80,12 @@ static bool apply(struct engine *engine, struct task_spec *spec,
 		free(reason);
 		return false;
 	}
+	if (ended_has(engine, spec->arn)) {
+		/* Late, or a copy: it has had its run. Whoever asks has perhaps not heard of the
+		 * end. */
+		refused_add(engine, spec->arn, "");
+		return true;
+	}
 	if (engine->task_count >= engine->config.task_limit) {
 		char *reason = xasprintf(
 			"resource cannot be initialized for task %s: this agent holds %zu tasks, "

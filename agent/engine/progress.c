@@ -141,8 +141,7 @@ static bool container_advance(struct engine *engine, struct task *task, size_t i
 		if (state->known == CONTAINER_STATUS_RUNNING)
 			container_exited(engine, task, index, &container->early_exit);
 		else
-			container_fail(task, index, "CannotStartContainerError",
-				       "the container's first process ended before it was started");
+			container_ended_early(engine, task, index, &container->early_exit);
 		return true;
 	}
 	if (state->desired == CONTAINER_STATUS_STOPPED)

@@ -42,8 +42,8 @@ static void exited(struct engine *engine, struct task *task, size_t index,
 		    state->sent == CONTAINER_STATUS_STOPPED || !exit->code_known)
 			return;
 	} else if (state->started_at_ms == 0) {
-		state->started_at_ms =
-			exit->finished_at_ms ? exit->finished_at_ms : engine->wall_ms;
+		container_ended_early(engine, task, index, exit);
+		return;
 	}
 	container_exited(engine, task, index, exit);
 }
@@ -129,10 +129,12 @@ void task_recover(struct engine *engine, const struct engine_recovered *recovere
 	recover_network(engine, task, &recovered->pause);
 }
 
-void recovery_finish(struct engine *engine, int64_t sequence_number)
+void recovery_finish(struct engine *engine, const struct engine_recovery_end *end)
 {
-	if (sequence_number > engine->sequence_number)
-		engine->sequence_number = sequence_number;
+	if (end->sequence_number > engine->sequence_number)
+		engine->sequence_number = end->sequence_number;
+	for (size_t i = 0; i < end->ended_count; i++)
+		ended_add(engine, end->ended[i].arn, end->ended[i].serial);
 	for (struct task *task = engine->first; task; task = task->next)
 		if (task->state->desired == TASK_STATUS_RUNNING &&
 		    task->state->known != TASK_STATUS_STOPPED && !task->state->admitted)

@@ -8,7 +8,7 @@
 
 #define FIRST_BUCKETS 64
 
-static size_t hash(const char *text)
+size_t table_hash(const char *text)
 {
 	uint64_t value = UINT64_C(14695981039346656037);
 
@@ -23,7 +23,7 @@ static void grow_tasks(struct engine *engine)
 	struct task **buckets = xcalloc(count, sizeof(struct task *));
 
 	for (struct task *task = engine->first; task; task = task->next) {
-		struct task **bucket = &buckets[hash(task->state->spec->id) & (count - 1)];
+		struct task **bucket = &buckets[table_hash(task->state->spec->id) & (count - 1)];
 
 		task->next_hashed = *bucket;
 		*bucket = task;
@@ -51,7 +51,7 @@ static void grow_endpoints(struct engine *engine)
 		for (struct container *container = engine->endpoints[i]; container;
 		     container = next) {
 			struct container **bucket =
-				&buckets[hash(endpoint_of(container)) & (count - 1)];
+				&buckets[table_hash(endpoint_of(container)) & (count - 1)];
 
 			next = container->next_endpoint;
 			container->next_endpoint = *bucket;
@@ -67,7 +67,7 @@ struct task *table_find(const struct engine *engine, const char *id)
 {
 	if (!id || engine->bucket_count == 0)
 		return NULL;
-	struct task *task = engine->tasks_by_id[hash(id) & (engine->bucket_count - 1)];
+	struct task *task = engine->tasks_by_id[table_hash(id) & (engine->bucket_count - 1)];
 
 	while (task && strcmp(task->state->spec->id, id) != 0)
 		task = task->next_hashed;
@@ -79,7 +79,7 @@ struct container *table_find_endpoint(const struct engine *engine, const char *e
 	if (!endpoint_id || engine->endpoint_bucket_count == 0)
 		return NULL;
 	struct container *container =
-		engine->endpoints[hash(endpoint_id) & (engine->endpoint_bucket_count - 1)];
+		engine->endpoints[table_hash(endpoint_id) & (engine->endpoint_bucket_count - 1)];
 
 	while (container && strcmp(endpoint_of(container), endpoint_id) != 0)
 		container = container->next_endpoint;
@@ -103,8 +103,8 @@ void table_add(struct engine *engine, struct task *task)
 {
 	if (engine->task_count >= engine->bucket_count)
 		grow_tasks(engine);
-	struct task **bucket =
-		&engine->tasks_by_id[hash(task->state->spec->id) & (engine->bucket_count - 1)];
+	struct task **bucket = &engine->tasks_by_id[table_hash(task->state->spec->id) &
+						    (engine->bucket_count - 1)];
 
 	task->next_hashed = *bucket;
 	*bucket = task;
@@ -115,7 +115,7 @@ void table_add(struct engine *engine, struct task *task)
 		if (engine->endpoint_count >= engine->endpoint_bucket_count)
 			grow_endpoints(engine);
 		struct container *container = &task->containers[i];
-		struct container **slot = &engine->endpoints[hash(endpoint_of(container)) &
+		struct container **slot = &engine->endpoints[table_hash(endpoint_of(container)) &
 							     (engine->endpoint_bucket_count - 1)];
 
 		container->next_endpoint = *slot;
@@ -126,8 +126,8 @@ void table_add(struct engine *engine, struct task *task)
 
 void table_remove(struct engine *engine, struct task *task)
 {
-	struct task **bucket =
-		&engine->tasks_by_id[hash(task->state->spec->id) & (engine->bucket_count - 1)];
+	struct task **bucket = &engine->tasks_by_id[table_hash(task->state->spec->id) &
+						    (engine->bucket_count - 1)];
 
 	while (*bucket != task)
 		bucket = &(*bucket)->next_hashed;
@@ -138,7 +138,7 @@ void table_remove(struct engine *engine, struct task *task)
 
 	for (size_t i = 0; i < task->state->container_count; i++) {
 		struct container *container = &task->containers[i];
-		struct container **slot = &engine->endpoints[hash(endpoint_of(container)) &
+		struct container **slot = &engine->endpoints[table_hash(endpoint_of(container)) &
 							     (engine->endpoint_bucket_count - 1)];
 
 		while (*slot != container)

@@ -32,7 +32,7 @@ static struct live_container *container_of(struct executor *executor,
 	return live_container_get(executor, effect->spec, effect->container_index);
 }
 
-static struct engine_exit exit_of(const struct container_exit *exit)
+struct engine_exit container_exit_for_engine(const struct container_exit *exit)
 {
 	return (struct engine_exit){
 		.code_known = exit->known,
@@ -41,6 +41,7 @@ static struct engine_exit exit_of(const struct container_exit *exit)
 		.exit_code = exit->signal > 0 ? 0 : exit->exit_code,
 		.signal = exit->signal,
 		.oom = exit->oom_killed,
+		.started_at_ms = exit->started_ms,
 		.finished_at_ms = exit->finished_ms,
 	};
 }
@@ -84,7 +85,7 @@ void containers_on_exit(void *data, const char *runtime_id, const struct contain
 	event.task_id = container->task->id;
 	event.container = live_container_spec(container)->name;
 	event.attempt = container->attempt;
-	event.exit = exit_of(exit);
+	event.exit = container_exit_for_engine(exit);
 	executor->config.post(executor->config.data, &event);
 	/* The event may have had the task forgotten. */
 	container = map_get(executor->containers, runtime_id);
@@ -183,10 +184,10 @@ void act_stop(struct executor *executor, const struct engine_effect *effect)
 	r = container_observe(state, &seen, &err);
 	if (r == 0 && seen.state != CONTAINER_RUNNING && seen.state != CONTAINER_CREATED) {
 		address = address_of(effect);
+		/* Of what was never there the record says that it did not run. */
 		answer(executor, &address,
-		       (struct engine_done){ .has_exit = seen.state == CONTAINER_EXITED ||
-							 seen.state == CONTAINER_LOST,
-					     .exit = exit_of(&seen.exit) });
+		       (struct engine_done){ .has_exit = true,
+					     .exit = container_exit_for_engine(&seen.exit) });
 		address_free(&address);
 		return;
 	}

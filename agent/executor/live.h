@@ -103,6 +103,9 @@ void act_probe(struct executor *executor, const struct engine_effect *effect);
 void act_remove(struct executor *executor, const struct engine_effect *effect);
 void act_clean_up(struct executor *executor, const struct engine_effect *effect);
 
+/* The record of an end, as the engine takes it. */
+struct engine_exit container_exit_for_engine(const struct container_exit *exit);
+
 /* Kills the health check's command; no answer comes. */
 void probe_cancel(struct probe *probe);
 

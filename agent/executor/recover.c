@@ -34,13 +34,7 @@ static struct engine_observation seen_of(const struct container_observation *see
 		break;
 	case CONTAINER_EXITED:
 		observation.seen = SEEN_EXITED;
-		observation.exit = (struct engine_exit){
-			.code_known = seen->exit.known,
-			.exit_code = seen->exit.signal > 0 ? 0 : seen->exit.exit_code,
-			.signal = seen->exit.signal,
-			.oom = seen->exit.oom_killed,
-			.finished_at_ms = seen->exit.finished_ms,
-		};
+		observation.exit = container_exit_for_engine(&seen->exit);
 		break;
 	case CONTAINER_LOST:
 		observation.seen = SEEN_VANISHED;

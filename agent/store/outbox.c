@@ -15,6 +15,7 @@ struct row {
 	struct task_spec *spec;
 	const char *container; /* NULL: the task's own row */
 	bool forget;
+	uint64_t serial, oldest_kept; /* of `forget` */
 };
 
 struct outbox {
@@ -110,11 +111,17 @@ static void add_row(struct outbox *outbox, const struct engine_effect *effect)
 		outbox->rows =
 			xreallocarray(outbox->rows, outbox->row_capacity, sizeof(*outbox->rows));
 	}
-	outbox->rows[outbox->row_count++] = (struct row){
+	struct row *row = &outbox->rows[outbox->row_count++];
+
+	*row = (struct row){
 		.spec = task_spec_ref((struct task_spec *)effect->spec),
 		.container = effect->container,
 		.forget = effect->type == EFFECT_FORGET_TASK,
 	};
+	if (row->forget) {
+		row->serial = effect->forget.serial;
+		row->oldest_kept = effect->forget.oldest_kept;
+	}
 }
 
 /* While the disk refuses, the control plane sends its payloads again and again: one answer to each
@@ -178,8 +185,13 @@ static int write_row(struct outbox *outbox, const struct row *row, struct error 
 {
 	const struct task_state *task;
 
-	if (row->forget)
-		return store_delete_task(outbox->store, row->spec->id, err);
+	if (row->forget) {
+		int r = store_delete_task(outbox->store, row->spec->id, err);
+
+		return r < 0 ? r
+			     : store_save_ended(outbox->store, row->spec->arn, row->serial,
+						row->oldest_kept, err);
+	}
 	task = engine_task(outbox->engine, row->spec->id);
 	if (!task)
 		return 0; /* forgotten since */

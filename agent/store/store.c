@@ -35,6 +35,7 @@ static const char *const schema[] = {
 	"  exit_code INTEGER, oom_killed INTEGER NOT NULL, reason TEXT,"
 	"  PRIMARY KEY (task_id, name)"
 	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE ended (serial INTEGER PRIMARY KEY, arn TEXT NOT NULL) STRICT;"
 	"CREATE TABLE attachment ("
 	"  arn TEXT PRIMARY KEY, task_arn TEXT, mac TEXT, message TEXT, expires_at INTEGER NOT "
 	"NULL,"
@@ -149,7 +150,10 @@ int store_clear(struct store *store, struct error *err)
 
 	if (r < 0)
 		return r;
-	r = db_exec(store->db, "DELETE FROM task; DELETE FROM attachment; DELETE FROM fact;", err);
+	r = db_exec(
+		store->db,
+		"DELETE FROM task; DELETE FROM ended; DELETE FROM attachment; DELETE FROM fact;",
+		err);
 	if (r < 0) {
 		db_rollback(store->db);
 		return r;

@@ -44,6 +44,22 @@ int store_save_container(struct store *store, const struct task_state *task,
 /* The task's row and its containers'. Deleting what is not there is success. */
 int store_delete_task(struct store *store, const char *task_id, struct error *err);
 
+/* Names of tasks that have ended: nothing else is known of them any more. */
+struct store_ended_task {
+	char *arn;
+	uint64_t serial;
+};
+
+struct store_ended {
+	struct store_ended_task *items; /* by serial */
+	size_t count;
+};
+/* Remembers one more, and drops those below `oldest_kept`. */
+int store_save_ended(struct store *store, const char *arn, uint64_t serial, uint64_t oldest_kept,
+		     struct error *err);
+int store_load_ended(struct store *store, struct store_ended *ret, struct error *err);
+void store_ended_free(struct store_ended *ended);
+
 /* A saved task that cannot be read any more. */
 struct store_damaged {
 	char *task_id;

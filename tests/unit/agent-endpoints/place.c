@@ -140,7 +140,8 @@ struct place *place_new(const char *setting)
 	struct place *place = xcalloc(1, sizeof(*place));
 	char *environment[] = { "AWS_DEFAULT_REGION=us-west-2", "BERTH_INTROSPECTION_PORT=0",
 				"BERTH_METADATA_PORT=0", (char *)setting, NULL };
-	struct engine_event finished = { .type = EVENT_RECOVERY_FINISHED, .sequence_number = -1 };
+	struct engine_event finished = { .type = EVENT_RECOVERY_FINISHED,
+					 .recovery_end = { .sequence_number = -1 } };
 	struct engine_config engine;
 	struct error err = ERROR_INIT;
 

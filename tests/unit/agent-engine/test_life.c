@@ -368,11 +368,9 @@ static void with_default_a_failed_pull_of_a_non_essential_container_does_not(voi
 	world_free(world);
 }
 
-/* eng-95: nobody knows whether it runs, so it is really stopped. */
-static void a_start_that_timed_out_is_stopped_in_earnest(void **state)
+static struct world *start_timed_out(void)
 {
 	struct world *world = world_new();
-	struct engine_effect *report;
 
 	world_run(world, "t", "", one());
 	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
@@ -381,13 +379,71 @@ static void a_start_that_timed_out_is_stopped_in_earnest(void **state)
 	world_failed(world, EFFECT_START_CONTAINER, "t", "app", "DockerTimeoutError",
 		     "Could not transition to started; timed out after waiting 3m0s");
 	assert_int_equal(world_container(world, "t", "app")->known, CONTAINER_STATUS_CREATED);
+	return world;
+}
+
+static void expect_timed_out(struct world *world, const char *containers)
+{
+	assert_string_equal(
+		world_find(world, EFFECT_REPORT, "t", NULL)->report.containers[0].reason,
+		"DockerTimeoutError: Could not transition to started; timed out after "
+		"waiting 3m0s");
+	expect_report(world, "t", "STOPPED", containers);
+}
+
+/* eng-95: nobody knows whether it runs, so it is really stopped. */
+static void a_start_that_timed_out_is_stopped_in_earnest(void **state)
+{
+	struct world *world = start_timed_out();
+
+	/* It never ran, says the host. */
+	world_answer(world, "t", "app",
+		     (struct engine_done){ .type = EFFECT_STOP_CONTAINER, .has_exit = true });
+	expect_timed_out(world, "app=STOPPED");
+	world_free(world);
+}
+
+/* eng-95: it ran after all, and how it ended is told, whoever brings the news. */
+static void what_ran_although_its_start_timed_out_has_its_exit_code(void **state)
+{
+	const struct engine_exit exit = { .code_known = true, .signal = 9, .started_at_ms = 5 };
+	struct world *world = start_timed_out();
+
+	world_answer(world, "t", "app",
+		     (struct engine_done){
+			     .type = EFFECT_STOP_CONTAINER, .has_exit = true, .exit = exit });
+	expect_timed_out(world, "app=STOPPED(137)");
+	assert_int_equal(world_container(world, "t", "app")->started_at_ms, 5);
+	world_free(world);
+
+	world = start_timed_out();
+	world_exited(world, "t", "app", exit);
+	expect_timed_out(world, "app=STOPPED(137)");
+	world_free(world);
+
+	/* The call that stopped it comes back before the news of the end does. */
+	world = start_timed_out();
 	world_done(world, EFFECT_STOP_CONTAINER, "t", "app");
-	report = world_report(world, "t");
-	assert_int_equal(report->report.status, TASK_STATUS_STOPPED);
-	assert_string_equal(report->report.containers[0].reason,
-			    "DockerTimeoutError: Could not transition to started; timed out after "
-			    "waiting 3m0s");
-	engine_effect_free(report);
+	assert_null(world_find(world, EFFECT_REPORT, "t", NULL));
+	world_exited(world, "t", "app", exit);
+	expect_timed_out(world, "app=STOPPED(137)");
+	world_free(world);
+}
+
+/* The news of the end overtakes that of the failed start. */
+static void an_end_before_its_start_failed_is_not_lost(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "", one());
+	world_done(world, EFFECT_PULL_IMAGE, "t", "app");
+	world_accept_all(world);
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_exited(
+		world, "t", "app",
+		(struct engine_exit){ .code_known = true, .exit_code = 7, .started_at_ms = 5 });
+	world_failed(world, EFFECT_START_CONTAINER, "t", "app", "DockerTimeoutError", "late");
+	expect_report(world, "t", "STOPPED", "app=STOPPED(7)");
 	world_free(world);
 }
 
@@ -592,6 +648,8 @@ int main(void)
 		cmocka_unit_test(with_always_a_failed_pull_of_any_container_stops_the_task),
 		cmocka_unit_test(with_default_a_failed_pull_of_a_non_essential_container_does_not),
 		cmocka_unit_test(a_start_that_timed_out_is_stopped_in_earnest),
+		cmocka_unit_test(what_ran_although_its_start_timed_out_has_its_exit_code),
+		cmocka_unit_test(an_end_before_its_start_failed_is_not_lost),
 		cmocka_unit_test(a_bad_docker_config_fails_before_the_pull),
 		cmocka_unit_test(a_long_reason_is_cut_at_1024_bytes),
 		cmocka_unit_test(a_cut_reason_ends_between_characters),

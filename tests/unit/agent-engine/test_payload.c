@@ -414,7 +414,8 @@ static void a_stale_manifest_is_discarded(void **state)
 static void the_sequence_number_survives_a_restart(void **state)
 {
 	struct world *world = world_new();
-	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED, .sequence_number = 60 };
+	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED,
+				      .recovery_end = { .sequence_number = 60 } };
 
 	world_step(world, &event);
 	manifest(world, "m", 60, ARN("a"), ARN("b"));

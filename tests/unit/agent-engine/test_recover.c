@@ -62,7 +62,8 @@ static void recover_one(struct world *world, struct task_state *task,
 
 static void finish(struct world *world)
 {
-	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED, .sequence_number = -1 };
+	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED,
+				      .recovery_end = { .sequence_number = -1 } };
 
 	world_step(world, &event);
 }
@@ -170,11 +171,30 @@ static void what_was_started_and_ended_is_not_started_again(void **state)
 	struct world *world = recovered(
 		saved("t", "", CONTAINER_STATUS_PULLED, true),
 		(struct engine_observation){ .seen = SEEN_EXITED,
-					     .exit = { .code_known = true, .exit_code = 9 } });
+					     .exit = { .code_known = true,
+						       .exit_code = 9,
+						       .started_at_ms = WORLD_START_MS - 9 } });
 
 	assert_int_equal(world_count(world, EFFECT_START_CONTAINER), 0);
 	assert_int_equal(world_container(world, "t", "app")->exit_code, 9);
+	assert_int_equal(world_container(world, "t", "app")->started_at_ms, WORLD_START_MS - 9);
 	assert_int_equal(world_task(world, "t")->known, TASK_STATUS_STOPPED);
+	world_free(world);
+}
+
+/* Its first process was killed while it waited for its start: that is no exit code of the program.
+ */
+static void what_died_before_its_start_never_ran(void **state)
+{
+	struct world *world = recovered(
+		saved("t", "", CONTAINER_STATUS_CREATED, false),
+		(struct engine_observation){ .seen = SEEN_EXITED,
+					     .exit = { .code_known = true, .signal = 9 } });
+
+	assert_string_equal(world_container(world, "t", "app")->reason,
+			    "CannotStartContainerError: the container's first process ended before "
+			    "it was started");
+	expect_report(world, "t", "STOPPED", "app=STOPPED");
 	world_free(world);
 }
 
@@ -383,6 +403,7 @@ int main(void)
 		cmocka_unit_test(an_interrupted_pull_is_repeated),
 		cmocka_unit_test(what_was_created_is_started_and_not_created_again),
 		cmocka_unit_test(what_was_started_and_ended_is_not_started_again),
+		cmocka_unit_test(what_died_before_its_start_never_ran),
 		cmocka_unit_test(a_decided_start_without_any_trace_is_not_repeated),
 		cmocka_unit_test(an_interrupted_stop_is_repeated),
 		cmocka_unit_test(only_what_was_not_accepted_is_said_again),

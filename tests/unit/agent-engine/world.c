@@ -10,7 +10,8 @@
 struct world *world_new_with(void (*change)(struct engine_config *config))
 {
 	struct world *world = xcalloc(1, sizeof(*world));
-	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED, .sequence_number = -1 };
+	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED,
+				      .recovery_end = { .sequence_number = -1 } };
 
 	engine_config_defaults(&world->config);
 	world->config.cpu_units = 2048;

@@ -62,8 +62,8 @@ static int set_up(void **state)
 	if (store_open(NULL, &world->store, NULL) < 0)
 		return -1;
 	world->outbox = outbox_new(world->engine, world->store, act, world);
-	step(world,
-	     (struct engine_event){ .type = EVENT_RECOVERY_FINISHED, .sequence_number = -1 });
+	step(world, (struct engine_event){ .type = EVENT_RECOVERY_FINISHED,
+					   .recovery_end = { .sequence_number = -1 } });
 	*state = world;
 	return 0;
 }
@@ -157,10 +157,11 @@ static void a_forgotten_task_is_deleted_and_then_told(void **state)
 	assert_int_equal(saved(world->store), 0);
 }
 
-/* In one turn: forgotten, and new under the same name. */
-static void a_task_may_return_in_the_turn_in_which_it_was_forgotten(void **state)
+/* Also when it is asked for in the very turn in which it was forgotten. */
+static void the_name_of_a_forgotten_task_is_saved_with_its_end(void **state)
 {
 	struct world *world = *state;
+	struct store_ended ended;
 
 	payload(world, "t", "STOPPED");
 	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
@@ -168,12 +169,11 @@ static void a_task_may_return_in_the_turn_in_which_it_was_forgotten(void **state
 	     (struct engine_event){ .type = EVENT_REPORT_ACCEPTED, .task_id = "t", .report = 1 });
 	payload(world, "t", "RUNNING");
 	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
-	assert_int_equal(saved(world->store), 1);
-	struct store_tasks tasks;
-
-	assert_int_equal(store_load_tasks(world->store, &tasks, NULL), 0);
-	assert_int_equal(tasks.items[0]->desired, TASK_STATUS_RUNNING);
-	store_tasks_free(&tasks);
+	assert_int_equal(saved(world->store), 0);
+	assert_int_equal(store_load_ended(world->store, &ended, NULL), 0);
+	assert_int_equal(ended.count, 1);
+	assert_string_equal(task_id_of_arn(ended.items[0].arn), "t");
+	store_ended_free(&ended);
 }
 
 static void the_sequence_number_is_saved_before_the_manifest_is_acknowledged(void **state)
@@ -199,8 +199,8 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_forgotten_task_is_deleted_and_then_told, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_task_may_return_in_the_turn_in_which_it_was_forgotten, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_name_of_a_forgotten_task_is_saved_with_its_end,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_sequence_number_is_saved_before_the_manifest_is_acknowledged, set_up,
 			tear_down),

@@ -319,6 +319,28 @@ static void a_damaged_row_does_not_hide_the_others(void **state)
 	}
 }
 
+static void names_of_ended_tasks_are_kept_as_long_as_said(void **state)
+{
+	struct store *store = open_memory();
+	struct store_ended ended;
+
+	assert_int_equal(store_load_ended(store, &ended, NULL), 0);
+	assert_int_equal(ended.count, 0);
+	assert_int_equal(store_save_ended(store, "arn:a", 1, 1, NULL), 0);
+	assert_int_equal(store_save_ended(store, "arn:b", 2, 1, NULL), 0);
+	assert_int_equal(store_save_ended(store, "arn:c", 3, 2, NULL), 0);
+	assert_int_equal(store_load_ended(store, &ended, NULL), 0);
+	assert_int_equal(ended.count, 2);
+	assert_string_equal(ended.items[0].arn, "arn:b");
+	assert_int_equal(ended.items[0].serial, 2);
+	assert_string_equal(ended.items[1].arn, "arn:c");
+	store_ended_free(&ended);
+	assert_int_equal(store_clear(store, NULL), 0);
+	assert_int_equal(store_load_ended(store, &ended, NULL), 0);
+	assert_int_equal(ended.count, 0);
+	store_close(store);
+}
+
 /* cfg and acs facts: kept until replaced or removed. */
 static void facts_and_sequence_number_are_kept(void **state)
 {
@@ -432,6 +454,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_committed_never_was),
 		cmocka_unit_test(a_full_disk_is_an_error_and_loses_nothing),
 		cmocka_unit_test(a_damaged_row_does_not_hide_the_others),
+		cmocka_unit_test(names_of_ended_tasks_are_kept_as_long_as_said),
 		cmocka_unit_test(facts_and_sequence_number_are_kept),
 		cmocka_unit_test(attachments_are_kept_until_deleted),
 		cmocka_unit_test(clearing_forgets_everything),
