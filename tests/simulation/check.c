@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must always hold (architecture, the engine's invariants), and what must have come true at
+ * the end. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "simulation.h"
+
+void sim_fail(struct sim *sim, const char *format, ...)
+{
+	va_list args;
+
+	if (sim->failed)
+		return;
+	sim->failed = true;
+	fprintf(stderr, "seed %llu, at %lld ms: ", (unsigned long long)sim->seed,
+		(long long)sim->now_ms);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\n");
+}
+
+void sim_trace(const struct sim *sim, const char *format, ...)
+{
+	va_list args;
+
+	if (!sim->trace)
+		return;
+	printf("%8lld  ", (long long)sim->now_ms);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+}
+
+/* 3. Known never goes back, desired never from STOPPED to anything else. */
+static void check_directions(struct sim *sim, struct sim_task *task, const struct task_state *state)
+{
+	if (state->known < task->seen_known)
+		sim_fail(sim, "%s went from %s back to %s", task->id,
+			 task_status_name(task->seen_known), task_status_name(state->known));
+	if (task->seen_desired == TASK_STATUS_STOPPED && state->desired != TASK_STATUS_STOPPED)
+		sim_fail(sim, "%s is wanted again", task->id);
+	task->seen_known = state->known;
+	task->seen_desired = state->desired;
+	for (int i = 0; i < task->container_count; i++) {
+		struct sim_container *container = &task->containers[i];
+
+		if (state->containers[i].known < container->seen)
+			sim_fail(sim, "%s/%s went from %s back to %s", task->id, container->name,
+				 container_status_name(container->seen),
+				 container_status_name(state->containers[i].known));
+		container->seen = state->containers[i].known;
+		if (state->known == TASK_STATUS_STOPPED &&
+		    container->seen != CONTAINER_STATUS_STOPPED)
+			sim_fail(sim, "%s is STOPPED, and its container %s is not", task->id,
+				 container->name);
+	}
+}
+
+/* 6. The ledger is the sum of those admitted, and never more than the host; each port has one
+ * holder. */
+static void check_ledger(struct sim *sim, const struct engine *engine)
+{
+	struct engine_ledger ledger;
+	int64_t cpu = 0, memory = 0;
+	int port_holders = 0;
+
+	for (const struct task_state *state = NULL; (state = engine_next_task(engine, state));) {
+		if (!state->admitted)
+			continue;
+		cpu += 256;
+		memory += state->spec->memory_mib;
+		const struct sim_task *task = &sim->tasks[task_index(sim, state->spec->id)];
+
+		port_holders += !task->own_network && task->port != 0;
+	}
+	engine_ledger(engine, &ledger);
+	if (ledger.cpu_units_used != cpu || ledger.memory_mib_used != memory)
+		sim_fail(sim, "the ledger says %lld MiB, the tasks %lld",
+			 (long long)ledger.memory_mib_used, (long long)memory);
+	if (cpu > HOST_CPU_UNITS || memory > HOST_MEMORY_MIB)
+		sim_fail(sim, "more than the host is given out");
+	if (port_holders > 1)
+		sim_fail(sim, "two tasks hold one port");
+}
+
+void check_step(struct sim *sim)
+{
+	const struct engine *engine = agent_engine(sim);
+
+	sim->steps++;
+	for (int i = 0; engine && i < sim->task_count && !sim->failed; i++) {
+		const struct task_state *state = engine_task(engine, sim->tasks[i].id);
+
+		if (state)
+			check_directions(sim, &sim->tasks[i], state);
+	}
+	if (engine)
+		check_ledger(sim, engine);
+}
+
+/* 1. What was acknowledged is known after a death, unless its end was reported and it was cleaned
+ * up. */
+void check_recovered(struct sim *sim)
+{
+	for (int i = 0; i < sim->task_count && !sim->failed; i++) {
+		const struct sim_task *task = &sim->tasks[i];
+		const struct task_state *state = engine_task(agent_engine(sim), task->id);
+
+		if (!task->run_safe && !task->stop_safe)
+			continue;
+		if (!state && task->reported != TASK_STATUS_STOPPED && !task->refused)
+			sim_fail(sim, "%s was acknowledged, and is forgotten", task->id);
+		if (state && task->stop_safe && state->desired != TASK_STATUS_STOPPED)
+			sim_fail(sim, "the acknowledged stop of %s is forgotten", task->id);
+	}
+}
+
+static bool dependency_holds(const struct sim_task *task, const struct sim_dependency *dependency)
+{
+	const struct sim_container *on = &task->containers[dependency->on];
+
+	switch (dependency->condition) {
+	case CONTAINER_CONDITION_START:
+		return on->starts > 0;
+	case CONTAINER_CONDITION_COMPLETE:
+		return on->host == HOST_EXITED;
+	case CONTAINER_CONDITION_SUCCESS:
+		return on->host == HOST_EXITED && on->exit.signal == 0 && on->exit.exit_code == 0;
+	case CONTAINER_CONDITION_HEALTHY:
+		return on->probed_healthy;
+	default:
+		return false;
+	}
+}
+
+/* 2. Started when every dependency holds, by the host's own truth; stopped in reverse order. */
+void check_effect(struct sim *sim, const struct engine_effect *effect, int index, int which)
+{
+	const struct sim_task *task = &sim->tasks[index];
+	const struct sim_container *container = which >= 0 ? &task->containers[which] : NULL;
+
+	switch (effect->type) {
+	case EFFECT_CREATE_CONTAINER:
+		if (!container->pulled)
+			sim_fail(sim, "%s/%s is created without its image", task->id,
+				 container->name);
+		if (task->own_network && !task->namespace)
+			sim_fail(sim, "%s/%s is created without its namespace", task->id,
+				 container->name);
+		break;
+	case EFFECT_START_CONTAINER:
+		for (int i = 0; i < container->dependency_count; i++)
+			if (!dependency_holds(task, &container->dependencies[i]))
+				sim_fail(sim, "%s/%s is started before c%d is %s", task->id,
+					 container->name, container->dependencies[i].on,
+					 container_condition_name(
+						 container->dependencies[i].condition));
+		if (task->own_network && !task->attached)
+			sim_fail(sim, "%s/%s is started without its network", task->id,
+				 container->name);
+		break;
+	case EFFECT_STOP_CONTAINER:
+		for (int i = 0; i < task->container_count; i++)
+			for (int j = 0; j < task->containers[i].dependency_count; j++)
+				if (task->containers[i].dependencies[j].on == which &&
+				    task->containers[i].host == HOST_RUNNING &&
+				    !task->containers[i].stop_failed)
+					sim_fail(sim,
+						 "%s/%s is stopped before c%d, which depends on it",
+						 task->id, container->name, i);
+		break;
+	case EFFECT_TEAR_DOWN_NETWORK:
+		for (int i = 0; i < task->container_count; i++)
+			if (task->containers[i].host == HOST_RUNNING &&
+			    !task->containers[i].stop_failed)
+				sim_fail(sim, "the network of %s is torn down under c%d", task->id,
+					 i);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool host_is_empty(const struct sim *sim)
+{
+	for (int i = 0; i < sim->task_count; i++) {
+		if (sim->tasks[i].namespace)
+			return false;
+		for (int j = 0; j < sim->tasks[i].container_count; j++)
+			if (sim->tasks[i].containers[j].host != HOST_ABSENT)
+				return false;
+	}
+	return true;
+}
+
+static bool all_reported(const struct sim *sim)
+{
+	for (int i = 0; i < sim->task_count; i++)
+		if (sim->tasks[i].reported != TASK_STATUS_STOPPED && !sim->tasks[i].refused)
+			return false;
+	return true;
+}
+
+bool check_is_settled(struct sim *sim)
+{
+	return sim->agent && engine_task_count(sim->agent->engine) == 0 &&
+	       !outbox_waits(sim->agent->outbox) && host_is_empty(sim) && all_reported(sim);
+}
+
+static void explain(struct sim *sim, const char *what, const char *id)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (sim->agent)
+		engine_explain(sim->agent->engine, id, &text);
+	sim_fail(sim, "%s %s\n%s", id, what, strbuf_text(&text));
+}
+
+/* 5. Nothing is left: every task that came was reported STOPPED, and has gone from engine, store
+ * and host. */
+void check_end(struct sim *sim)
+{
+	_cleanup_free_ struct store_tasks *saved = NULL;
+	struct error err = ERROR_INIT;
+
+	for (int i = 0; i < sim->task_count && !sim->failed; i++) {
+		const struct sim_task *task = &sim->tasks[i];
+
+		if (task->reported != TASK_STATUS_STOPPED && !task->refused)
+			explain(sim, "was never reported STOPPED", task->id);
+		if (task->namespace)
+			sim_fail(sim, "the namespace of %s is left", task->id);
+		for (int j = 0; j < task->container_count; j++)
+			if (task->containers[j].host != HOST_ABSENT)
+				sim_fail(sim, "%s/c%d is left in state %d", task->id, j,
+					 task->containers[j].host);
+	}
+	if (sim->failed)
+		return;
+	if (!sim->agent) {
+		sim_fail(sim, "the agent is down");
+		return;
+	}
+	if (engine_task_count(sim->agent->engine) > 0)
+		explain(sim, "is left in the engine",
+			engine_next_task(sim->agent->engine, NULL)->spec->id);
+	saved = calloc(1, sizeof(*saved));
+	if (store_load_tasks(sim->agent->store, saved, &err) < 0) {
+		sim_fail(sim, "%s", err.text);
+		return;
+	}
+	if (saved->count + saved->damaged_count > 0)
+		sim_fail(sim, "%zu tasks are left in the store", saved->count);
+	store_tasks_free(saved);
+}

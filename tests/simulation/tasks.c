@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Invents the tasks of a history, and what will happen to each of their containers. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "simulation.h"
+
+static void invent_end(struct sim *sim, struct sim_container *container)
+{
+	static const int codes[] = { 0, 0, 0, 1, 3, 42, 255 };
+
+	container->runs_ms = sim_chance(sim, 50) ? -1 : sim_between(sim, 0, 20000);
+	container->end.code_known = true;
+	if (sim_chance(sim, 15)) {
+		container->end.signal = 9;
+		container->end.oom = sim_chance(sim, 50);
+	} else {
+		container->end.exit_code = codes[sim_random(sim) % 7];
+	}
+	container->vanishes = sim_chance(sim, 3);
+	container->ignores_term = sim_chance(sim, 25);
+	container->term_ms = sim_between(sim, 0, 3000);
+	container->term_code = (int)sim_between(sim, 0, 3);
+}
+
+static void invent_container(struct sim *sim, struct sim_task *task, int index)
+{
+	struct sim_container *container = &task->containers[index];
+
+	snprintf(container->name, sizeof(container->name), "c%d", index);
+	container->essential = index == 0 ? !sim_chance(sim, 5) : sim_chance(sim, 40);
+	container->pull_fails = sim_chance(sim, 4);
+	container->create_fails = sim_chance(sim, 4);
+	container->start_fails = sim_chance(sim, 4);
+	container->has_health = sim_chance(sim, 40);
+	container->healthy_after_ms = sim_chance(sim, 80) ? sim_between(sim, 0, 8000) : -1;
+	container->start_timeout_s = sim_chance(sim, 30) ? (int)sim_between(sim, 1, 10) : 0;
+	container->stop_timeout_s = sim_chance(sim, 50) ? (int)sim_between(sim, 1, 5) : 0;
+	invent_end(sim, container);
+}
+
+/* Mostly on later containers, so that there is no cycle; now and then on any. */
+static void invent_dependencies(struct sim *sim, struct sim_task *task, int index)
+{
+	struct sim_container *container = &task->containers[index];
+
+	for (int on = 0; on < task->container_count; on++) {
+		bool allowed = on > index || sim_chance(sim, 1);
+
+		if (!allowed || !sim_chance(sim, 40))
+			continue;
+		enum container_condition condition = (enum container_condition)sim_between(
+			sim, CONTAINER_CONDITION_START, CONTAINER_CONDITION_HEALTHY);
+
+		if (condition == CONTAINER_CONDITION_HEALTHY && !task->containers[on].has_health &&
+		    !sim_chance(sim, 3))
+			condition = CONTAINER_CONDITION_START;
+		container->dependencies[container->dependency_count].on = on;
+		container->dependencies[container->dependency_count++].condition = condition;
+	}
+}
+
+static void append_container(struct strbuf *json, const struct sim_task *task, int index)
+{
+	const struct sim_container *container = &task->containers[index];
+
+	strbuf_appendf(
+		json,
+		"%s{\"name\":\"%s\",\"image\":\"image-%d:1\",\"essential\":%s,\"startTimeout\":%d,"
+		"\"stopTimeout\":%d",
+		index ? "," : "", container->name, index, container->essential ? "true" : "false",
+		container->start_timeout_s, container->stop_timeout_s);
+	if (container->has_health)
+		strbuf_append(json,
+			      ",\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":\"{"
+			      "\\\"Healthcheck\\\":{\\\"Test\\\":[\\\"CMD\\\",\\\"x\\\"],"
+			      "\\\"Interval\\\":1000000000,\\\"Retries\\\":2}}\"}");
+	strbuf_append(json, ",\"dependsOn\":[");
+	for (int i = 0; i < container->dependency_count; i++)
+		strbuf_appendf(json, "%s{\"containerName\":\"c%d\",\"condition\":\"%s\"}",
+			       i ? "," : "", container->dependencies[i].on,
+			       container_condition_name(container->dependencies[i].condition));
+	strbuf_append(json, "]");
+	if (task->port && index == 0)
+		strbuf_appendf(json, ",\"portMappings\":[{\"containerPort\":%d,\"hostPort\":%d}]",
+			       task->port, task->port);
+	strbuf_append(json, "}");
+}
+
+static char *task_text(const struct sim_task *task, int index, const char *desired)
+{
+	struct strbuf json = STRBUF_INIT;
+
+	strbuf_appendf(&json,
+		       "{\"arn\":\"%s\",\"desiredStatus\":\"%s\",\"family\":\"f\",\"version\":"
+		       "\"1\",\"cpu\":0.25,"
+		       "\"memory\":%d,\"networkMode\":\"%s\"",
+		       task->arn, desired, task->memory_mib, task->own_network ? "awsvpc" : "host");
+	if (task->has_role)
+		strbuf_appendf(
+			&json,
+			",\"roleCredentials\":{\"credentialsId\":\"credentials-%d\",\"roleArn\":"
+			"\"role\","
+			"\"accessKeyId\":\"a\",\"secretAccessKey\":\"s\",\"sessionToken\":\"t\","
+			"\"expiration\":\"2030-01-01T00:00:00Z\",\"roleType\":\"TaskApplication\"}",
+			index);
+	if (task->own_network)
+		strbuf_appendf(&json,
+			       ",\"elasticNetworkInterfaces\":[{\"attachmentArn\":\"attachment-%"
+			       "d\",\"ec2Id\":\"e\","
+			       "\"macAddress\":\"0a:00:00:00:00:%02x\",\"ipv4Addresses\":[{"
+			       "\"primary\":true,"
+			       "\"privateAddress\":\"10.0.0.7\"}],\"subnetGatewayIpv4Address\":"
+			       "\"10.0.0.1/24\"}]",
+			       index, index);
+	strbuf_append(&json, ",\"containers\":[");
+	for (int i = 0; i < task->container_count; i++)
+		append_container(&json, task, i);
+	/* A member of the wrong type: nobody can read it. */
+	strbuf_append(&json, task->invalid ? "],\"volumes\":7}" : "]}");
+	return strbuf_take(&json);
+}
+
+static void invent_task(struct sim *sim, int index)
+{
+	struct sim_task *task = &sim->tasks[index];
+
+	snprintf(task->id, sizeof(task->id), "t%d", index);
+	snprintf(task->arn, sizeof(task->arn), "arn:aws:ecs:here:1:task/c/t%d", index);
+	task->own_network = sim_chance(sim, 50);
+	task->has_role = sim_chance(sim, 30);
+	task->invalid = sim_chance(sim, 2);
+	task->memory_mib = (int)sim_between(sim, 50, 600);
+	if (sim_chance(sim, 2))
+		task->memory_mib = 2000;
+	task->port = sim_chance(sim, 25) ? 8080 : 0;
+	task->container_count = (int)sim_between(sim, 1, MAX_CONTAINERS);
+	for (int i = 0; i < task->container_count; i++)
+		invent_container(sim, task, i);
+	for (int i = 0; i < task->container_count; i++)
+		invent_dependencies(sim, task, i);
+	task->run_json = task_text(task, index, "RUNNING");
+	task->stop_json = task_text(task, index, "STOPPED");
+}
+
+static void want_task(struct sim *sim, const struct sim_event *event)
+{
+	control_want_task(sim, event->task);
+}
+
+static void want_stop(struct sim *sim, const struct sim_event *event)
+{
+	control_want_stop(sim, event->task);
+}
+
+void tasks_invent(struct sim *sim)
+{
+	bool flood = sim_chance(sim, 3);
+	int64_t last_ms = flood ? 3000 : 20000;
+
+	sim->task_count = flood ? MAX_TASKS : (int)sim_between(sim, 1, 6);
+	for (int i = 0; i < sim->task_count; i++) {
+		invent_task(sim, i);
+		sim_schedule(sim, sim_between(sim, 0, last_ms), want_task)->task = i;
+		if (sim_chance(sim, 50))
+			sim_schedule(sim, sim_between(sim, 0, STORM_MS), want_stop)->task = i;
+		sim_schedule(sim, STORM_MS + sim_between(sim, 1, 1000), want_stop)->task = i;
+	}
+}
+
+void tasks_free(struct sim *sim)
+{
+	for (int i = 0; i < sim->task_count; i++) {
+		free(sim->tasks[i].run_json);
+		free(sim->tasks[i].stop_json);
+	}
+}
+
+int task_index(const struct sim *sim, const char *id_or_arn)
+{
+	const char *slash = id_or_arn ? strrchr(id_or_arn, '/') : NULL;
+	const char *id = slash ? slash + 1 : id_or_arn;
+
+	for (int i = 0; id && i < sim->task_count; i++)
+		if (str_eq(sim->tasks[i].id, id))
+			return i;
+	return -1;
+}
