@@ -194,6 +194,7 @@ int drive_new(struct agent *agent, const struct host_resources *host, struct err
 	engine.stop_timeout_ms = config->container_stop_timeout_ms;
 	engine.cleanup_wait_ms = config->task_cleanup_wait_ms;
 	engine.cleanup_jitter_ms = config->task_cleanup_wait_jitter_ms;
+	engine.time_scale = config->time_scale;
 	engine.pull_failure_stops_task = config->image_pull_behavior == CONFIG_PULL_ALWAYS ||
 					 config->image_pull_behavior == CONFIG_PULL_ONCE;
 	agent->engine = engine_new(&engine);

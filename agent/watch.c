@@ -103,6 +103,8 @@ static void sample_container(struct agent *agent, const struct task_state *task,
 	add_storage(&sample, &stats->io_service_bytes);
 	if (own_network)
 		add_network(&sample, &network);
+	sample.has_restarts = container->spec->restart_policy.enabled;
+	sample.restarts = container->attempt - 1;
 	telemetry_add_sample(agent->telemetry, task->spec->arn, container->spec->name, &sample);
 }
 

@@ -86,6 +86,11 @@ void container_fail(struct task *task, size_t index, const char *name, const cha
 	container_want_stop(task, index, PERSIST_NOW);
 }
 
+int engine_exit_code(const struct engine_exit *exit)
+{
+	return exit->signal > 0 ? 128 + exit->signal : exit->exit_code;
+}
+
 /* Of the exit codes the first that is known stays. */
 void container_exited(struct engine *engine, struct task *task, size_t index,
 		      const struct engine_exit *exit)
@@ -94,7 +99,7 @@ void container_exited(struct engine *engine, struct task *task, size_t index,
 
 	if (!container->has_exit_code && exit->code_known) {
 		container->has_exit_code = true;
-		container->exit_code = exit->signal > 0 ? 128 + exit->signal : exit->exit_code;
+		container->exit_code = engine_exit_code(exit);
 		mark_container(task, index, PERSIST_SOON);
 	}
 	if (container->finished_at_ms == 0) {
@@ -123,7 +128,7 @@ void container_ended_early(struct engine *engine, struct task *task, size_t inde
 	task->containers[index].must_stop = false;
 	if (exit->started_at_ms != 0) {
 		state->started_at_ms = exit->started_at_ms;
-		container_exited(engine, task, index, exit);
+		container_ended_after(engine, task, index, exit);
 		return;
 	}
 	container_set_reason(task, index, "CannotStartContainerError",

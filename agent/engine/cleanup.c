@@ -53,11 +53,12 @@ bool container_left_behind(const struct task *task, size_t index)
 	const struct container_state *state = &task->state->containers[index];
 
 	return state->known == CONTAINER_STATUS_STOPPED && task->containers[index].may_exist &&
-	       !state->removed && state->started_at_ms == 0;
+	       !state->removed &&
+	       (state->started_at_ms == 0 || task->containers[index].half_restarted);
 }
 
-/* A container that never ran is removed at once: the runtime holds a process for it, in the task's
- * namespace. */
+/* A container that never ran, or not again, is removed at once: the runtime holds a process for it,
+ * in the task's namespace. */
 bool container_removal_advance(struct engine *engine, struct task *task, size_t index)
 {
 	struct container *container = &task->containers[index];

@@ -14,6 +14,7 @@ void engine_config_defaults(struct engine_config *config)
 		.cleanup_wait_ms = INT64_C(3) * 60 * 60 * 1000,
 		.start_report_delay_ms = 1000,
 		.exit_report_delay_ms = 100,
+		.time_scale = 1,
 		.task_limit = 5000,
 	};
 }
@@ -96,8 +97,8 @@ static void container_has_exited(struct engine *engine, struct task *task, size_
 		if (state->started_at_ms != 0 && exit->code_known && !state->has_exit_code &&
 		    state->sent < CONTAINER_STATUS_STOPPED)
 			container_exited(engine, task, index, exit);
-	} else if (state->known == CONTAINER_STATUS_RUNNING) {
-		container_exited(engine, task, index, exit);
+	} else if (state->known == CONTAINER_STATUS_RUNNING && !state->restarting) {
+		container_ended(engine, task, index, exit);
 	} else if (!container->exit_waits) {
 		/* Its start is under way, or has ended in doubt. */
 		container->exit_waits = true;

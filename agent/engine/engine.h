@@ -38,6 +38,8 @@ struct engine_config {
 	int64_t start_report_delay_ms; /* starts wait this long for company before they are reported
 					  without their task */
 	int64_t exit_report_delay_ms;  /* the same for ends; the end of a task never waits */
+	double time_scale; /* >= 1: for tests; the attempt period of restart policies is divided by
+			      it */
 	size_t task_limit; /* tasks beyond it are refused; from half of it on, stopped ones are not
 			      kept */
 };
@@ -140,7 +142,9 @@ enum engine_effect_type {
 				   */
 	EFFECT_PULL_IMAGE,        /* or find it, as the pull behaviour says -> result.image */
 	EFFECT_CREATE_CONTAINER,
-	EFFECT_START_CONTAINER,  /* -> result.started */
+	EFFECT_START_CONTAINER,   /* -> result.started */
+	EFFECT_RESTART_CONTAINER, /* the attempt before has ended: the same container, with what it
+				     has written, runs again -> result.started */
 	EFFECT_STOP_CONTAINER,   /* signal, grace, SIGKILL; ends when the process has -> result.exit
 				    when known */
 	EFFECT_PROBE_HEALTH,     /* -> result.probe */
@@ -188,7 +192,7 @@ struct engine_done {
 
 	struct engine_image image;     /* PULL_IMAGE */
 	struct engine_network network; /* OPEN_NETNS, ATTACH_NETWORK */
-	int pid;                       /* START_CONTAINER */
+	int pid;                       /* START_ and RESTART_CONTAINER */
 	int64_t at_ms;                 /* CREATE_ and START_CONTAINER: when, wall clock; 0: now */
 	bool has_exit; /* STOP_CONTAINER: `exit` says how it ended, or that it never ran; else
 			  EVENT_CONTAINER_EXITED has said or will say */

@@ -42,14 +42,15 @@ struct container {
 	size_t dependency_count;
 	uint32_t flight; /* effects under way: 1 << type */
 	bool dirty;
-	bool image_ready; /* pulled by this process */
-	bool may_exist;   /* something of it may be on the host */
-	bool must_stop;   /* its start ended in doubt: it may run */
-	bool exit_waits;  /* it exited before we heard that it had started */
+	bool image_ready;    /* pulled by this process */
+	bool may_exist;      /* something of it may be on the host */
+	bool must_stop;      /* its start ended in doubt: it may run */
+	bool exit_waits;     /* it exited before we heard that it had started */
+	bool half_restarted; /* something of a restart that did not come about may be there */
 	struct engine_exit early_exit;
 	int stop_attempts, remove_attempts;
 	int64_t retry_at_ms;   /* of a stop or removal */
-	int64_t started_at_ms; /* monotonic; may be negative after a restart */
+	int64_t started_at_ms; /* monotonic, of its last run; may be negative after a restart */
 	int64_t next_probe_ms;
 	int64_t failed_probes;
 	enum container_status enqueued; /* the last status that went into a report */
@@ -219,6 +220,8 @@ void container_want_stop(struct task *task, size_t index, enum persist when);
 void container_set_reason(struct task *task, size_t index, const char *name, const char *text);
 /* An error that it does not survive. */
 void container_fail(struct task *task, size_t index, const char *name, const char *text);
+int engine_exit_code(const struct engine_exit *exit); /* 128 + n for an end by signal n */
+/* For good. */
 void container_exited(struct engine *engine, struct task *task, size_t index,
 		      const struct engine_exit *exit);
 /* The end of one whose start nobody has told us of: it had started after all, or never. */
@@ -271,6 +274,7 @@ char *admission_refusal(const struct engine *engine, const struct ask *ask);
 
 /* progress.c, network.c, health.c, cleanup.c: true when something moved */
 void task_advance(struct engine *engine, struct task *task);
+bool stop_advance(struct engine *engine, struct task *task, size_t index);
 bool network_advance(struct engine *engine, struct task *task);
 bool network_settled(const struct task *task);
 void health_advance(struct engine *engine, struct task *task, size_t index);
@@ -283,6 +287,23 @@ bool container_left_behind(const struct task *task,
 			   size_t index); /* made, never ran, not removed yet */
 void cleanup_advance(struct engine *engine, struct task *task);
 bool cleanup_due(const struct engine *engine, const struct task *task);
+
+/* restart.c */
+/* The end of a container that runs: its own, unless its policy has it started again. */
+void container_ended(struct engine *engine, struct task *task, size_t index,
+		     const struct engine_exit *exit);
+/* The same for one of whose run we know only what its record says. */
+void container_ended_after(struct engine *engine, struct task *task, size_t index,
+			   const struct engine_exit *exit);
+bool restart_advance(struct engine *engine, struct task *task, size_t index);
+void restarted(struct engine *engine, struct task *task, size_t index,
+	       const struct engine_done *done);
+/* The end of a STOP of one that was being restarted; false: it must be tried again. */
+bool restart_stopped(struct engine *engine, struct task *task, size_t index,
+		     const struct engine_done *done, bool last_attempt);
+/* True: it is being restarted, and that goes on. */
+bool restart_recover(struct engine *engine, struct task *task, size_t index,
+		     const struct engine_observation *observation);
 
 /* report.c */
 void report_task_status(struct task *task); /* its known status has just changed */

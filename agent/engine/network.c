@@ -12,7 +12,7 @@
 	 flight_bit(EFFECT_TEAR_DOWN_NETWORK))
 #define CONTAINER_FLIGHT                                                                           \
 	(flight_bit(EFFECT_CREATE_CONTAINER) | flight_bit(EFFECT_START_CONTAINER) |                \
-	 flight_bit(EFFECT_STOP_CONTAINER))
+	 flight_bit(EFFECT_RESTART_CONTAINER) | flight_bit(EFFECT_STOP_CONTAINER))
 
 #define LONGEST_RETRY_MS 60000
 

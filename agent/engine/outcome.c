@@ -119,6 +119,9 @@ static void stopped(struct engine *engine, struct task *task, size_t index,
 			container_exited(engine, task, index, &done->exit);
 		return;
 	}
+	if (state->restarting && restart_stopped(engine, task, index, done,
+						 container->stop_attempts + 1 >= STOP_ATTEMPTS))
+		return;
 	if (!done->failed && done->has_exit && state->started_at_ms == 0) {
 		container_ended_early(engine, task, index, &done->exit);
 		return;
@@ -176,6 +179,9 @@ static void container_done(struct engine *engine, struct task *task, size_t inde
 		break;
 	case EFFECT_START_CONTAINER:
 		started(engine, task, index, done);
+		break;
+	case EFFECT_RESTART_CONTAINER:
+		restarted(engine, task, index, done);
 		break;
 	case EFFECT_STOP_CONTAINER:
 		stopped(engine, task, index, done);

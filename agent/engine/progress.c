@@ -23,7 +23,7 @@ static int64_t stop_grace_ms(const struct engine *engine, const struct container
 }
 
 /* It wants to be STOPPED, and is not: after everybody who depends on it. */
-static bool stop_advance(struct engine *engine, struct task *task, size_t index)
+bool stop_advance(struct engine *engine, struct task *task, size_t index)
 {
 	struct container *container = &task->containers[index];
 	const struct container_state *state = &task->state->containers[index];
@@ -136,14 +136,17 @@ static bool container_advance(struct engine *engine, struct task *task, size_t i
 
 	if (state->known == CONTAINER_STATUS_STOPPED)
 		return container_removal_advance(engine, task, index);
-	if (container->exit_waits && !(container->flight & flight_bit(EFFECT_START_CONTAINER))) {
+	if (container->exit_waits && !state->restarting &&
+	    !(container->flight & flight_bit(EFFECT_START_CONTAINER))) {
 		container->exit_waits = false;
 		if (state->known == CONTAINER_STATUS_RUNNING)
-			container_exited(engine, task, index, &container->early_exit);
+			container_ended(engine, task, index, &container->early_exit);
 		else
 			container_ended_early(engine, task, index, &container->early_exit);
 		return true;
 	}
+	if (state->restarting)
+		return restart_advance(engine, task, index);
 	if (state->desired == CONTAINER_STATUS_STOPPED)
 		return stop_advance(engine, task, index);
 	health_advance(engine, task, index);

@@ -15,6 +15,15 @@ static void vanished(struct engine *engine, struct task *task, size_t index)
 	container_reach(engine, task, index, CONTAINER_STATUS_STOPPED, PERSIST_NOW);
 }
 
+/* By the wall clock: the other one may have begun anew. */
+static int64_t ms_since_last_start(const struct engine *engine, const struct container_state *state)
+{
+	int64_t started_at_ms =
+		state->last_restart_at_ms ? state->last_restart_at_ms : state->started_at_ms;
+
+	return engine->wall_ms > started_at_ms ? engine->wall_ms - started_at_ms : 0;
+}
+
 static void runs(struct engine *engine, struct task *task, size_t index, int pid)
 {
 	struct container *container = &task->containers[index];
@@ -24,8 +33,7 @@ static void runs(struct engine *engine, struct task *task, size_t index, int pid
 	if (state->started_at_ms == 0)
 		state->started_at_ms = engine->wall_ms;
 	container->started_at_ms = engine->now_ms;
-	if (engine->wall_ms > state->started_at_ms)
-		container->started_at_ms -= engine->wall_ms - state->started_at_ms;
+	container->started_at_ms -= ms_since_last_start(engine, state);
 	if (state->known < CONTAINER_STATUS_RUNNING)
 		container_reach(engine, task, index, CONTAINER_STATUS_RUNNING, PERSIST_SOON);
 	health_started(engine, task, index);
@@ -41,11 +49,12 @@ static void exited(struct engine *engine, struct task *task, size_t index,
 		if (state->started_at_ms == 0 || state->has_exit_code ||
 		    state->sent == CONTAINER_STATUS_STOPPED || !exit->code_known)
 			return;
+		container_exited(engine, task, index, exit);
 	} else if (state->started_at_ms == 0) {
 		container_ended_early(engine, task, index, exit);
-		return;
+	} else {
+		container_ended_after(engine, task, index, exit);
 	}
-	container_exited(engine, task, index, exit);
 }
 
 static void recover_container(struct engine *engine, struct task *task, size_t index,
@@ -54,6 +63,8 @@ static void recover_container(struct engine *engine, struct task *task, size_t i
 	struct container_state *state = &task->state->containers[index];
 
 	task->containers[index].may_exist = !state->removed;
+	if (restart_recover(engine, task, index, observation))
+		return;
 	switch (observation->seen) {
 	case SEEN_NOTHING:
 	case SEEN_VANISHED:

@@ -31,8 +31,9 @@ struct container_state {
 
 	/* Saved. The row itself, written before anything is done for the task, says that all this
 	 * may exist. */
-	uint32_t attempt; /* 1, 2, ...: grows with each restart of the container */
-	char *runtime_id; /* never NULL; unique on the host: "<task id>-<name>-<attempt>" */
+	uint32_t attempt; /* 1, 2, ...: grows with each start by its restart policy */
+	char *runtime_id; /* never NULL; unique on the host, the same for all attempts: "<task
+			     id>-<name>-1" */
 	char endpoint_id[ENDPOINT_ID_SIZE]; /* of the container's metadata endpoints; random, never
 					       changes */
 	enum container_status known, desired, sent;
@@ -48,6 +49,12 @@ struct container_state {
 	int exit_code; /* 128 + n for an end by signal n */
 	bool oom_killed;
 	char *reason; /* "<Name>: <text>" of the first error that it met */
+	/*
+	 * Of its restart policy. While `restarting` it is still RUNNING to the world, and its exit
+	 * code, finish and oom_killed are those of the run that has ended.
+	 */
+	bool restarting;
+	int64_t last_restart_at_ms;
 
 	/* Not saved. */
 	int pid; /* of its first process while it runs, else 0 */

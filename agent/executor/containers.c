@@ -20,12 +20,6 @@
 
 #define CGROUP_WAIT_MS 2000
 
-static char *state_path(const struct live_container *container)
-{
-	return path_state(container->task->executor->config.config, container->task->id,
-			  container->runtime_id);
-}
-
 static struct live_container *container_of(struct executor *executor,
 					   const struct engine_effect *effect)
 {
@@ -68,10 +62,10 @@ static void stop_answer(struct live_container *container, const struct error *er
 	address_free(&address);
 }
 
-void containers_on_exit(void *data, const char *runtime_id, const struct container_exit *exit)
+void containers_on_exit(void *data, const char *run_id, const struct container_exit *exit)
 {
 	struct executor *executor = data;
-	struct live_container *container = map_get(executor->containers, runtime_id);
+	struct live_container *container = map_get(executor->containers, run_id);
 	struct engine_event event = { .type = EVENT_CONTAINER_EXITED, .wall_ms = clock_wall_ms() };
 
 	if (!container)
@@ -88,7 +82,7 @@ void containers_on_exit(void *data, const char *runtime_id, const struct contain
 	event.exit = container_exit_for_engine(exit);
 	executor->config.post(executor->config.data, &event);
 	/* The event may have had the task forgotten. */
-	container = map_get(executor->containers, runtime_id);
+	container = map_get(executor->containers, run_id);
 	if (container && container->stopping)
 		stop_answer(container, NULL);
 }
@@ -137,9 +131,9 @@ void act_start(struct executor *executor, const struct engine_effect *effect)
 
 	starting->executor = executor;
 	starting->address = address_of(effect);
-	starting->state = state_path(container);
+	starting->state = live_container_state_path(container);
 	operation_begin(executor->operations, &starting->operation, starting_free, starting);
-	if (container_start(executor->runtime, container->runtime_id, starting->state, started,
+	if (container_start(executor->runtime, container->run_id, starting->state, started,
 			    starting, &err) < 0) {
 		answer_failed(executor, &starting->address, NULL, &err);
 		starting_free(starting);
@@ -152,7 +146,7 @@ static void grace_over(void *data)
 {
 	struct live_container *container = data;
 	struct executor *executor = container->task->executor;
-	_cleanup_free_ char *state = state_path(container);
+	_cleanup_free_ char *state = live_container_state_path(container);
 	struct error err = ERROR_INIT;
 
 	if (container->killed) {
@@ -165,7 +159,7 @@ static void grace_over(void *data)
 	container->killed = true;
 	log_info("the grace is over: SIGKILL", "task", container->task->id, "container",
 		 live_container_spec(container)->name);
-	if (container_kill(executor->runtime, container->runtime_id, state, SIGKILL, &err) < 0)
+	if (container_kill(executor->runtime, container->run_id, state, SIGKILL, &err) < 0)
 		log_error("a container could not be killed", "task", container->task->id,
 			  "container", live_container_spec(container)->name, "error", err.text);
 	loop_timer_start(container->grace, KILL_WAIT_MS);
@@ -174,7 +168,7 @@ static void grace_over(void *data)
 void act_stop(struct executor *executor, const struct engine_effect *effect)
 {
 	struct live_container *container = container_of(executor, effect);
-	_cleanup_free_ char *state = state_path(container);
+	_cleanup_free_ char *state = live_container_state_path(container);
 	struct container_observation seen = { 0 };
 	bool kill_now = effect->stop.grace_ms <= 0 || effect->stop.signal == SIGKILL;
 	struct error err = ERROR_INIT;
@@ -196,9 +190,9 @@ void act_stop(struct executor *executor, const struct engine_effect *effect)
 	container->stopping = true;
 	container->stop_begun_ns = clock_monotonic_ns();
 	container->killed = kill_now;
-	container_watch(executor->runtime, container->runtime_id, state, NULL);
+	container_watch(executor->runtime, container->run_id, state, NULL);
 	if (r == 0)
-		r = container_kill(executor->runtime, container->runtime_id, state,
+		r = container_kill(executor->runtime, container->run_id, state,
 				   kill_now ? SIGKILL : effect->stop.signal, &err);
 	if (r < 0)
 		log_error("a container could not be signalled", "task", container->task->id,
@@ -213,6 +207,8 @@ struct removing {
 	struct executor *executor;
 	struct address address;
 	struct task_spec *spec; /* also keeps the task's strings */
+	char *runtime_id;
+	uint32_t attempt; /* whose run is being deleted */
 	char *cgroup;
 	char *bundle;
 	int result;
@@ -226,9 +222,16 @@ static void removing_free(void *data)
 	operation_end(&removing->operation);
 	address_free(&removing->address);
 	task_spec_unref(removing->spec);
+	free(removing->runtime_id);
 	free(removing->cgroup);
 	free(removing->bundle);
 	free(removing);
+}
+
+static void removing_failed(struct removing *removing, const struct error *err)
+{
+	answer_failed(removing->executor, &removing->address, "CannotRemoveContainerError", err);
+	removing_free(removing);
 }
 
 static void remove_work(void *data)
@@ -250,46 +253,59 @@ static void remove_done(void *data)
 {
 	struct removing *removing = data;
 
-	if (removing->result < 0)
-		answer_failed(removing->executor, &removing->address, "CannotRemoveContainerError",
-			      &removing->err);
-	else
-		answer_ok(removing->executor, &removing->address);
+	if (removing->result < 0) {
+		removing_failed(removing, &removing->err);
+		return;
+	}
+	answer_ok(removing->executor, &removing->address);
 	removing_free(removing);
 }
+
+static void delete_run(struct removing *removing);
 
 static void deleted(void *data, int result, const struct error *err)
 {
 	struct removing *removing = data;
 
 	if (result < 0) {
-		answer_failed(removing->executor, &removing->address, "CannotRemoveContainerError",
-			      err);
-		removing_free(removing);
-		return;
+		removing_failed(removing, err);
+	} else if (removing->attempt > 1 && removing->attempt == removing->address.attempt) {
+		/* Of a restart that was cut off the run before is there too. */
+		removing->attempt--;
+		delete_run(removing);
+	} else {
+		operations_work(removing->executor->operations, remove_work, remove_done, removing);
 	}
-	operations_work(removing->executor->operations, remove_work, remove_done, removing);
+}
+
+static void delete_run(struct removing *removing)
+{
+	struct executor *executor = removing->executor;
+	_cleanup_free_ char *run = run_id(removing->runtime_id, removing->attempt);
+	_cleanup_free_ char *state = path_state(executor->config.config, removing->address.task_id,
+						removing->runtime_id, removing->attempt);
+	struct error err = ERROR_INIT;
+
+	if (container_delete(executor->runtime, run, state, deleted, removing, &err) < 0)
+		removing_failed(removing, &err);
 }
 
 void act_remove(struct executor *executor, const struct engine_effect *effect)
 {
 	struct live_container *container = container_of(executor, effect);
 	struct removing *removing = xcalloc(1, sizeof(*removing));
-	_cleanup_free_ char *runtime_id = xstrdup(container->runtime_id);
-	_cleanup_free_ char *state = state_path(container);
-	struct error err = ERROR_INIT;
 
 	removing->executor = executor;
 	removing->address = address_of(effect);
 	removing->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
+	removing->runtime_id = xstrdup(container->runtime_id);
+	removing->attempt = effect->attempt;
 	removing->cgroup = xstrdup(container->cgroup);
-	removing->bundle = path_bundle(executor->config.config, effect->task_id, runtime_id);
+	removing->bundle =
+		path_bundle(executor->config.config, effect->task_id, container->runtime_id);
 	operation_begin(executor->operations, &removing->operation, removing_free, removing);
 	live_container_forget(container);
-	if (container_delete(executor->runtime, runtime_id, state, deleted, removing, &err) < 0) {
-		answer_failed(executor, &removing->address, "CannotRemoveContainerError", &err);
-		removing_free(removing);
-	}
+	delete_run(removing);
 }
 
 /* ---- the task as a whole ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CREATE_CONTAINER: files, root file system and config.json on the pool, then the runtime under its
- * monitor. */
+/* CREATE_CONTAINER, and what a restart has in common with it: files, root file system and
+ * config.json on the pool, then the runtime under its monitor. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +23,18 @@ struct creation {
 	struct operation operation;
 	struct creation *next; /* that waits for its turn */
 	struct executor *executor;
-	struct address address;
 	struct task_spec *spec;
 	size_t index;
+	bool again;
+	container_made *done;
+	void *data;
 
 	/* The plan, made on the loop, and what it points to. */
 	struct arena *arena;
 	struct image *image;
 	struct container_config config;
 	char *runtime_id;
+	char *run_id;
 	char *cgroup;
 	char *cgroup_task;
 	char *directory; /* of the container */
@@ -50,12 +53,12 @@ static void creation_free(void *data)
 	struct creation *creation = data;
 
 	operation_end(&creation->operation);
-	address_free(&creation->address);
 	task_spec_unref(creation->spec);
 	arena_free(creation->arena);
 	if (creation->image)
 		image_unref(creation->image);
 	free(creation->runtime_id);
+	free(creation->run_id);
 	free(creation->cgroup);
 	free(creation->cgroup_task);
 	free(creation->directory);
@@ -81,10 +84,12 @@ static void creations_next(struct executor *executor)
 	}
 }
 
-static void creation_end(struct creation *creation)
+/* `err` NULL: it is made. */
+static void creation_end(struct creation *creation, const char *error_name, const struct error *err)
 {
 	struct executor *executor = creation->executor;
 
+	creation->done(creation->data, error_name, err);
 	creation_free(creation);
 	executor->creations_running--;
 	creations_next(executor);
@@ -92,8 +97,7 @@ static void creation_end(struct creation *creation)
 
 static void creation_failed(struct creation *creation, const char *name)
 {
-	answer_failed(creation->executor, &creation->address, name, &creation->err);
-	creation_end(creation);
+	creation_end(creation, name, &creation->err);
 }
 
 static void created(void *data, pid_t pid, const struct error *err)
@@ -111,8 +115,7 @@ static void created(void *data, pid_t pid, const struct error *err)
 		creation_failed(creation, name);
 		return;
 	}
-	answer_ok(creation->executor, &creation->address);
-	creation_end(creation);
+	creation_end(creation, NULL, NULL);
 }
 
 static void run_monitor(struct creation *creation)
@@ -123,7 +126,7 @@ static void run_monitor(struct creation *creation)
 		path_log(executor->config.config, creation->spec->id, creation->runtime_id);
 	_cleanup_free_ char *oom = cgroup_oom_events_path(&executor->cgroups, creation->cgroup);
 	struct container_create_spec spec = {
-		.id = creation->runtime_id,
+		.id = creation->run_id,
 		.bundle_dir = creation->bundle,
 		.state_dir = creation->state,
 		.log_path = str_eq(docker->log_driver, "none") ? NULL : log,
@@ -174,7 +177,7 @@ static void prepare_work(void *data)
 	if (r == 0)
 		r = make_volumes(creation);
 	/* What an attempt that was cut off left of it. */
-	if (r == 0 && access(creation->bundle, F_OK) == 0)
+	if (r == 0 && !creation->again && access(creation->bundle, F_OK) == 0)
 		r = bundle_remove(creation->bundle, &creation->err);
 	if (r == 0)
 		r = bundle_create(creation->bundle, &creation->config, &creation->err);
@@ -210,11 +213,12 @@ static int make_plan(struct creation *creation)
 		return error_say(&creation->err, ESRCH, "the task is not known any more");
 	creation->arena = arena_new();
 	creation->runtime_id = xstrdup(container->runtime_id);
+	creation->run_id = xstrdup(container->run_id);
 	creation->cgroup = xstrdup(container->cgroup);
 	creation->cgroup_task = cgroup_path_task(config, creation->spec->id);
 	creation->directory = path_container(config, creation->spec->id, container->runtime_id);
 	creation->bundle = path_bundle(config, creation->spec->id, container->runtime_id);
-	creation->state = path_state(config, creation->spec->id, container->runtime_id);
+	creation->state = live_container_state_path(container);
 	creation->own_files = !task_has_own_network(creation->spec);
 	creation->files = creation->own_files ? xasprintf("%s/etc", creation->directory)
 					      : path_task(config, creation->spec->id);
@@ -285,16 +289,55 @@ static void creation_run(struct creation *creation)
 	}
 }
 
-void act_create(struct executor *executor, const struct engine_effect *effect)
+void make_container(struct executor *executor, const struct task_spec *spec, size_t index,
+		    bool again, container_made *done, void *data)
 {
 	struct creation *creation = xcalloc(1, sizeof(*creation));
 
 	creation->executor = executor;
-	creation->address = address_of(effect);
-	creation->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
-	creation->index = effect->container_index;
+	creation->spec = task_spec_ref((struct task_spec *)(uintptr_t)spec);
+	creation->index = index;
+	creation->again = again;
+	creation->done = done;
+	creation->data = data;
 	operation_begin(executor->operations, &creation->operation, creation_free, creation);
 	*executor->creations_last = creation;
 	executor->creations_last = &creation->next;
 	creations_next(executor);
+}
+
+struct creating {
+	struct operation operation;
+	struct executor *executor;
+	struct address address;
+};
+
+static void creating_free(void *data)
+{
+	struct creating *creating = data;
+
+	operation_end(&creating->operation);
+	address_free(&creating->address);
+	free(creating);
+}
+
+static void made(void *data, const char *error_name, const struct error *err)
+{
+	struct creating *creating = data;
+
+	if (err)
+		answer_failed(creating->executor, &creating->address, error_name, err);
+	else
+		answer_ok(creating->executor, &creating->address);
+	creating_free(creating);
+}
+
+void act_create(struct executor *executor, const struct engine_effect *effect)
+{
+	struct creating *creating = xcalloc(1, sizeof(*creating));
+
+	creating->executor = executor;
+	creating->address = address_of(effect);
+	operation_begin(executor->operations, &creating->operation, creating_free, creating);
+	make_container(executor, effect->spec, effect->container_index, false, made, creating);
 }

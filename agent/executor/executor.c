@@ -162,6 +162,7 @@ static const struct {
 	{ EFFECT_PULL_IMAGE, act_pull },
 	{ EFFECT_CREATE_CONTAINER, act_create },
 	{ EFFECT_START_CONTAINER, act_start },
+	{ EFFECT_RESTART_CONTAINER, act_restart },
 	{ EFFECT_STOP_CONTAINER, act_stop },
 	{ EFFECT_PROBE_HEALTH, act_probe },
 	{ EFFECT_REMOVE_CONTAINER, act_remove },

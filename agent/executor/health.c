@@ -74,11 +74,10 @@ static void probe_run(struct probe *probe)
 	struct live_container *container = live_container_get(executor, probe->spec, probe->index);
 	_cleanup_free_ char *bundle =
 		path_bundle(executor->config.config, probe->spec->id, container->runtime_id);
-	_cleanup_free_ char *state =
-		path_state(executor->config.config, probe->spec->id, container->runtime_id);
+	_cleanup_free_ char *state = live_container_state_path(container);
 	static const struct image no_image;
 	struct container_exec_spec spec = {
-		.id = container->runtime_id,
+		.id = container->run_id,
 		.bundle_dir = bundle,
 		.state_dir = state,
 		.args = plan_health_command(live_container_spec(container),

@@ -42,9 +42,9 @@ void live_container_forget(struct live_container *container)
 {
 	struct executor *executor = container->task->executor;
 
-	if (container->runtime_id) {
-		container_unwatch(executor->runtime, container->runtime_id);
-		map_remove(executor->containers, container->runtime_id);
+	if (container->run_id) {
+		container_unwatch(executor->runtime, container->run_id);
+		map_remove(executor->containers, container->run_id);
 	}
 	if (container->probe)
 		probe_cancel(container->probe);
@@ -52,11 +52,13 @@ void live_container_forget(struct live_container *container)
 		stats_close(container->stats);
 	loop_timer_free(container->grace);
 	free(container->runtime_id);
+	free(container->run_id);
 	free(container->cgroup);
 	container->probe = NULL;
 	container->stats = NULL;
 	container->grace = NULL;
 	container->runtime_id = NULL;
+	container->run_id = NULL;
 	container->cgroup = NULL;
 	container->stopping = false;
 	container->killed = false;
@@ -96,20 +98,32 @@ const struct container_state *live_container_state(const struct live_container *
 		       : NULL;
 }
 
+void live_container_bind(struct live_container *container, const struct container_state *state)
+{
+	struct live_task *task = container->task;
+
+	live_container_forget(container);
+	container->runtime_id = xstrdup(state->runtime_id);
+	container->run_id = run_id(state->runtime_id, state->attempt);
+	container->attempt = state->attempt;
+	container->cgroup = cgroup_path_container(task->executor->config.config, task->id, state);
+	map_set(task->executor->containers, container->run_id, container);
+}
+
+char *live_container_state_path(const struct live_container *container)
+{
+	return path_state(container->task->executor->config.config, container->task->id,
+			  container->runtime_id, container->attempt);
+}
+
 struct live_container *live_container_get(struct executor *executor, const struct task_spec *spec,
 					  size_t index)
 {
-	struct live_task *task = live_task_get(executor, spec);
-	struct live_container *container = &task->containers[index];
+	struct live_container *container = &live_task_get(executor, spec)->containers[index];
 	const struct container_state *state = live_container_state(container);
 
-	if (!state || (container->runtime_id && str_eq(container->runtime_id, state->runtime_id)))
-		return container;
-	live_container_forget(container);
-	container->runtime_id = xstrdup(state->runtime_id);
-	container->attempt = state->attempt;
-	container->cgroup = cgroup_path_container(executor->config.config, task->id, state);
-	map_set(executor->containers, container->runtime_id, container);
+	if (state && (!container->runtime_id || container->attempt != state->attempt))
+		live_container_bind(container, state);
 	return container;
 }
 

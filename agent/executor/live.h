@@ -17,8 +17,9 @@
 
 struct live_container {
 	struct live_task *task;
-	size_t index; /* in task->spec->containers */
-	char *runtime_id;
+	size_t index;     /* in task->spec->containers */
+	char *runtime_id; /* NULL: not bound to an attempt */
+	char *run_id;     /* of this attempt, for the OCI runtime and its monitor */
 	char *cgroup;
 	uint32_t attempt;
 	struct image *image;        /* NULL: not known (adopted, or not pulled yet) */
@@ -48,7 +49,7 @@ struct executor {
 	struct image_store *images;
 	struct cni_runtime *cni;
 	struct map *tasks;      /* id -> struct live_task */
-	struct map *containers; /* runtime id -> struct live_container */
+	struct map *containers; /* run id -> struct live_container */
 	/* Creations wait for their turn: more runtimes at once than the machine can run only delay
 	 * each other. */
 	struct creation *creations_first, **creations_last;
@@ -61,9 +62,13 @@ struct executor {
 struct live_task *live_task_get(struct executor *executor, const struct task_spec *spec);
 struct live_task *live_task_find(struct executor *executor, const char *task_id);
 void live_task_free(struct live_task *task);
-/* Follows the container's attempt and runtime id. */
+/* Follows the container's attempt. */
 struct live_container *live_container_get(struct executor *executor, const struct task_spec *spec,
 					  size_t index);
+/* Binds it to the attempt that `state` names. */
+void live_container_bind(struct live_container *container, const struct container_state *state);
+/* The state directory of its attempt; the caller frees. */
+char *live_container_state_path(const struct live_container *container);
 void live_container_forget(struct live_container *container);
 const struct container_spec *live_container_spec(const struct live_container *container);
 
@@ -98,6 +103,7 @@ void act_tear_down_network(struct executor *executor, const struct engine_effect
 void act_pull(struct executor *executor, const struct engine_effect *effect);
 void act_create(struct executor *executor, const struct engine_effect *effect);
 void act_start(struct executor *executor, const struct engine_effect *effect);
+void act_restart(struct executor *executor, const struct engine_effect *effect);
 void act_stop(struct executor *executor, const struct engine_effect *effect);
 void act_probe(struct executor *executor, const struct engine_effect *effect);
 void act_remove(struct executor *executor, const struct engine_effect *effect);
@@ -109,8 +115,17 @@ struct engine_exit container_exit_for_engine(const struct container_exit *exit);
 /* Kills the health check's command; no answer comes. */
 void probe_cancel(struct probe *probe);
 
+/*
+ * Makes the container ready to be started, when its turn comes; `again`: with what its runs before
+ * have written. Then done, later: `err` NULL: it is; else `error_name` (NULL: the one that fits the
+ * effect) is the name of what failed.
+ */
+typedef void container_made(void *data, const char *error_name, const struct error *err);
+void make_container(struct executor *executor, const struct task_spec *spec, size_t index,
+		    bool again, container_made *done, void *data);
+
 /* The runtime says that a container's first process has ended. */
-void containers_on_exit(void *data, const char *runtime_id, const struct container_exit *exit);
+void containers_on_exit(void *data, const char *run_id, const struct container_exit *exit);
 /* Watches a pause process and takes its pidfd. */
 void network_adopt_pause(struct live_task *task, const struct pause_process *process);
 

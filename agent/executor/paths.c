@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/cleanup.h"
 #include "base/str.h"
 
 /* No container of a task definition can have this name. */
@@ -31,9 +30,15 @@ char *path_bundle(const struct agent_config *config, const char *task_id, const 
 	return xasprintf("%s/tasks/%s/%s/bundle", config->data_dir, task_id, runtime_id);
 }
 
-char *path_state(const struct agent_config *config, const char *task_id, const char *runtime_id)
+char *path_state(const struct agent_config *config, const char *task_id, const char *runtime_id,
+		 uint32_t attempt)
 {
-	return xasprintf("%s/tasks/%s/%s/state", config->data_dir, task_id, runtime_id);
+	return xasprintf("%s/tasks/%s/%s/state-%u", config->data_dir, task_id, runtime_id, attempt);
+}
+
+char *run_id(const char *runtime_id, uint32_t attempt)
+{
+	return attempt == 1 ? xstrdup(runtime_id) : xasprintf("%s.%u", runtime_id, attempt);
 }
 
 char *path_log(const struct agent_config *config, const char *task_id, const char *runtime_id)
@@ -59,8 +64,8 @@ char *cgroup_path_task(const struct agent_config *config, const char *task_id)
 char *cgroup_path_container(const struct agent_config *config, const char *task_id,
 			    const struct container_state *container)
 {
+	static const char suffix[] = "-1"; /* of every runtime id */
 	const char *name = container->runtime_id;
-	_cleanup_free_ char *suffix = xasprintf("-%u", container->attempt);
 	size_t length, id_length = strlen(task_id);
 
 	if (strncmp(name, task_id, id_length) == 0 && name[id_length] == '-')

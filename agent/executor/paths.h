@@ -11,7 +11,8 @@
  *frees each.
  *
  *	<data dir>/tasks/<task id>/                   hosts, hostname, resolv.conf, volumes/
- *	<data dir>/tasks/<task id>/<runtime id>/      bundle/, state/ (the exit record), log
+ *	<data dir>/tasks/<task id>/<runtime id>/      bundle/, log
+ *	.../<runtime id>/state-<attempt>/             the monitor's records of one run
  *	<run dir>/netns/<task id>                     the task's network namespace
  *	<cgroup parent>/<task id>/<container>
  */
@@ -20,12 +21,15 @@ char *path_task(const struct agent_config *config, const char *task_id);
 char *path_container(const struct agent_config *config, const char *task_id,
 		     const char *runtime_id);
 char *path_bundle(const struct agent_config *config, const char *task_id, const char *runtime_id);
-char *path_state(const struct agent_config *config, const char *task_id, const char *runtime_id);
+char *path_state(const struct agent_config *config, const char *task_id, const char *runtime_id,
+		 uint32_t attempt);
 char *path_log(const struct agent_config *config, const char *task_id, const char *runtime_id);
 char *path_netns_directory(const struct agent_config *config);
 char *path_netns(const struct agent_config *config, const char *task_id);
 
 char *cgroup_path_task(const struct agent_config *config, const char *task_id);
+/* What the OCI runtime knows the attempt by: no two runs have the same name. */
+char *run_id(const char *runtime_id, uint32_t attempt);
 /* The runtime id without what all containers of the task have in common: unique in the task, and
  * fit to be a name. */
 char *cgroup_path_container(const struct agent_config *config, const char *task_id,

@@ -290,8 +290,6 @@ static const char *unsupported_container(const struct container_spec *container)
 		return "firelensConfiguration";
 	if (container->credential_specs.count > 0)
 		return "credentialSpecs";
-	if (container->restart_policy.enabled)
-		return "restartPolicy";
 	if (container->registry_auth.type == REGISTRY_AUTH_ASM)
 		return "repositoryCredentials";
 	if (container->registry_auth.type == REGISTRY_AUTH_ECR)

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/str.h"
 #include "netns/namespace.h"
 
@@ -49,26 +50,20 @@ static struct engine_observation observe_container(struct executor *executor,
 	struct live_task *live = live_task_get(executor, task->spec);
 	struct live_container *container = &live->containers[index];
 	const struct container_state *state = &task->containers[index];
-	_cleanup_free_ char *directory =
-		path_state(executor->config.config, task->spec->id, state->runtime_id);
+	_cleanup_free_ char *directory = NULL;
 	struct container_observation seen = { 0 };
 	struct error err = ERROR_INIT;
 
-	/* The engine does not know the task yet, so what live_container_get() would look up is set
-	 * here. */
-	live_container_forget(container);
-	container->runtime_id = xstrdup(state->runtime_id);
-	container->attempt = state->attempt;
-	container->cgroup = cgroup_path_container(executor->config.config, task->spec->id, state);
-	map_set(executor->containers, container->runtime_id, container);
-
+	/* The engine does not know the task yet, so nothing can be looked up there. */
+	live_container_bind(container, state);
+	directory = live_container_state_path(container);
 	if (container_observe(directory, &seen, &err) < 0) {
 		log_error("the state of a container cannot be read: it counts as vanished", "task",
 			  task->spec->id, "container", state->spec->name, "error", err.text);
 		return (struct engine_observation){ .seen = SEEN_VANISHED };
 	}
 	if ((seen.state == CONTAINER_RUNNING || seen.state == CONTAINER_CREATED) &&
-	    container_watch(executor->runtime, container->runtime_id, directory, &err) < 0)
+	    container_watch(executor->runtime, container->run_id, directory, &err) < 0)
 		log_error("a container cannot be watched", "task", task->spec->id, "container",
 			  state->spec->name, "error", err.text);
 	log_info("container found after a restart", "task", task->spec->id, "container",
@@ -105,6 +100,27 @@ void executor_observe(struct executor *executor, const struct task_state *task,
 
 /* ---- the sweep ---- */
 
+/* What the runtime keeps of each attempt. */
+static void sweep_runs(struct executor *executor, const char *directory, const char *runtime_id)
+{
+	_cleanup_closedir_ DIR *dir = opendir(directory);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_free_ char *run = NULL;
+		_cleanup_free_ char *runtime = NULL;
+		uint64_t attempt;
+
+		if (!str_starts_with(entry->d_name, "state-") ||
+		    number_parse_u64(entry->d_name + strlen("state-"), 1, UINT32_MAX, &attempt,
+				     NULL) < 0)
+			continue;
+		run = run_id(runtime_id, (uint32_t)attempt);
+		runtime = xasprintf("%s/runtime/%s", executor->config.config->run_dir, run);
+		file_remove_tree(AT_FDCWD, runtime, NULL);
+	}
+}
+
 static void sweep_bundles(struct executor *executor, const char *directory)
 {
 	_cleanup_closedir_ DIR *dir = opendir(directory);
@@ -112,18 +128,17 @@ static void sweep_bundles(struct executor *executor, const char *directory)
 	struct error err = ERROR_INIT;
 
 	while (dir && (entry = readdir(dir))) {
+		_cleanup_free_ char *container = NULL;
 		_cleanup_free_ char *bundle = NULL;
-		_cleanup_free_ char *runtime = NULL;
 
 		if (entry->d_name[0] == '.' || entry->d_type != DT_DIR)
 			continue;
-		bundle = xasprintf("%s/%s/bundle", directory, entry->d_name);
-		runtime =
-			xasprintf("%s/runtime/%s", executor->config.config->run_dir, entry->d_name);
+		container = xasprintf("%s/%s", directory, entry->d_name);
+		bundle = xasprintf("%s/bundle", container);
 		if (access(bundle, F_OK) == 0 && bundle_remove(bundle, &err) < 0)
 			log_error("a left-over root file system cannot be removed", "path", bundle,
 				  "error", err.text);
-		file_remove_tree(AT_FDCWD, runtime, NULL);
+		sweep_runs(executor, container, entry->d_name);
 	}
 }
 

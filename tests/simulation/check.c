@@ -128,7 +128,7 @@ static bool dependency_holds(const struct sim_task *task, const struct sim_depen
 
 	switch (dependency->condition) {
 	case CONTAINER_CONDITION_START:
-		return on->starts > 0;
+		return on->started > 0;
 	case CONTAINER_CONDITION_COMPLETE:
 		return on->host == HOST_EXITED;
 	case CONTAINER_CONDITION_SUCCESS:
@@ -165,6 +165,17 @@ void check_effect(struct sim *sim, const struct engine_effect *effect, int index
 		if (task->own_network && !task->attached)
 			sim_fail(sim, "%s/%s is started without its network", task->id,
 				 container->name);
+		break;
+	case EFFECT_RESTART_CONTAINER:
+		if (!container->restart_period_s)
+			sim_fail(sim, "%s/%s is restarted, and has no policy for it", task->id,
+				 container->name);
+		if (container->attempt < effect->attempt &&
+		    (!container->exit.code_known ||
+		     (!container->exit.signal && container->exit.exit_code == 3)))
+			sim_fail(sim,
+				 "%s/%s is restarted after an end that its policy leaves alone",
+				 task->id, container->name);
 		break;
 	case EFFECT_STOP_CONTAINER:
 		for (int i = 0; i < task->container_count; i++)

@@ -49,7 +49,7 @@ static void believe_end(struct sim *sim, const struct sim_task *task,
 		container->reported_code = true;
 		container->reported_exit_code = said;
 	}
-	if (container->starts == 0) {
+	if (container->started == 0) {
 		if (code && said != 143)
 			sim_fail(sim, "%s/%s never ran, and exited with %d", task->id,
 				 container->name, said);

@@ -64,7 +64,7 @@ static void process_ended(struct sim *sim, int task, int container, struct engin
 
 	heard->task = task;
 	heard->container = container;
-	heard->attempt = 1;
+	heard->attempt = sim->tasks[task].containers[container].attempt;
 	heard->generation = sim->generation;
 }
 
@@ -74,7 +74,7 @@ static void process_exits(struct sim *sim, const struct sim_event *event)
 	struct sim_container *container = container_of(sim, event);
 	struct engine_exit exit = container->end;
 
-	if (container->host != HOST_RUNNING)
+	if (container->host != HOST_RUNNING || container->attempt != event->attempt)
 		return;
 	if (event->number == 9)
 		exit = (struct engine_exit){ .code_known = true, .signal = 9 };
@@ -86,6 +86,16 @@ static void process_exits(struct sim *sim, const struct sim_event *event)
 	process_ended(sim, event->task, event->container, exit);
 }
 
+static struct sim_event *schedule_exit(struct sim *sim, int task, int index, int64_t delay_ms)
+{
+	struct sim_event *exit = sim_schedule(sim, delay_ms, process_exits);
+
+	exit->task = task;
+	exit->container = index;
+	exit->attempt = sim->tasks[task].containers[index].attempt;
+	return exit;
+}
+
 static void start_process(struct sim *sim, int task, int index)
 {
 	struct sim_container *container = &sim->tasks[task].containers[index];
@@ -94,22 +104,39 @@ static void start_process(struct sim *sim, int task, int index)
 		sim_fail(sim, "t%d/c%d was started in state %d", task, index, container->host);
 		return;
 	}
+	if (container->started >= container->attempt)
+		sim_fail(sim, "t%d/c%d was started twice", task, index);
 	container->host = HOST_RUNNING;
 	container->started_ms = sim->now_ms;
-	if (++container->starts > 1)
-		sim_fail(sim, "t%d/c%d was started twice", task, index);
-	if (container->runs_ms >= 0) {
-		struct sim_event *exit = sim_schedule(sim, container->runs_ms, process_exits);
+	container->started = container->attempt;
+	container->probed_healthy = false;
+	if (container->runs_ms >= 0)
+		schedule_exit(sim, task, index, container->runs_ms);
+}
 
-		exit->task = task;
-		exit->container = index;
+/* The run before is deleted, and the next one made; `start`: and started. */
+static void restart_process(struct sim *sim, int task, int index, uint32_t attempt, bool start)
+{
+	struct sim_container *container = &sim->tasks[task].containers[index];
+
+	if (container->attempt != attempt) {
+		if (container->host != HOST_EXITED || container->attempt != attempt - 1)
+			sim_fail(sim, "t%d/c%d is restarted (%u) in state %d of attempt %u", task,
+				 index, attempt, container->host, container->attempt);
+		container->attempt = attempt;
+		container->host = HOST_CREATED;
 	}
+	if (container->host == HOST_HALF_MADE)
+		container->host = HOST_CREATED;
+	if (start)
+		start_process(sim, task, index);
 }
 
 /* ---- effects ---- */
 
 /* What the effect changes. Repeating it is harmless. */
-static void take_place(struct sim *sim, enum engine_effect_type type, int index, int which)
+static void take_place(struct sim *sim, enum engine_effect_type type, int index, int which,
+		       uint32_t attempt)
 {
 	struct sim_task *task = &sim->tasks[index];
 	struct sim_container *container = which >= 0 ? &task->containers[which] : NULL;
@@ -130,9 +157,13 @@ static void take_place(struct sim *sim, enum engine_effect_type type, int index,
 	case EFFECT_CREATE_CONTAINER:
 		if (container->host <= HOST_HALF_MADE)
 			container->host = HOST_CREATED;
+		container->attempt = attempt;
 		break;
 	case EFFECT_START_CONTAINER:
 		start_process(sim, index, which);
+		break;
+	case EFFECT_RESTART_CONTAINER:
+		restart_process(sim, index, which, attempt, true);
 		break;
 	case EFFECT_REMOVE_CONTAINER:
 		end_process(container, (struct engine_exit){ .code_known = true, .signal = 9 });
@@ -152,13 +183,14 @@ static void fill_result(struct sim *sim, const struct sim_event *event, struct e
 		done->image = (struct engine_image){ .digest = "sha256:d", .id = "sha256:i" };
 		break;
 	case EFFECT_START_CONTAINER:
+	case EFFECT_RESTART_CONTAINER:
 		done->pid = 100;
 		break;
 	case EFFECT_STOP_CONTAINER:
-		if (container->host < HOST_RUNNING)
+		if (container->host < HOST_RUNNING || container->attempt != event->attempt)
 			done->has_exit = true; /* it never ran */
 		/* Otherwise the news comes only with the exit itself, or with both. */
-		if (container->host >= HOST_EXITED && (event->deed || sim_chance(sim, 50))) {
+		else if (container->host >= HOST_EXITED && (event->deed || sim_chance(sim, 50))) {
 			done->has_exit = true;
 			done->exit = container->exit;
 		}
@@ -229,7 +261,7 @@ static void operate(struct sim *sim, const struct sim_event *event)
 	struct sim_event *done;
 
 	if (deed)
-		take_place(sim, event->effect, event->task, event->container);
+		take_place(sim, event->effect, event->task, event->container, event->attempt);
 	else if (event->effect == EFFECT_CREATE_CONTAINER)
 		container_of(sim, event)->host = HOST_HALF_MADE;
 	else if (event->effect == EFFECT_OPEN_NETNS || event->effect == EFFECT_TEAR_DOWN_NETWORK)
@@ -265,15 +297,11 @@ static int64_t begin_stop(struct sim *sim, const struct engine_effect *effect, i
 	int64_t takes_ms = container->ignores_term ? effect->stop.grace_ms : container->term_ms;
 	bool killed = container->ignores_term || takes_ms > effect->stop.grace_ms;
 
-	if (container->host != HOST_RUNNING)
+	if (container->host != HOST_RUNNING || container->attempt != effect->attempt)
 		return 0;
 	if (takes_ms > effect->stop.grace_ms)
 		takes_ms = effect->stop.grace_ms;
-	struct sim_event *exit = sim_schedule(sim, takes_ms, process_exits);
-
-	exit->task = task;
-	exit->container = index;
-	exit->number = killed ? 9 : 15;
+	schedule_exit(sim, task, index, takes_ms)->number = killed ? 9 : 15;
 	return takes_ms + 1;
 }
 
@@ -287,6 +315,9 @@ static bool will_fail(struct sim *sim, enum engine_effect_type type,
 		return container->create_fails;
 	case EFFECT_START_CONTAINER:
 		return container->start_fails;
+	case EFFECT_RESTART_CONTAINER:
+		return container->restart_fails_in &&
+		       sim_chance_in(sim, container->restart_fails_in);
 	case EFFECT_STOP_CONTAINER:
 	case EFFECT_PROBE_HEALTH:
 		return sim_fault(sim, 3);
@@ -327,7 +358,8 @@ static void perform(struct sim *sim, const struct engine_effect *effect, int tas
 	operation->effect = effect->type;
 	operation->attempt = effect->attempt;
 	operation->failed = failed;
-	operation->deed = subject && subject->host >= HOST_EXITED;
+	operation->deed =
+		subject && subject->host >= HOST_EXITED && subject->attempt == effect->attempt;
 	operation->generation = sim->generation;
 }
 
@@ -373,9 +405,16 @@ void executor_act(struct executor *executor, const struct engine_effect *effect)
 		perform(sim, effect, task, container);
 }
 
-static struct engine_observation observe(const struct sim_container *container)
+static struct engine_observation observe(struct sim *sim, const struct sim_container *container,
+					 uint32_t attempt)
 {
 	struct engine_observation seen = { .exit = container->exit };
+
+	if (attempt == container->attempt + 1) /* decided, and not done */
+		return (struct engine_observation){ .seen = SEEN_NOTHING };
+	if (container->attempt > 0 && attempt != container->attempt)
+		sim_fail(sim, "%s runs for the %uth time, and the agent knows of %u",
+			 container->name, container->attempt, attempt);
 
 	switch (container->host) {
 	case HOST_ABSENT:
@@ -408,7 +447,8 @@ void executor_observe(struct executor *executor, const struct task_state *state,
 
 	(void)executor;
 	for (int i = 0; i < task->container_count; i++)
-		ret_containers[i] = observe(&task->containers[i]);
+		ret_containers[i] =
+			observe(sim, &task->containers[i], state->containers[i].attempt);
 	if (task->namespace && !task->pause_died)
 		*ret_pause = (struct engine_observation){ .seen = SEEN_RUNNING, .pid = 7 };
 }
@@ -425,7 +465,7 @@ void executor_sweep(struct executor *executor)
 		task->namespace = task->attached = false;
 		for (int j = 0; j < task->container_count; j++)
 			if (task->containers[j].host != HOST_ABSENT)
-				take_place(sim, EFFECT_REMOVE_CONTAINER, i, j);
+				take_place(sim, EFFECT_REMOVE_CONTAINER, i, j, 0);
 	}
 }
 
@@ -486,6 +526,7 @@ void host_agent_died(struct sim *sim)
 		struct sim_event *event = &sim->events[i];
 		int task = event->task, which = event->container;
 		enum engine_effect_type effect = event->effect;
+		uint32_t attempt = event->attempt;
 
 		if (event->happen != operate || event->generation != sim->generation ||
 		    event->failed)
@@ -496,8 +537,10 @@ void host_agent_died(struct sim *sim)
 
 			if (container->host == HOST_ABSENT)
 				container->host = HOST_HALF_MADE;
+		} else if (effect == EFFECT_RESTART_CONTAINER && sim_chance(sim, 30)) {
+			restart_process(sim, task, which, attempt, false);
 		} else if (effect != EFFECT_STOP_CONTAINER && sim_chance(sim, 50)) {
-			take_place(sim, effect, task, which);
+			take_place(sim, effect, task, which, attempt);
 		}
 	}
 }

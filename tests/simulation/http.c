@@ -148,7 +148,8 @@ void http_agent_died(struct sim *sim)
 
 		if (event->happen == arrived && event->number == (int64_t)sim->generation &&
 		    !sim->control_down && !sim->black_hole && sim_chance(sim, 50))
-			control_call(sim, call->operation, call->body, &call->status, &call->answer);
+			control_call(sim, call->operation, call->body, &call->status,
+				     &call->answer);
 	}
 }
 

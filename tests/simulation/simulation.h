@@ -87,11 +87,14 @@ struct sim_container {
 	bool has_health;
 	int64_t healthy_after_ms; /* from its start; -1: never */
 	int start_timeout_s, stop_timeout_s;
+	int restart_period_s; /* of its restart policy; 0: it has none. Code 3 is ignored by it */
+	int restart_fails_in; /* each restart fails with this chance, one in so many; 0: none */
 
 	/* the truth on the host */
 	enum host_container host;
 	bool pulled, stop_failed;
-	int starts;
+	uint32_t attempt; /* of the run that `host` speaks of */
+	uint32_t started; /* the last attempt that was started; 0: none */
 	int64_t started_ms;
 	struct engine_exit exit; /* when it ended, and how */
 	bool probed_healthy;     /* what the agent was told last */

@@ -38,6 +38,8 @@ static void invent_container(struct sim *sim, struct sim_task *task, int index)
 	container->has_health = sim_chance(sim, 40);
 	container->healthy_after_ms = sim_chance(sim, 80) ? sim_between(sim, 0, 8000) : -1;
 	container->start_timeout_s = sim_chance(sim, 30) ? (int)sim_between(sim, 1, 10) : 0;
+	container->restart_period_s = sim_chance(sim, 25) ? (int)sim_between(sim, 1, 12) : 0;
+	container->restart_fails_in = sim_chance(sim, 20) ? 4 : 0;
 	container->stop_timeout_s = sim_chance(sim, 50) ? (int)sim_between(sim, 1, 5) : 0;
 	invent_end(sim, container);
 }
@@ -73,6 +75,11 @@ static void append_container(struct strbuf *json, const struct sim_task *task, i
 		"\"stopTimeout\":%d",
 		index ? "," : "", container->name, index, container->essential ? "true" : "false",
 		container->start_timeout_s, container->stop_timeout_s);
+	if (container->restart_period_s)
+		strbuf_appendf(json,
+			       ",\"restartPolicy\":{\"enabled\":true,\"ignoredExitCodes\":[3],"
+			       "\"restartAttemptPeriod\":%d}",
+			       container->restart_period_s);
 	if (container->has_health)
 		strbuf_append(json,
 			      ",\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":\"{"

@@ -7,84 +7,12 @@
 #include "base/str.h"
 #include "world.h"
 
-/* A saved task of one container "app", as the store would give it. */
-static struct task_state *saved(const char *id, const char *more, enum container_status known,
-				bool start_intended)
-{
-	char *container = container_json("app", true, more);
-	char *json = task_json(id, "RUNNING", "", container);
-	struct task_spec *spec = spec_of(json);
-	struct task_state *task = task_state_new(spec);
-	struct container_state *state = &task->containers[0];
-
-	task->arrival = 1;
-	task->desired = TASK_STATUS_RUNNING;
-	task->admitted = true;
-	task->received_at_ms = WORLD_START_MS - 60000;
-	state->desired = CONTAINER_STATUS_RUNNING;
-	state->known = known;
-	state->start_intended = start_intended;
-	state->runtime_id = xstrdup("t-app-1");
-	memcpy(state->endpoint_id, "11111111-1111-4111-8111-111111111111", ENDPOINT_ID_SIZE);
-	if (known >= CONTAINER_STATUS_RUNNING) {
-		state->started_at_ms = WORLD_START_MS - 50000;
-		task->known = task->sent = TASK_STATUS_RUNNING;
-		state->sent = CONTAINER_STATUS_RUNNING;
-	}
-	task_spec_unref(spec);
-	free(container);
-	free(json);
-	return task;
-}
-
-static struct world *before_recovery(void)
-{
-	struct world *world = xcalloc(1, sizeof(*world));
-
-	engine_config_defaults(&world->config);
-	world->config.cpu_units = 2048;
-	world->config.memory_mib = 1024;
-	world->engine = engine_new(&world->config);
-	world->now_ms = 1000;
-	world->wall_ms = WORLD_START_MS;
-	return world;
-}
-
-static void recover_one(struct world *world, struct task_state *task,
-			struct engine_observation container, struct engine_observation pause)
-{
-	struct engine_event event = { .type = EVENT_TASK_RECOVERED };
-
-	event.recovered =
-		(struct engine_recovered){ .task = task, .pause = pause, .containers = &container };
-	world_step(world, &event);
-}
-
-static void finish(struct world *world)
-{
-	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED,
-				      .recovery_end = { .sequence_number = -1 } };
-
-	world_step(world, &event);
-}
-
-static struct world *recovered(struct task_state *task, struct engine_observation container)
-{
-	struct world *world = before_recovery();
-
-	recover_one(world, task, container, (struct engine_observation){ 0 });
-	world_drop(world, EFFECT_STATUS_CHANGED);
-	assert_int_equal(world->effect_count, 0);
-	finish(world);
-	return world;
-}
-
 /* eng-78: adopted with its pid, and nothing is done or said again. */
 static void what_runs_is_adopted(void **state)
 {
 	struct world *world =
-		recovered(saved("t", "", CONTAINER_STATUS_RUNNING, true),
-			  (struct engine_observation){ .seen = SEEN_RUNNING, .pid = 42 });
+		world_recovered(saved_task("t", "", CONTAINER_STATUS_RUNNING, true),
+				(struct engine_observation){ .seen = SEEN_RUNNING, .pid = 42 });
 
 	assert_int_equal(world_container(world, "t", "app")->pid, 42);
 	assert_int_equal(world_container(world, "t", "app")->started_at_ms, WORLD_START_MS - 50000);
@@ -100,8 +28,8 @@ static void what_runs_is_adopted(void **state)
 /* eng-79, eng-98, acs-S11: the true exit code of what ended meanwhile, once. */
 static void what_ended_meanwhile_is_reported(void **state)
 {
-	struct world *world = recovered(
-		saved("t", "", CONTAINER_STATUS_RUNNING, true),
+	struct world *world = world_recovered(
+		saved_task("t", "", CONTAINER_STATUS_RUNNING, true),
 		(struct engine_observation){ .seen = SEEN_EXITED,
 					     .exit = { .code_known = true,
 						       .exit_code = 7,
@@ -122,8 +50,9 @@ static void what_is_gone_has_vanished(void **state)
 	static const enum engine_seen seen[] = { SEEN_NOTHING, SEEN_VANISHED };
 
 	for (size_t i = 0; i < 2; i++) {
-		struct world *world = recovered(saved("t", "", CONTAINER_STATUS_RUNNING, true),
-						(struct engine_observation){ .seen = seen[i] });
+		struct world *world =
+			world_recovered(saved_task("t", "", CONTAINER_STATUS_RUNNING, true),
+					(struct engine_observation){ .seen = seen[i] });
 		struct engine_effect *report = world_report(world, "t");
 
 		assert_int_equal(report->report.status, TASK_STATUS_STOPPED);
@@ -142,8 +71,8 @@ static void an_interrupted_pull_is_repeated(void **state)
 						       CONTAINER_STATUS_PULLED };
 
 	for (size_t i = 0; i < 2; i++) {
-		struct world *world = recovered(saved("t", "", known[i], false),
-						(struct engine_observation){ 0 });
+		struct world *world = world_recovered(saved_task("t", "", known[i], false),
+						      (struct engine_observation){ 0 });
 
 		world_start(world, "t", "app");
 		assert_int_equal(world_container(world, "t", "app")->known,
@@ -155,8 +84,8 @@ static void an_interrupted_pull_is_repeated(void **state)
 /* eng-82 */
 static void what_was_created_is_started_and_not_created_again(void **state)
 {
-	struct world *world = recovered(saved("t", "", CONTAINER_STATUS_PULLED, true),
-					(struct engine_observation){ .seen = SEEN_CREATED });
+	struct world *world = world_recovered(saved_task("t", "", CONTAINER_STATUS_PULLED, true),
+					      (struct engine_observation){ .seen = SEEN_CREATED });
 
 	assert_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
 	assert_null(world_find(world, EFFECT_CREATE_CONTAINER, "t", "app"));
@@ -168,8 +97,8 @@ static void what_was_created_is_started_and_not_created_again(void **state)
 /* The start was decided, and the process has already ended: it is not started a second time. */
 static void what_was_started_and_ended_is_not_started_again(void **state)
 {
-	struct world *world = recovered(
-		saved("t", "", CONTAINER_STATUS_PULLED, true),
+	struct world *world = world_recovered(
+		saved_task("t", "", CONTAINER_STATUS_PULLED, true),
 		(struct engine_observation){ .seen = SEEN_EXITED,
 					     .exit = { .code_known = true,
 						       .exit_code = 9,
@@ -186,8 +115,8 @@ static void what_was_started_and_ended_is_not_started_again(void **state)
  */
 static void what_died_before_its_start_never_ran(void **state)
 {
-	struct world *world = recovered(
-		saved("t", "", CONTAINER_STATUS_CREATED, false),
+	struct world *world = world_recovered(
+		saved_task("t", "", CONTAINER_STATUS_CREATED, false),
 		(struct engine_observation){ .seen = SEEN_EXITED,
 					     .exit = { .code_known = true, .signal = 9 } });
 
@@ -200,8 +129,8 @@ static void what_died_before_its_start_never_ran(void **state)
 
 static void a_decided_start_without_any_trace_is_not_repeated(void **state)
 {
-	struct world *world = recovered(saved("t", "", CONTAINER_STATUS_PULLED, true),
-					(struct engine_observation){ 0 });
+	struct world *world = world_recovered(saved_task("t", "", CONTAINER_STATUS_PULLED, true),
+					      (struct engine_observation){ 0 });
 
 	assert_int_equal(world_count(world, EFFECT_CREATE_CONTAINER), 0);
 	assert_int_equal(world_task(world, "t")->known, TASK_STATUS_STOPPED);
@@ -211,12 +140,13 @@ static void a_decided_start_without_any_trace_is_not_repeated(void **state)
 /* A stop that was wanted is carried on. */
 static void an_interrupted_stop_is_repeated(void **state)
 {
-	struct task_state *task = saved("t", "", CONTAINER_STATUS_RUNNING, true);
+	struct task_state *task = saved_task("t", "", CONTAINER_STATUS_RUNNING, true);
 	struct world *world;
 
 	task->desired = TASK_STATUS_STOPPED;
 	task->containers[0].desired = CONTAINER_STATUS_STOPPED;
-	world = recovered(task, (struct engine_observation){ .seen = SEEN_RUNNING, .pid = 42 });
+	world = world_recovered(task,
+				(struct engine_observation){ .seen = SEEN_RUNNING, .pid = 42 });
 	assert_non_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "app"));
 	world_free(world);
 }
@@ -226,7 +156,7 @@ static void an_interrupted_stop_is_repeated(void **state)
 static void only_what_was_not_accepted_is_said_again(void **state)
 {
 	for (int sent = 0; sent <= 1; sent++) {
-		struct task_state *task = saved("t", "", CONTAINER_STATUS_RUNNING, true);
+		struct task_state *task = saved_task("t", "", CONTAINER_STATUS_RUNNING, true);
 		struct world *world;
 
 		task->known = TASK_STATUS_STOPPED;
@@ -240,7 +170,8 @@ static void only_what_was_not_accepted_is_said_again(void **state)
 			task->sent = TASK_STATUS_STOPPED;
 			task->containers[0].sent = CONTAINER_STATUS_STOPPED;
 		}
-		world = recovered(task, (struct engine_observation){
+		world = world_recovered(task,
+					(struct engine_observation){
 						.seen = SEEN_EXITED,
 						.exit = { .code_known = true, .exit_code = 5 } });
 		if (!sent)
@@ -258,12 +189,12 @@ static void only_what_was_not_accepted_is_said_again(void **state)
 /* Tasks that hold their share keep it; those that waited wait on, in their order. */
 static void the_ledger_is_as_before(void **state)
 {
-	struct world *world = before_recovery();
+	struct world *world = world_before_recovery();
 	struct engine_ledger ledger;
 
 	for (int i = 0; i < 3; i++) {
 		static const char *const ids[] = { "b", "c", "a" };
-		struct task_state *task = saved(ids[i], "", CONTAINER_STATUS_NONE, false);
+		struct task_state *task = saved_task(ids[i], "", CONTAINER_STATUS_NONE, false);
 		char *json = task_json(ids[i], "RUNNING", ",\"memory\":600",
 				       "{\"name\":\"app\",\"image\":\"i\",\"essential\":true}");
 		struct task_spec *spec = spec_of(json);
@@ -274,12 +205,12 @@ static void the_ledger_is_as_before(void **state)
 		free(json);
 		task->arrival = (uint64_t)i + 1;
 		task->admitted = i == 2;
-		recover_one(
+		world_recover(
 			world, task,
 			(struct engine_observation){ .seen = i == 2 ? SEEN_RUNNING : SEEN_NOTHING },
 			(struct engine_observation){ 0 });
 	}
-	finish(world);
+	world_finish_recovery(world);
 	engine_ledger(world->engine, &ledger);
 	assert_int_equal(ledger.memory_mib_used, 600);
 	assert_int_equal(ledger.waiting, 2);
@@ -292,15 +223,15 @@ static void the_ledger_is_as_before(void **state)
 /* Health is not saved: it starts anew, but the start period does not. */
 static void health_starts_anew(void **state)
 {
-	struct world *world =
-		recovered(saved("t",
-				",\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":\"{"
-				"\\\"Healthcheck\\\":{"
-				"\\\"Test\\\":[\\\"CMD\\\",\\\"x\\\"],\\\"Interval\\\":1000000000,"
-				"\\\"StartPeriod\\\":"
-				"40000000000,\\\"Retries\\\":1}}\"}",
-				CONTAINER_STATUS_RUNNING, true),
-			  (struct engine_observation){ .seen = SEEN_RUNNING, .pid = 42 });
+	struct world *world = world_recovered(
+		saved_task("t",
+			   ",\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":\"{"
+			   "\\\"Healthcheck\\\":{"
+			   "\\\"Test\\\":[\\\"CMD\\\",\\\"x\\\"],\\\"Interval\\\":1000000000,"
+			   "\\\"StartPeriod\\\":"
+			   "40000000000,\\\"Retries\\\":1}}\"}",
+			   CONTAINER_STATUS_RUNNING, true),
+		(struct engine_observation){ .seen = SEEN_RUNNING, .pid = 42 });
 
 	assert_int_equal(world_container(world, "t", "app")->health, CONTAINER_HEALTH_STARTING);
 	world_wait(world, 1000);
@@ -311,7 +242,7 @@ static void health_starts_anew(void **state)
 
 static struct task_state *saved_awsvpc(enum network_status status, enum container_status known)
 {
-	struct task_state *task = saved("t", "", known, known >= CONTAINER_STATUS_RUNNING);
+	struct task_state *task = saved_task("t", "", known, known >= CONTAINER_STATUS_RUNNING);
 	struct task_spec *spec = spec_of("{\"arn\":\"" ARN(
 		"t") "\",\"desiredStatus\":\"RUNNING\",\"networkMode\":\"awsvpc\","
 		     "\"elasticNetworkInterfaces\":[{\"attachmentArn\":\"a\",\"ec2Id\":\"e\","
@@ -330,12 +261,12 @@ static struct task_state *saved_awsvpc(enum network_status status, enum containe
 static struct world *recovered_network(enum network_status status, enum container_status known,
 				       enum engine_seen container, enum engine_seen pause)
 {
-	struct world *world = before_recovery();
+	struct world *world = world_before_recovery();
 
-	recover_one(world, saved_awsvpc(status, known),
-		    (struct engine_observation){ .seen = container, .pid = 42 },
-		    (struct engine_observation){ .seen = pause, .pid = 43 });
-	finish(world);
+	world_recover(world, saved_awsvpc(status, known),
+		      (struct engine_observation){ .seen = container, .pid = 42 },
+		      (struct engine_observation){ .seen = pause, .pid = 43 });
+	world_finish_recovery(world);
 	return world;
 }
 
@@ -382,14 +313,14 @@ static void a_lost_pause_process_stops_the_task(void **state)
 /* Nothing is decided before the last task is known: not even for one that could move. */
 static void nothing_is_done_before_recovery_is_finished(void **state)
 {
-	struct world *world = before_recovery();
+	struct world *world = world_before_recovery();
 	struct engine_event event = { .type = EVENT_TIME_PASSED };
 
-	recover_one(world, saved("t", "", CONTAINER_STATUS_NONE, false),
-		    (struct engine_observation){ 0 }, (struct engine_observation){ 0 });
+	world_recover(world, saved_task("t", "", CONTAINER_STATUS_NONE, false),
+		      (struct engine_observation){ 0 }, (struct engine_observation){ 0 });
 	world_step(world, &event);
 	assert_int_equal(world->effect_count, 0);
-	finish(world);
+	world_finish_recovery(world);
 	assert_non_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
 	world_free(world);
 }

@@ -7,11 +7,9 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
-struct world *world_new_with(void (*change)(struct engine_config *config))
+static struct world *unrecovered(void (*change)(struct engine_config *config))
 {
 	struct world *world = xcalloc(1, sizeof(*world));
-	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED,
-				      .recovery_end = { .sequence_number = -1 } };
 
 	engine_config_defaults(&world->config);
 	world->config.cpu_units = 2048;
@@ -21,7 +19,77 @@ struct world *world_new_with(void (*change)(struct engine_config *config))
 	world->engine = engine_new(&world->config);
 	world->now_ms = 1000;
 	world->wall_ms = WORLD_START_MS;
+	return world;
+}
+
+struct world *world_before_recovery(void)
+{
+	return unrecovered(NULL);
+}
+
+void world_recover(struct world *world, struct task_state *task,
+		   struct engine_observation container, struct engine_observation pause)
+{
+	struct engine_event event = { .type = EVENT_TASK_RECOVERED };
+
+	event.recovered =
+		(struct engine_recovered){ .task = task, .pause = pause, .containers = &container };
 	world_step(world, &event);
+}
+
+void world_finish_recovery(struct world *world)
+{
+	struct engine_event event = { .type = EVENT_RECOVERY_FINISHED,
+				      .recovery_end = { .sequence_number = -1 } };
+
+	world_step(world, &event);
+}
+
+struct world *world_recovered(struct task_state *task, struct engine_observation container)
+{
+	struct world *world = world_before_recovery();
+
+	world_recover(world, task, container, (struct engine_observation){ 0 });
+	world_drop(world, EFFECT_STATUS_CHANGED);
+	assert_int_equal(world->effect_count, 0);
+	world_finish_recovery(world);
+	return world;
+}
+
+struct task_state *saved_task(const char *id, const char *more, enum container_status known,
+			      bool start_intended)
+{
+	char *container = container_json("app", true, more);
+	char *json = task_json(id, "RUNNING", "", container);
+	struct task_spec *spec = spec_of(json);
+	struct task_state *task = task_state_new(spec);
+	struct container_state *state = &task->containers[0];
+
+	task->arrival = 1;
+	task->desired = TASK_STATUS_RUNNING;
+	task->admitted = true;
+	task->received_at_ms = WORLD_START_MS - 60000;
+	state->desired = CONTAINER_STATUS_RUNNING;
+	state->known = known;
+	state->start_intended = start_intended;
+	state->runtime_id = xstrdup("t-app-1");
+	memcpy(state->endpoint_id, "11111111-1111-4111-8111-111111111111", ENDPOINT_ID_SIZE);
+	if (known >= CONTAINER_STATUS_RUNNING) {
+		state->started_at_ms = WORLD_START_MS - 50000;
+		task->known = task->sent = TASK_STATUS_RUNNING;
+		state->sent = CONTAINER_STATUS_RUNNING;
+	}
+	task_spec_unref(spec);
+	free(container);
+	free(json);
+	return task;
+}
+
+struct world *world_new_with(void (*change)(struct engine_config *config))
+{
+	struct world *world = unrecovered(change);
+
+	world_finish_recovery(world);
 	return world;
 }
 
@@ -236,7 +304,7 @@ void world_exited(struct world *world, const char *id, const char *container,
 	struct engine_event event = { .type = EVENT_CONTAINER_EXITED,
 				      .task_id = id,
 				      .container = container,
-				      .attempt = 1,
+				      .attempt = world_container(world, id, container)->attempt,
 				      .exit = exit };
 
 	world_step(world, &event);

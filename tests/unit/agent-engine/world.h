@@ -33,6 +33,18 @@ struct world *world_new(void);
 struct world *world_new_with(void (*change)(struct engine_config *config));
 void world_free(struct world *world);
 
+/* ---- a restart of the agent: a world whose engine is new, and what was saved ---- */
+struct world *world_before_recovery(void);
+/* A saved task of one container, and what is seen of it. The task is taken over. */
+void world_recover(struct world *world, struct task_state *task,
+		   struct engine_observation container, struct engine_observation pause);
+void world_finish_recovery(struct world *world);
+/* All of this for one task; nothing was done before the end of it. */
+struct world *world_recovered(struct task_state *task, struct engine_observation container);
+/* A task of one container "app", as the store would give it: started 50 s ago, if it was. */
+struct task_state *saved_task(const char *id, const char *more, enum container_status known,
+			      bool start_intended);
+
 /* Steps, and gathers the effects. */
 void world_step(struct world *world, struct engine_event *event);
 /* Moves time by `ms`, stopping at each wake-up on the way. */

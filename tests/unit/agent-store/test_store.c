@@ -298,7 +298,8 @@ static void a_damaged_row_does_not_hide_the_others(void **state)
 				" endpoint_id, known, desired, sent, start_intended, removed, "
 				"image_digest,"
 				" digest_resolved, image_id, stop_signal, created_at, started_at,"
-				" finished_at, exit_code, oom_killed, reason FROM container",
+				" finished_at, exit_code, oom_killed, reason, restarting,"
+				" last_restart_at FROM container",
 				NULL),
 			0);
 		char *damage = strstr(cases[i].damage, "container")
