@@ -191,12 +191,15 @@ int drive_new(struct agent *agent, const struct host_resources *host, struct err
 	engine.reserved_tcp_count = config->reserved_ports.count;
 	engine.reserved_udp = config->reserved_ports_udp.items;
 	engine.reserved_udp_count = config->reserved_ports_udp.count;
+	engine.gpus = (const char *const *)host->gpus.items;
+	engine.gpu_count = host->gpus.count;
 	engine.stop_timeout_ms = config->container_stop_timeout_ms;
 	engine.cleanup_wait_ms = config->task_cleanup_wait_ms;
 	engine.cleanup_jitter_ms = config->task_cleanup_wait_jitter_ms;
 	engine.time_scale = config->time_scale;
 	engine.pull_failure_stops_task = config->image_pull_behavior == CONFIG_PULL_ALWAYS ||
 					 config->image_pull_behavior == CONFIG_PULL_ONCE;
+	engine.pull_dependents_upfront = config->pull_dependents_upfront;
 	agent->engine = engine_new(&engine);
 	agent->outbox = outbox_new(agent->engine, agent->store, act, agent);
 	agent->wake = loop_timer_new(agent->loop, time_passed, agent);

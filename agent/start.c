@@ -227,7 +227,7 @@ static int open_endpoints(struct agent *agent, struct error *err)
 int agent_new(struct agent_config *config, struct agent **ret, struct error *err)
 {
 	struct agent *agent = xcalloc(1, sizeof(*agent));
-	struct host_resources host;
+	struct host_resources host = { 0 };
 	int r;
 
 	agent->config = config;
@@ -245,6 +245,7 @@ int agent_new(struct agent_config *config, struct agent **ret, struct error *err
 		r = open_endpoints(agent, err);
 	if (r == 0)
 		r = drive_recover(agent, err);
+	host_resources_free(&host);
 	if (r < 0) {
 		agent_free(agent);
 		return r;

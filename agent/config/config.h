@@ -97,6 +97,7 @@ struct agent_config {
 	struct config_map instance_tags;
 	int64_t host_cpu_units;  /* 0 = what the host has */
 	int64_t host_memory_mib; /* 0 = what the host has */
+	bool gpu_support;
 
 	/* tasks and containers */
 	int64_t container_stop_timeout_ms;
@@ -105,6 +106,7 @@ struct agent_config {
 	int64_t image_pull_timeout_ms;
 	int64_t image_pull_inactivity_timeout_ms;
 	enum config_pull_behavior image_pull_behavior;
+	bool pull_dependents_upfront;
 	int64_t task_cleanup_wait_ms;
 	int64_t task_cleanup_wait_jitter_ms;
 	struct str_list logging_drivers;

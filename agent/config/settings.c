@@ -245,6 +245,14 @@ const struct setting config_settings[] = {
 		 "`ECS_RESERVED_MEMORY`. 0 = what the host "
 		 "has." },
 
+	{ .group = RESOURCES,
+	  .name = "ECS_ENABLE_GPU_SUPPORT",
+	  .type = SETTING_BOOL,
+	  .offset = AT(gpu_support),
+	  .fallback = "false",
+	  .used_by = "admission",
+	  .doc = "Keep account of the GPUs that `/var/lib/ecs/gpu/nvidia-gpu-info.json` names: "
+		 "no two tasks are given the same one." },
 	{ .group = TASKS,
 	  .name = "ECS_CONTAINER_STOP_TIMEOUT",
 	  .type = SETTING_DURATION,
@@ -301,6 +309,14 @@ const struct setting config_settings[] = {
 		 "fails; `always`: always; "
 		 "`once`: unless a task pulled it before; `prefer-cached`: unless it is on the "
 		 "host." },
+	{ .group = TASKS,
+	  .name = "ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT",
+	  .type = SETTING_BOOL,
+	  .offset = AT(pull_dependents_upfront),
+	  .fallback = "false",
+	  .used_by = "engine",
+	  .doc = "Pull the image of a container that waits for others (`dependsOn`) at once, not "
+		 "when its turn comes." },
 	{ .group = TASKS,
 	  .name = "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION",
 	  .type = SETTING_DURATION,

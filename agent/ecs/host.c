@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/ecs/gpu.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/number.h"
@@ -54,8 +55,15 @@ int host_resources_read(const struct agent_config *config, struct host_resources
 				 "ECS_RESERVED_MEMORY is %" PRId64 " MiB, more than the %" PRId64
 				 " MiB that this host has: reserve less",
 				 config->reserved_memory_mib, memory);
-	ret->memory_mib = memory - config->reserved_memory_mib;
-	ret->cpu_units =
-		config->host_cpu_units > 0 ? config->host_cpu_units : 1024 * host_cpu_count();
-	return 0;
+	*ret = (struct host_resources){
+		.memory_mib = memory - config->reserved_memory_mib,
+		.cpu_units = config->host_cpu_units > 0 ? config->host_cpu_units
+							: 1024 * host_cpu_count(),
+	};
+	return config->gpu_support ? gpu_ids_read(GPU_INFO_FILE, &ret->gpus, err) : 0;
+}
+
+void host_resources_free(struct host_resources *resources)
+{
+	str_list_free(&resources->gpus);
 }

@@ -9,13 +9,16 @@
 
 /* What this host offers to tasks: the numbers of the registration, and of the engine's ledger. */
 struct host_resources {
-	int64_t cpu_units;  /* 1024 for each CPU that this process may use */
-	int64_t memory_mib; /* physical memory less ECS_RESERVED_MEMORY */
+	int64_t cpu_units;    /* 1024 for each CPU that this process may use */
+	int64_t memory_mib;   /* physical memory less ECS_RESERVED_MEMORY */
+	struct str_list gpus; /* ids; none unless ECS_ENABLE_GPU_SUPPORT */
 };
 
-/* -ERANGE: more memory is reserved than there is. */
+/* -ERANGE: more memory is reserved than there is; or what gpu_ids_read() says. Freed by
+ * host_resources_free(), which a zeroed one does not need. */
 int host_resources_read(const struct agent_config *config, struct host_resources *ret,
 			struct error *err);
+void host_resources_free(struct host_resources *resources);
 
 /* CPUs that this process may use, at least 1. */
 int64_t host_cpu_count(void);

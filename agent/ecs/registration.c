@@ -273,7 +273,7 @@ static void encode(struct registration *registration, const struct host_resource
 static enum ecs_exit prepare(struct registration *registration, const char *saved_cluster,
 			     struct error *err)
 {
-	struct host_resources host;
+	struct host_resources host = { 0 };
 
 	if (!str_is_empty(saved_cluster) && strcmp(saved_cluster, registration->cluster) != 0) {
 		error_say(err, EINVAL,
@@ -287,6 +287,7 @@ static enum ecs_exit prepare(struct registration *registration, const char *save
 		return ECS_EXIT_ERROR;
 	collect_attributes(registration);
 	encode(registration, &host);
+	host_resources_free(&host);
 	return ECS_EXIT_OK;
 }
 

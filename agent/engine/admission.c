@@ -13,6 +13,7 @@
 
 #include "agent/engine/internal.h"
 #include "base/alloc.h"
+#include "base/str.h"
 
 /* Of the tasks that wait, so many are looked beyond. */
 #define LOOKAHEAD 64
@@ -43,9 +44,19 @@ static void add_port(uint16_t **ports, size_t *count, uint16_t port)
 	(*ports)[(*count)++] = port;
 }
 
+static void add_gpu(const struct engine *engine, const char *id, struct ask *ask)
+{
+	for (size_t i = 0; i < engine->gpu_count; i++)
+		if (str_eq(engine->gpus[i], id)) {
+			ask->gpus |= UINT64_C(1) << i;
+			return;
+		}
+	str_replace(&ask->unknown_gpu, id);
+}
+
 /* In host mode a container's port is the host's, also when the mapping leaves
  * that out. */
-void ask_compute(const struct task_spec *spec, struct ask *ret)
+void ask_compute(const struct engine *engine, const struct task_spec *spec, struct ask *ret)
 {
 	int64_t cpu = 0, memory = 0;
 
@@ -74,6 +85,9 @@ void ask_compute(const struct task_spec *spec, struct ask *ret)
 				add_port(&ret->tcp, &ret->tcp_count, port);
 		}
 	}
+	for (size_t i = 0; i < spec->association_count; i++)
+		if (str_eq(spec->associations[i].type, "gpu"))
+			add_gpu(engine, spec->associations[i].name, ret);
 	ret->cpu_units = spec->cpu > 0 ? (int64_t)(spec->cpu * 1024) : cpu;
 	ret->memory_mib = spec->memory_mib > 0 ? spec->memory_mib : memory;
 }
@@ -82,6 +96,7 @@ void ask_clear(struct ask *ask)
 {
 	free(ask->tcp);
 	free(ask->udp);
+	free(ask->unknown_gpu);
 	*ask = (struct ask){ 0 };
 }
 
@@ -105,6 +120,9 @@ char *admission_refusal(const struct engine *engine, const struct ask *ask)
 		return xasprintf(
 			"it asks for %lld MiB of memory, and this host has %lld for tasks in all",
 			(long long)ask->memory_mib, (long long)config->memory_mib);
+	if (ask->unknown_gpu)
+		return xasprintf("it asks for GPU %s, which this host does not have",
+				 ask->unknown_gpu);
 	port = taken(engine->reserved_tcp, ask->tcp, ask->tcp_count);
 	if (port)
 		return xasprintf("it asks for TCP port %u, which is reserved on this host", port);
@@ -118,6 +136,7 @@ static bool fits(const struct engine *engine, const struct ask *ask)
 {
 	return engine->cpu_units_used + ask->cpu_units <= engine->config.cpu_units &&
 	       engine->memory_mib_used + ask->memory_mib <= engine->config.memory_mib &&
+	       !(engine->used_gpus & ask->gpus) &&
 	       !taken(engine->used_tcp, ask->tcp, ask->tcp_count) &&
 	       !taken(engine->used_udp, ask->udp, ask->udp_count);
 }
@@ -139,6 +158,7 @@ static bool may_pass(const struct engine *engine, const struct task *task,
 		       waiter->ask.cpu_units &&
 	       engine->config.memory_mib - waiter->passed_memory_mib - task->ask.memory_mib >=
 		       waiter->ask.memory_mib &&
+	       !(task->ask.gpus & waiter->ask.gpus) &&
 	       !share_port(task->ask.tcp, task->ask.tcp_count, waiter->ask.tcp,
 			   waiter->ask.tcp_count) &&
 	       !share_port(task->ask.udp, task->ask.udp_count, waiter->ask.udp,
@@ -163,6 +183,8 @@ static void account(struct engine *engine, const struct task *task, int sign)
 	engine->cpu_units_used += sign * task->ask.cpu_units;
 	engine->memory_mib_used += sign * task->ask.memory_mib;
 	assert(engine->cpu_units_used >= 0 && engine->memory_mib_used >= 0);
+	engine->used_gpus =
+		sign > 0 ? engine->used_gpus | task->ask.gpus : engine->used_gpus & ~task->ask.gpus;
 	set_ports(engine->used_tcp, task->ask.tcp, task->ask.tcp_count, sign > 0);
 	set_ports(engine->used_udp, task->ask.udp, task->ask.udp_count, sign > 0);
 	for (struct task *waiter = engine->queue_head; waiter; waiter = waiter->queue_next) {
@@ -175,7 +197,7 @@ static void account(struct engine *engine, const struct task *task, int sign)
 
 void admission_take(struct engine *engine, struct task *task)
 {
-	task->state->admitted = true;
+	task->state->admitted = task->state->begun = true;
 	if (!task->state->spec->skips_host_resources)
 		account(engine, task, 1);
 }

@@ -85,18 +85,8 @@ static bool emptied(const struct task *task)
 		if (task->containers[i].flight ||
 		    (task->containers[i].may_exist && !state->containers[i].removed))
 			return false;
-	return !task->flight &&
+	return !task->flight && !resources_in_flight(task) &&
 	       (state->network.status == NETWORK_NONE || state->network.status == NETWORK_GONE);
-}
-
-static bool was_begun(const struct task_state *state)
-{
-	if (state->pull_started_at_ms != 0 || state->network.status != NETWORK_NONE)
-		return true;
-	for (size_t i = 0; i < state->container_count; i++)
-		if (state->containers[i].removed)
-			return true;
-	return false;
 }
 
 static void forget(struct engine *engine, struct task *task)
@@ -124,7 +114,7 @@ void cleanup_advance(struct engine *engine, struct task *task)
 	}
 	if (!emptied(task))
 		return;
-	if (task->cleaned || !was_begun(task->state)) {
+	if (task->cleaned || !task->state->begun) {
 		forget(engine, task);
 		return;
 	}

@@ -39,6 +39,11 @@ struct engine *engine_new(const struct engine_config *config)
 	reserve(engine->reserved_udp, engine->used_udp, config->reserved_udp,
 		config->reserved_udp_count);
 	engine->config.reserved_tcp = engine->config.reserved_udp = NULL; /* the sets have them */
+	engine->gpu_count = config->gpu_count < GPU_LIMIT ? config->gpu_count : GPU_LIMIT;
+	engine->gpus = xcalloc(engine->gpu_count + 1, sizeof(*engine->gpus));
+	for (size_t i = 0; i < engine->gpu_count; i++)
+		engine->gpus[i] = xstrdup(config->gpus[i]);
+	engine->config.gpus = NULL;
 	engine->sequence_number = -1;
 	return engine;
 }
@@ -63,6 +68,9 @@ void engine_free(struct engine *engine)
 		engine->refused = next;
 	}
 	ended_clear(engine);
+	for (size_t i = 0; i < engine->gpu_count; i++)
+		free(engine->gpus[i]);
+	free(engine->gpus);
 	free(engine->tasks_by_id);
 	free(engine->endpoints);
 	free(engine->heap);
@@ -254,6 +262,8 @@ void engine_ledger(const struct engine *engine, struct engine_ledger *ret)
 		.memory_mib = engine->config.memory_mib,
 		.cpu_units_used = engine->cpu_units_used,
 		.memory_mib_used = engine->memory_mib_used,
+		.gpus = engine->gpu_count,
+		.gpus_used = (size_t)__builtin_popcountll(engine->used_gpus),
 		.waiting = engine->waiting,
 	};
 }

@@ -22,6 +22,8 @@
  */
 struct engine;
 
+#define GPU_LIMIT 64
+
 /* Copied by engine_new(). */
 struct engine_config {
 	int64_t cpu_units; /* what tasks may use of this host */
@@ -30,6 +32,8 @@ struct engine_config {
 	size_t reserved_tcp_count;
 	const uint16_t *reserved_udp;
 	size_t reserved_udp_count;
+	const char *const *gpus; /* ids of this host's; more than GPU_LIMIT are left out */
+	size_t gpu_count;
 	int64_t stop_timeout_ms;       /* grace of a container that names none; raised to 1000 */
 	int64_t cleanup_wait_ms;       /* a stopped task is kept as long as this ... */
 	int64_t cleanup_jitter_ms;     /* ... and up to this longer, spread by its id */
@@ -136,6 +140,7 @@ enum engine_effect_type {
 	/* The host. Each ends with exactly one EVENT_EFFECT_DONE; at most one of a (task,
 	 * container, type) is under way. All may be repeated after a restart, for what is already
 	 * there or already gone: they must then succeed. */
+	EFFECT_CREATE_RESOURCE,   /* the task's control group, or one of its volumes */
 	EFFECT_OPEN_NETNS,        /* the task's namespace -> result.network */
 	EFFECT_ATTACH_NETWORK,    /* CNI ADD, pause process -> result.network */
 	EFFECT_TEAR_DOWN_NETWORK, /* CNI DEL, pause process, namespace: also of what was half made
@@ -156,6 +161,17 @@ enum engine_effect_type {
 	EFFECT_STATUS_CHANGED, /* of the task (container NULL) or of a container: look at
 				  engine_task() */
 	EFFECT_HEALTH_CHANGED, /* of a container */
+};
+
+enum engine_resource_kind {
+	RESOURCE_CGROUP, /* of the task as a whole, with its limits */
+	RESOURCE_VOLUME, /* a host volume: its directory */
+};
+
+struct engine_resource {
+	enum engine_resource_kind kind;
+	size_t index;  /* which of the task's resources: comes back in engine_done */
+	size_t volume; /* index in spec->volumes */
 };
 
 struct engine_image {
@@ -190,6 +206,7 @@ struct engine_done {
 	const char *error_name;
 	const char *error_text;
 
+	size_t resource;               /* CREATE_RESOURCE: its index */
 	struct engine_image image;     /* PULL_IMAGE */
 	struct engine_network network; /* OPEN_NETNS, ATTACH_NETWORK */
 	int pid;                       /* START_ and RESTART_CONTAINER */
@@ -307,6 +324,7 @@ struct engine_effect {
 		struct {
 			const char *reference; /* as in the task definition */
 		} pull;
+		struct engine_resource resource; /* CREATE_RESOURCE */
 		struct {
 			uint64_t serial;      /* of its name among the ended ones */
 			uint64_t oldest_kept; /* names with smaller ones are dropped */
@@ -355,7 +373,8 @@ int64_t engine_sequence_number(const struct engine *engine);
 struct engine_ledger {
 	int64_t cpu_units, memory_mib;           /* of the host */
 	int64_t cpu_units_used, memory_mib_used; /* held by admitted tasks that are not STOPPED */
-	size_t waiting;                          /* tasks that wait for admission */
+	size_t gpus, gpus_used;
+	size_t waiting; /* tasks that wait for admission */
 };
 void engine_ledger(const struct engine *engine, struct engine_ledger *ret);
 

@@ -64,6 +64,15 @@ struct ask {
 	int64_t memory_mib;
 	uint16_t *tcp, *udp;
 	size_t tcp_count, udp_count;
+	uint64_t gpus;     /* bit n: the n-th GPU of the host */
+	char *unknown_gpu; /* one that this host does not have; NULL: none */
+};
+
+/* See resource.c. */
+struct resource {
+	enum engine_resource_kind kind;
+	size_t volume; /* of the task's spec */
+	bool in_flight, created;
 };
 
 #define REPORT_QUEUE 6
@@ -79,6 +88,8 @@ struct task {
 	struct task_state *state;
 	struct container *containers;
 	struct ask ask;
+	struct resource *resources;
+	size_t resource_count;
 	uint32_t flight;
 	bool touched, dirty, dirty_now, dead;
 	int64_t persist_at_ms; /* of what may wait; ENGINE_NEVER: nothing */
@@ -134,6 +145,9 @@ struct engine {
 	uint64_t reserved_tcp[1024], reserved_udp[1024]; /* bit sets of ports */
 	uint64_t used_tcp[1024], used_udp[1024];
 	int64_t cpu_units_used, memory_mib_used;
+	char **gpus; /* their ids */
+	size_t gpu_count;
+	uint64_t used_gpus;
 	size_t waiting;
 	struct task *queue_head, *queue_tail;
 
@@ -262,7 +276,7 @@ enum verdict dependencies_check(const struct engine *engine, struct task *task, 
 bool dependents_stopped(const struct task *task, size_t index);
 
 /* admission.c */
-void ask_compute(const struct task_spec *spec, struct ask *ret);
+void ask_compute(const struct engine *engine, const struct task_spec *spec, struct ask *ret);
 void ask_clear(struct ask *ask);
 void admission_queue(struct engine *engine, struct task *task);
 void admission_leave(struct engine *engine, struct task *task); /* the queue, if it is in it */
@@ -287,6 +301,13 @@ bool container_left_behind(const struct task *task,
 			   size_t index); /* made, never ran, not removed yet */
 void cleanup_advance(struct engine *engine, struct task *task);
 bool cleanup_due(const struct engine *engine, const struct task *task);
+
+/* resource.c */
+void resources_prepare(struct task *task);
+bool resources_ready(const struct task *task, size_t container); /* all that the container uses */
+bool resources_in_flight(const struct task *task);
+void resources_advance(struct engine *engine, struct task *task);
+void resource_done(struct engine *engine, struct task *task, const struct engine_done *done);
 
 /* restart.c */
 /* The end of a container that runs: its own, unless its policy has it started again. */

@@ -211,6 +211,10 @@ void effect_done(struct engine *engine, struct task *task, const struct engine_e
 		container_done(engine, task, index, done);
 		return;
 	}
+	if (done->type == EFFECT_CREATE_RESOURCE) {
+		resource_done(engine, task, done);
+		return;
+	}
 	if (!(task->flight & flight_bit(done->type)))
 		return;
 	task->flight &= ~flight_bit(done->type);

@@ -82,9 +82,9 @@ static int collect(struct task *task, size_t index)
 
 	free(container->dependencies);
 	container->dependency_count = 0;
-	container->dependencies =
-		xcalloc(from->depends_on_count + from->links.count + from->volume_from_count,
-			sizeof(*container->dependencies));
+	container->dependencies = xcalloc(from->depends_on_count + from->links.count +
+						  from->volume_from_count + 1, /* the log router */
+					  sizeof(*container->dependencies));
 	for (size_t i = 0; i < from->depends_on_count; i++) {
 		const struct container_dependency *wanted = &from->depends_on[i];
 		size_t on = find(spec, wanted->container);
@@ -123,6 +123,54 @@ static int collect(struct task *task, size_t index)
 				xasprintf("could not find volume source container with name %s",
 					  from->volumes_from[i].source_container));
 		add(container, on, CONTAINER_CONDITION_CREATE);
+	}
+	return 0;
+}
+
+/*
+ * Whoever logs through the router (log driver awsfirelens) starts after it, unless it depends on it
+ * already. A router that has dependencies of its own is left alone: that would be a cycle all too
+ * easily.
+ */
+static void add_log_router(struct task *task)
+{
+	const struct task_spec *spec = task->state->spec;
+	size_t router = 0;
+
+	while (router < spec->container_count && !spec->containers[router].firelens_type)
+		router++;
+	if (router == spec->container_count || task->containers[router].dependency_count > 0)
+		return;
+	for (size_t i = 0; i < spec->container_count; i++) {
+		bool depends = false;
+
+		for (size_t j = 0; j < task->containers[i].dependency_count; j++)
+			depends |= task->containers[i].dependencies[j].on == router;
+		if (i != router && !depends &&
+		    str_eq(spec->containers[i].docker.log_driver, "awsfirelens"))
+			add(&task->containers[i], router, CONTAINER_CONDITION_START);
+	}
+}
+
+/* A GPU belongs to one container. */
+static int check_associations(struct task *task)
+{
+	const struct task_spec *spec = task->state->spec;
+
+	for (size_t i = 0; i < spec->association_count; i++) {
+		const struct task_association *association = &spec->associations[i];
+
+		if (!str_eq(association->type, "gpu"))
+			continue;
+		if (association->containers.count != 1)
+			return resource_failure(
+				task, xasprintf("could not associate multiple containers to GPU %s",
+						association->name));
+		if (find(spec, association->containers.items[0]) == SIZE_MAX)
+			return resource_failure(task, xasprintf("could not find container with "
+								"name %s for associating GPU %s",
+								association->containers.items[0],
+								association->name));
 	}
 	return 0;
 }
@@ -207,7 +255,8 @@ int task_prepare(struct engine *engine, struct task *task)
 	int r = 0;
 
 	ask_clear(&task->ask);
-	ask_compute(spec, &task->ask);
+	ask_compute(engine, spec, &task->ask);
+	resources_prepare(task);
 	if (spec->container_count == 0) {
 		task_set_reason(task, "TaskStateError: the task has no containers");
 		return -EINVAL;
@@ -215,7 +264,11 @@ int task_prepare(struct engine *engine, struct task *task)
 	for (size_t i = 0; r == 0 && i < spec->container_count; i++)
 		r = collect(task, i);
 	if (r == 0)
+		add_log_router(task);
+	if (r == 0)
 		r = check_cycles(task);
+	if (r == 0)
+		r = check_associations(task);
 	if (r == 0)
 		r = check_limits(task);
 	if (r == 0)

@@ -69,6 +69,8 @@ static void create(struct engine *engine, struct task *task, size_t index)
 		return;
 	if (task_has_own_network(task->state->spec) && task->state->network.status < NETWORK_OPEN)
 		return;
+	if (!resources_ready(task, index))
+		return;
 	task->containers[index].may_exist = true;
 	effect_start_container(engine, EFFECT_CREATE_CONTAINER, task, index);
 }
@@ -222,6 +224,7 @@ void task_advance(struct engine *engine, struct task *task)
 			moved |= container_advance(engine, task, i);
 		moved |= network_advance(engine, task);
 	} while (moved);
+	resources_advance(engine, task);
 
 	report_advance(engine, task);
 	cleanup_advance(engine, task);

@@ -95,6 +95,7 @@ struct task_state {
 	struct task_spec *spec; /* a reference of its own; spec->id and spec->arn name the task */
 	enum task_status known, desired, sent;
 	bool admitted;       /* it holds its share of the host's resources */
+	bool begun;          /* it was admitted once: something of it may be on the host */
 	bool report_refused; /* the control plane will not take the report of STOPPED */
 	char *reason;        /* of the task itself; NULL: none */
 	uint64_t arrival;    /* 1, 2, ...: order of arrival on this host */

@@ -28,6 +28,7 @@ void task_free(struct task *task)
 		free(task->containers[i].dependencies);
 	free(task->containers);
 	ask_clear(&task->ask);
+	free(task->resources);
 	reports_free(task);
 	task_state_free(task->state);
 	free(task);

@@ -36,14 +36,12 @@ struct creation {
 	char *runtime_id;
 	char *run_id;
 	char *cgroup;
-	char *cgroup_task;
 	char *directory; /* of the container */
 	char *files;     /* where hosts, hostname, resolv.conf are */
 	bool own_files;  /* they are the container's own */
 	char *volumes;
 	char *bundle;
 	char *state;
-	struct cgroup_limits limits;
 	int result;
 	struct error err;
 };
@@ -60,7 +58,6 @@ static void creation_free(void *data)
 	free(creation->runtime_id);
 	free(creation->run_id);
 	free(creation->cgroup);
-	free(creation->cgroup_task);
 	free(creation->directory);
 	free(creation->files);
 	free(creation->volumes);
@@ -140,42 +137,15 @@ static void run_monitor(struct creation *creation)
 		creation_failed(creation, NULL);
 }
 
-static int make_volumes(struct creation *creation)
-{
-	const struct container_spec *spec = &creation->spec->containers[creation->index];
-	int r = 0;
-
-	for (size_t i = 0; i < spec->mount_point_count && r == 0; i++) {
-		const char *name = spec->mount_points[i].source_volume;
-		const struct volume_spec *volume =
-			task_spec_volume(creation->spec, name ? name : "");
-		const char *path;
-
-		if (!volume)
-			continue;
-		path = plan_volume_path(creation->spec, creation->volumes,
-					(size_t)(volume - creation->spec->volumes),
-					creation->arena);
-		if (access(path, F_OK) < 0)
-			r = file_mkdirs(path, 0755, &creation->err);
-	}
-	return r;
-}
-
 static void prepare_work(void *data)
 {
 	struct creation *creation = data;
 	const struct container_spec *spec = &creation->spec->containers[creation->index];
 	int r;
 
-	r = cgroup_create(&creation->executor->cgroups, creation->cgroup_task, &creation->limits,
-			  &creation->err);
-	if (r == 0)
-		r = file_mkdirs(creation->directory, 0711, &creation->err);
+	r = file_mkdirs(creation->directory, 0711, &creation->err);
 	if (r == 0 && creation->own_files)
 		r = task_files_write(creation->files, creation->spec, spec, &creation->err);
-	if (r == 0)
-		r = make_volumes(creation);
 	/* What an attempt that was cut off left of it. */
 	if (r == 0 && !creation->again && access(creation->bundle, F_OK) == 0)
 		r = bundle_remove(creation->bundle, &creation->err);
@@ -215,16 +185,13 @@ static int make_plan(struct creation *creation)
 	creation->runtime_id = xstrdup(container->runtime_id);
 	creation->run_id = xstrdup(container->run_id);
 	creation->cgroup = xstrdup(container->cgroup);
-	creation->cgroup_task = cgroup_path_task(config, creation->spec->id);
 	creation->directory = path_container(config, creation->spec->id, container->runtime_id);
 	creation->bundle = path_bundle(config, creation->spec->id, container->runtime_id);
 	creation->state = live_container_state_path(container);
 	creation->own_files = !task_has_own_network(creation->spec);
 	creation->files = creation->own_files ? xasprintf("%s/etc", creation->directory)
 					      : path_task(config, creation->spec->id);
-	creation->volumes = xasprintf("%s/tasks/%s/volumes", config->data_dir, creation->spec->id);
-	if (config->task_cpu_mem_limit)
-		creation->limits = task_cgroup_limits(creation->spec);
+	creation->volumes = path_volumes(config, creation->spec->id);
 	if (task_has_own_network(creation->spec))
 		netns = path_netns(config, creation->spec->id);
 

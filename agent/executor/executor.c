@@ -156,6 +156,7 @@ static const struct {
 	enum engine_effect_type type;
 	void (*act)(struct executor *executor, const struct engine_effect *effect);
 } acts[] = {
+	{ EFFECT_CREATE_RESOURCE, act_create_resource },
 	{ EFFECT_OPEN_NETNS, act_open_netns },
 	{ EFFECT_ATTACH_NETWORK, act_attach_network },
 	{ EFFECT_TEAR_DOWN_NETWORK, act_tear_down_network },

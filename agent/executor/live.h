@@ -97,6 +97,7 @@ void answer_failed(struct executor *executor, const struct address *address, con
 		   const struct error *err);
 
 /* One for each effect. */
+void act_create_resource(struct executor *executor, const struct engine_effect *effect);
 void act_open_netns(struct executor *executor, const struct engine_effect *effect);
 void act_attach_network(struct executor *executor, const struct engine_effect *effect);
 void act_tear_down_network(struct executor *executor, const struct engine_effect *effect);

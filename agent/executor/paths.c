@@ -20,6 +20,11 @@ char *path_task(const struct agent_config *config, const char *task_id)
 	return xasprintf("%s/tasks/%s", config->data_dir, task_id);
 }
 
+char *path_volumes(const struct agent_config *config, const char *task_id)
+{
+	return xasprintf("%s/tasks/%s/volumes", config->data_dir, task_id);
+}
+
 char *path_container(const struct agent_config *config, const char *task_id, const char *runtime_id)
 {
 	return xasprintf("%s/tasks/%s/%s", config->data_dir, task_id, runtime_id);

@@ -18,6 +18,7 @@
  */
 char *path_tasks(const struct agent_config *config);
 char *path_task(const struct agent_config *config, const char *task_id);
+char *path_volumes(const struct agent_config *config, const char *task_id);
 char *path_container(const struct agent_config *config, const char *task_id,
 		     const char *runtime_id);
 char *path_bundle(const struct agent_config *config, const char *task_id, const char *runtime_id);

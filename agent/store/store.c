@@ -22,7 +22,7 @@ static const char *const schema[] = {
 	"  network TEXT NOT NULL, network_created_at INTEGER NOT NULL, network_started_at INTEGER "
 	"NOT NULL,"
 	"  network_finished_at INTEGER NOT NULL, netns_path TEXT, interface TEXT, address TEXT,"
-	"  network_details TEXT, pause_exit_code INTEGER"
+	"  network_details TEXT, pause_exit_code INTEGER, begun INTEGER NOT NULL"
 	") STRICT;"
 	"CREATE TABLE container ("
 	"  task_id TEXT NOT NULL REFERENCES task (id) ON DELETE CASCADE, name TEXT NOT NULL,"

@@ -34,7 +34,7 @@ static void bind_code(struct stmt *stmt, int index, bool has, int code)
 		stmt_bind_null(stmt, index);
 }
 
-/* Parameters 2 to 23 of both statements below; 1 is the id. */
+/* Parameters 2 to 24 of both statements below; 1 is the id. */
 static void bind_task(struct stmt *stmt, const struct task_state *task)
 {
 	const struct network_state *network = &task->network;
@@ -62,6 +62,7 @@ static void bind_task(struct stmt *stmt, const struct task_state *task)
 	stmt_bind_text(stmt, 21, network->address);
 	stmt_bind_text(stmt, 22, network->details);
 	bind_code(stmt, 23, network->has_exit_code, network->exit_code);
+	stmt_bind_i64(stmt, 24, task->begun);
 }
 
 /* The specification never changes, and is by far the largest part: it is written once. */
@@ -75,7 +76,8 @@ int store_save_task(struct store *store, const struct task_state *task, struct e
 		" pull_stopped_at = ?11, running_at = ?12, execution_stopped_at = ?13,"
 		" stopped_at = ?14, network = ?15, network_created_at = ?16,"
 		" network_started_at = ?17, network_finished_at = ?18, netns_path = ?19,"
-		" interface = ?20, address = ?21, network_details = ?22, pause_exit_code = ?23"
+		" interface = ?20, address = ?21, network_details = ?22, pause_exit_code = ?23,"
+		" begun = ?24"
 		" WHERE id = ?1",
 		&update, err);
 
@@ -88,14 +90,14 @@ int store_save_task(struct store *store, const struct task_state *task, struct e
 	if (db_changes(store->db) > 0)
 		return 0;
 	r = db_cached(store->db,
-		      "INSERT INTO task VALUES (?1, ?24, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+		      "INSERT INTO task VALUES (?1, ?25, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
 		      "?12, ?13, ?14,"
-		      " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+		      " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
 		      &insert, err);
 	if (r < 0)
 		return r;
 	bind_task(insert, task);
-	stmt_bind_text(insert, 24, task_spec_encode(task->spec));
+	stmt_bind_text(insert, 25, task_spec_encode(task->spec));
 	return stmt_run(insert, err);
 }
 
@@ -167,6 +169,7 @@ static int read_task(struct stmt *stmt, struct task_state *task, struct error *e
 	task->admitted = stmt_i64(stmt, 6) != 0;
 	task->report_refused = stmt_i64(stmt, 7) != 0;
 	task->reason = xstrdup_null(stmt_text(stmt, 8));
+	task->begun = stmt_i64(stmt, 24) != 0;
 	task->received_at_ms = stmt_i64(stmt, 9);
 	task->pull_started_at_ms = stmt_i64(stmt, 10);
 	task->pull_stopped_at_ms = stmt_i64(stmt, 11);

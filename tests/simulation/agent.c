@@ -65,6 +65,7 @@ static struct agent_config *configuration(struct sim *sim)
 		(char[]){ "ECS_DATADIR=/simulated" },
 		(char[]){ "ECS_CONTAINER_STOP_TIMEOUT=2s" },
 		(char[]){ "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=5s" },
+		(char[]){ "ECS_ENABLE_GPU_SUPPORT=true" },
 		(char[]){ "ECS_POLL_METRICS=true" },
 		(char[]){ "ECS_POLLING_METRICS_WAIT_DURATION=10s" },
 		NULL,
@@ -123,6 +124,11 @@ int host_resources_read(const struct agent_config *config, struct host_resources
 	*ret = (struct host_resources){ .cpu_units = HOST_CPU_UNITS,
 					.memory_mib = HOST_MEMORY_MIB };
 	return 0;
+}
+
+void host_resources_free(struct host_resources *resources)
+{
+	str_list_free(&resources->gpus);
 }
 
 /* ---- nobody asks the endpoints ---- */

@@ -69,7 +69,7 @@ static void check_ledger(struct sim *sim, const struct engine *engine)
 {
 	struct engine_ledger ledger;
 	int64_t cpu = 0, memory = 0;
-	int port_holders = 0;
+	int port_holders = 0, gpu_holders[HOST_GPUS + 1] = { 0 };
 
 	for (const struct task_state *state = NULL; (state = engine_next_task(engine, state));) {
 		if (!state->admitted)
@@ -79,6 +79,8 @@ static void check_ledger(struct sim *sim, const struct engine *engine)
 		const struct sim_task *task = &sim->tasks[task_index(sim, state->spec->id)];
 
 		port_holders += !task->own_network && task->port != 0;
+		if (task->gpu >= 0 && ++gpu_holders[task->gpu] > (task->gpu < HOST_GPUS))
+			sim_fail(sim, "GPU %d is given out too often", task->gpu);
 	}
 	engine_ledger(engine, &ledger);
 	if (ledger.cpu_units_used != cpu || ledger.memory_mib_used != memory)
@@ -151,6 +153,9 @@ void check_effect(struct sim *sim, const struct engine_effect *effect, int index
 		if (!container->pulled)
 			sim_fail(sim, "%s/%s is created without its image", task->id,
 				 container->name);
+		if (!task->cgroup || (task->has_volume && container->mounts && !task->volume))
+			sim_fail(sim, "%s/%s is created before what it uses", task->id,
+				 container->name);
 		if (task->own_network && !task->namespace)
 			sim_fail(sim, "%s/%s is created without its namespace", task->id,
 				 container->name);
@@ -202,7 +207,7 @@ void check_effect(struct sim *sim, const struct engine_effect *effect, int index
 static bool host_is_empty(const struct sim *sim)
 {
 	for (int i = 0; i < sim->task_count; i++) {
-		if (sim->tasks[i].namespace)
+		if (sim->tasks[i].namespace || sim->tasks[i].cgroup || sim->tasks[i].volume)
 			return false;
 		for (int j = 0; j < sim->tasks[i].container_count; j++)
 			if (sim->tasks[i].containers[j].host != HOST_ABSENT)
@@ -246,8 +251,10 @@ void check_end(struct sim *sim)
 
 		if (task->reported != TASK_STATUS_STOPPED && !task->refused)
 			explain(sim, "was never reported STOPPED", task->id);
-		if (task->namespace)
-			sim_fail(sim, "the namespace of %s is left", task->id);
+		if (task->namespace || task->cgroup || task->volume)
+			sim_fail(sim, "of %s are left:%s%s%s", task->id,
+				 task->namespace ? " namespace" : "", task->cgroup ? " cgroup" : "",
+				 task->volume ? " volume" : "");
 		for (int j = 0; j < task->container_count; j++)
 			if (task->containers[j].host != HOST_ABSENT)
 				sim_fail(sim, "%s/c%d is left in state %d", task->id, j,

@@ -142,6 +142,12 @@ static void take_place(struct sim *sim, enum engine_effect_type type, int index,
 	struct sim_container *container = which >= 0 ? &task->containers[which] : NULL;
 
 	switch (type) {
+	case EFFECT_CREATE_RESOURCE: /* attempt: which of them */
+		*(attempt == 0 ? &task->cgroup : &task->volume) = true;
+		break;
+	case EFFECT_CLEAN_UP_TASK:
+		task->cgroup = task->volume = false;
+		break;
 	case EFFECT_OPEN_NETNS:
 		task->namespace = true;
 		break;
@@ -202,6 +208,9 @@ static void fill_result(struct sim *sim, const struct sim_event *event, struct e
 		done->probe = (struct engine_probe){ .exit_code = container->probed_healthy ? 0 : 1,
 						     .output = "probe" };
 		break;
+	case EFFECT_CREATE_RESOURCE:
+		done->resource = event->attempt;
+		break;
 	case EFFECT_OPEN_NETNS:
 		done->network =
 			(struct engine_network){ .pause_pid = 7, .netns_path = "/run/netns/x" };
@@ -218,6 +227,8 @@ static void fill_result(struct sim *sim, const struct sim_event *event, struct e
 static void fill_failure(const struct sim_event *event, struct engine_done *done)
 {
 	done->error_text = "the host said no";
+	if (event->effect == EFFECT_CREATE_RESOURCE)
+		done->resource = event->attempt;
 	/* It was not waited for any longer, and may have happened all the same. */
 	if (event->effect == EFFECT_START_CONTAINER && event->deed)
 		done->error_name = "DockerTimeoutError";
@@ -321,6 +332,8 @@ static bool will_fail(struct sim *sim, enum engine_effect_type type,
 	case EFFECT_STOP_CONTAINER:
 	case EFFECT_PROBE_HEALTH:
 		return sim_fault(sim, 3);
+	case EFFECT_CREATE_RESOURCE:
+		return sim_fault(sim, 2);
 	case EFFECT_OPEN_NETNS:
 	case EFFECT_ATTACH_NETWORK:
 		return sim_fault(sim, 5);
@@ -356,7 +369,9 @@ static void perform(struct sim *sim, const struct engine_effect *effect, int tas
 	operation->task = task;
 	operation->container = subject ? container : -1;
 	operation->effect = effect->type;
-	operation->attempt = effect->attempt;
+	operation->attempt = effect->type == EFFECT_CREATE_RESOURCE
+				     ? (uint32_t)effect->resource.index
+				     : effect->attempt;
 	operation->failed = failed;
 	operation->deed =
 		subject && subject->host >= HOST_EXITED && subject->attempt == effect->attempt;
@@ -386,7 +401,7 @@ void executor_free(struct executor *executor)
 
 bool executor_does(enum engine_effect_type type)
 {
-	return type >= EFFECT_OPEN_NETNS && type <= EFFECT_CLEAN_UP_TASK;
+	return type >= EFFECT_CREATE_RESOURCE && type <= EFFECT_CLEAN_UP_TASK;
 }
 
 void executor_act(struct executor *executor, const struct engine_effect *effect)
@@ -462,7 +477,7 @@ void executor_sweep(struct executor *executor)
 
 		if (executor->config.task(executor->config.data, task->id))
 			continue;
-		task->namespace = task->attached = false;
+		task->namespace = task->attached = task->cgroup = task->volume = false;
 		for (int j = 0; j < task->container_count; j++)
 			if (task->containers[j].host != HOST_ABSENT)
 				take_place(sim, EFFECT_REMOVE_CONTAINER, i, j, 0);
@@ -556,7 +571,7 @@ void host_reboot(struct sim *sim)
 	for (int i = 0; i < sim->task_count; i++) {
 		struct sim_task *task = &sim->tasks[i];
 
-		task->namespace = task->attached = false;
+		task->namespace = task->attached = task->cgroup = false;
 		for (int j = 0; j < task->container_count; j++) {
 			struct sim_container *container = &task->containers[j];
 

@@ -29,6 +29,7 @@
 
 #define HOST_CPU_UNITS  2048
 #define HOST_MEMORY_MIB 1024
+#define HOST_GPUS       2
 
 #define STORM_MS   INT64_C(60000)  /* faults until then; then every task is stopped */
 #define SETTLED_MS INT64_C(900000) /* after the storm everything has ended by then */
@@ -75,6 +76,7 @@ struct sim_container {
 	bool essential;
 	struct sim_dependency dependencies[MAX_CONTAINERS];
 	int dependency_count;
+	bool mounts; /* the task's volume, if it has one */
 
 	/* what will happen to it */
 	bool pull_fails, create_fails, start_fails;
@@ -111,13 +113,15 @@ struct sim_task {
 	char id[16];
 	char arn[64];
 	char *run_json, *stop_json;
-	bool own_network, invalid, has_role;
+	bool own_network, invalid, has_role, has_volume;
+	int gpu; /* which of the host's it asks for; -1: none */
 	int memory_mib, port;
 	struct sim_container containers[MAX_CONTAINERS];
 	int container_count;
 
 	/* the truth on the host */
 	bool namespace, attached, pause_died, tear_down_failed;
+	bool cgroup, volume;
 
 	/* the control plane */
 	bool wanted, stop_wanted;

@@ -32,6 +32,7 @@ static void invent_container(struct sim *sim, struct sim_task *task, int index)
 
 	snprintf(container->name, sizeof(container->name), "c%d", index);
 	container->essential = index == 0 ? !sim_chance(sim, 5) : sim_chance(sim, 40);
+	container->mounts = sim_chance(sim, 50);
 	container->pull_fails = sim_chance(sim, 4);
 	container->create_fails = sim_chance(sim, 4);
 	container->start_fails = sim_chance(sim, 4);
@@ -91,6 +92,10 @@ static void append_container(struct strbuf *json, const struct sim_task *task, i
 			       i ? "," : "", container->dependencies[i].on,
 			       container_condition_name(container->dependencies[i].condition));
 	strbuf_append(json, "]");
+	if (task->has_volume && container->mounts)
+		strbuf_append(
+			json,
+			",\"mountPoints\":[{\"sourceVolume\":\"v\",\"containerPath\":\"/v\"}]");
 	if (task->port && index == 0)
 		strbuf_appendf(json, ",\"portMappings\":[{\"containerPort\":%d,\"hostPort\":%d}]",
 			       task->port, task->port);
@@ -123,11 +128,18 @@ static char *task_text(const struct sim_task *task, int index, const char *desir
 			       "\"privateAddress\":\"10.0.0.7\"}],\"subnetGatewayIpv4Address\":"
 			       "\"10.0.0.1/24\"}]",
 			       index, index);
+	if (task->has_volume)
+		strbuf_append(&json, ",\"volumes\":[{\"name\":\"v\",\"host\":{}}]");
+	if (task->gpu >= 0)
+		strbuf_appendf(&json,
+			       ",\"associations\":[{\"type\":\"gpu\",\"name\":\"GPU-%d\","
+			       "\"containers\":[\"c0\"]}]",
+			       task->gpu);
 	strbuf_append(&json, ",\"containers\":[");
 	for (int i = 0; i < task->container_count; i++)
 		append_container(&json, task, i);
 	/* A member of the wrong type: nobody can read it. */
-	strbuf_append(&json, task->invalid ? "],\"volumes\":7}" : "]}");
+	strbuf_append(&json, task->invalid ? "],\"ipcMode\":7}" : "]}");
 	return strbuf_take(&json);
 }
 
@@ -139,6 +151,8 @@ static void invent_task(struct sim *sim, int index)
 	snprintf(task->arn, sizeof(task->arn), "arn:aws:ecs:here:1:task/c/t%d", index);
 	task->own_network = sim_chance(sim, 50);
 	task->has_role = sim_chance(sim, 30);
+	task->has_volume = sim_chance(sim, 30);
+	task->gpu = sim_chance(sim, 15) ? (int)sim_between(sim, 0, HOST_GPUS) : -1;
 	task->invalid = sim_chance(sim, 2);
 	task->memory_mib = (int)sim_between(sim, 50, 600);
 	if (sim_chance(sim, 2))

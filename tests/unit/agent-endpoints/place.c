@@ -28,7 +28,7 @@ static void step(struct place *place, struct engine_event *event)
 	event->wall_ms = WALL_MS;
 	effects = engine_step(place->engine, ++place->now_ms, event, NULL);
 	for (size_t i = 0; i < effects->count; i++) {
-		if (effects->items[i].type < EFFECT_OPEN_NETNS ||
+		if (effects->items[i].type < EFFECT_CREATE_RESOURCE ||
 		    effects->items[i].type > EFFECT_CLEAN_UP_TASK ||
 		    is_held(place, &effects->items[i]))
 			continue;
@@ -60,6 +60,9 @@ static void settle(struct place *place)
 			.container = effect->container,
 			.attempt = effect->attempt,
 			.done = { .type = effect->type,
+				  .resource = effect->type == EFFECT_CREATE_RESOURCE
+						      ? effect->resource.index
+						      : 0,
 				  .image = { .digest = "sha256:d", .id = "sha256:i" },
 				  .network = { .interface = "eth0", .address = "10.31.4.77" },
 				  .pid = 4711 },

@@ -250,6 +250,80 @@ static void unsupported_networks_are_refused(void **state)
 	}
 }
 
+static const char *const gpus[] = { "GPU-a", "GPU-b" };
+
+static void two_gpus(struct engine_config *config)
+{
+	config->gpus = gpus;
+	config->gpu_count = 2;
+}
+
+#define GPU(id, containers)                                                                        \
+	",\"associations\":[{\"type\":\"gpu\",\"name\":\"" id "\",\"containers\":[" containers "]" \
+											       "}" \
+											       "]"
+
+static void a_gpu_is_one_tasks_at_a_time(void **state)
+{
+	struct world *world = world_new_with(two_gpus);
+	struct engine_ledger ledger;
+
+	run(world, "a", 100, GPU("GPU-a", "\"app\""));
+	run(world, "b", 100, GPU("GPU-a", "\"app\""));
+	run(world, "c", 100, GPU("GPU-b", "\"app\""));
+	run(world, "d", 100, "");
+	assert_true(begun(world, "a"));
+	assert_false(begun(world, "b"));
+	assert_true(begun(world, "c"));
+	assert_true(begun(world, "d"));
+	engine_ledger(world->engine, &ledger);
+	assert_int_equal(ledger.gpus, 2);
+	assert_int_equal(ledger.gpus_used, 2);
+	world_stop(world, "a");
+	assert_true(begun(world, "b"));
+	world_free(world);
+}
+
+/* Who waits for a GPU is not passed by one that wants the same. */
+static void who_waits_for_a_gpu_is_not_passed(void **state)
+{
+	struct world *world = world_new_with(two_gpus);
+
+	run(world, "a", 600, "");
+	run(world, "b", 600, GPU("GPU-a", "\"app\""));
+	run(world, "c", 100, GPU("GPU-a", "\"app\""));
+	run(world, "d", 100, GPU("GPU-b", "\"app\""));
+	assert_false(begun(world, "c"));
+	assert_true(begun(world, "d"));
+	world_free(world);
+}
+
+/* eng-96 */
+static void wrong_gpus_are_refused(void **state)
+{
+	static const struct {
+		const char *more, *reason;
+	} cases[] = {
+		{ GPU("GPU-a", "\"app\",\"other\""),
+		  "could not associate multiple containers to GPU GPU-a" },
+		{ GPU("GPU-a", "\"nobody\""),
+		  "could not find container with name nobody for associating GPU GPU-a" },
+		{ GPU("GPU-z", "\"app\""), "it asks for GPU GPU-z, which this host does not have" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct world *world = world_new_with(two_gpus);
+		char *reason = xasprintf("resource cannot be initialized for task %s: %s", ARN("t"),
+					 cases[i].reason);
+
+		run(world, "t", 100, cases[i].more);
+		assert_string_equal(world_task(world, "t")->reason, reason);
+		assert_int_equal(world_task(world, "t")->known, TASK_STATUS_STOPPED);
+		free(reason);
+		world_free(world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +338,9 @@ int main(void)
 		cmocka_unit_test(containers_are_added_up_when_the_task_names_no_figures),
 		cmocka_unit_test(a_container_larger_than_its_task_is_refused),
 		cmocka_unit_test(unsupported_networks_are_refused),
+		cmocka_unit_test(a_gpu_is_one_tasks_at_a_time),
+		cmocka_unit_test(who_waits_for_a_gpu_is_not_passed),
+		cmocka_unit_test(wrong_gpus_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -399,9 +399,63 @@ static void a_start_under_way_is_not_undone_by_its_dependency(void **state)
 	world_free(world);
 }
 
+#define ROUTER ",\"firelensConfiguration\":{\"type\":\"fluentbit\"}"
+#define ROUTED                                                                                     \
+	",\"dockerConfig\":{\"hostConfig\":\"{\\\"LogConfig\\\":{\\\"Type\\\":"                    \
+	"\\\"awsfirelens\\\"}}\"}"
+
+/* eng-76: whoever logs through the router starts after it and stops before it; others do not care.
+ */
+static void who_logs_through_a_router_waits_for_it(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "",
+		  join(join(container_json("app", true, ROUTED),
+			    container_json("router", true, ROUTER)),
+		       container_json("other", true, "")));
+	assert_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
+	assert_non_null(world_find(world, EFFECT_PULL_IMAGE, "t", "other"));
+	world_start(world, "t", "router");
+	world_start(world, "t", "app");
+	world_stop(world, "t");
+	assert_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "router"));
+	world_exited_with(world, "t", "app", 0);
+	assert_non_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "router"));
+	world_free(world);
+}
+
+/* eng-77: and whoever depends on it already, in his own way. */
+static void a_router_with_dependencies_is_left_alone(void **state)
+{
+	struct world *world = world_new();
+
+	world_run(world, "t", "",
+		  join(container_json("app", true, ROUTED),
+		       container_json("router", true,
+				      ROUTER ",\"dependsOn\":[{\"containerName\":\"app\","
+					     "\"condition\":\"START\"}]")));
+	assert_non_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
+	world_free(world);
+
+	world = world_new();
+	world_run(world, "t", "",
+		  join(container_json("app", true,
+				      ROUTED ",\"dependsOn\":[{\"containerName\":\"router\","
+					     "\"condition\":\"COMPLETE\"}]"),
+		       container_json("router", false, ROUTER)));
+	world_start(world, "t", "router");
+	assert_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
+	world_exited_with(world, "t", "router", 1);
+	assert_non_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_logs_through_a_router_waits_for_it),
+		cmocka_unit_test(a_router_with_dependencies_is_left_alone),
 		cmocka_unit_test(start_waits_for_the_start),
 		cmocka_unit_test(start_is_satisfied_by_one_that_ran),
 		cmocka_unit_test(complete_waits_for_the_exit),

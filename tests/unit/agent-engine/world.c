@@ -102,6 +102,8 @@ void world_free(struct world *world)
 {
 	for (size_t i = 0; i < world->effect_count; i++)
 		engine_effect_free(world->effects[i]);
+	while (world->resource_count > 0)
+		engine_effect_free(world->resources[--world->resource_count]);
 	free(world->effects);
 	engine_free(world->engine);
 	free(world);
@@ -117,15 +119,64 @@ static void gather(struct world *world, const struct engine_effect *effect)
 	world->effects[world->effect_count++] = engine_effect_copy(effect);
 }
 
-void world_step(struct world *world, struct engine_event *event)
+static void step_once(struct world *world, struct engine_event *event)
 {
 	const struct engine_effects *effects;
 
 	event->wall_ms = world->wall_ms;
 	effects = engine_step(world->engine, world->now_ms, event, &world->wake_ms);
 	world->last = *effects;
-	for (size_t i = 0; i < effects->count; i++)
-		gather(world, &effects->items[i]);
+	for (size_t i = 0; i < effects->count; i++) {
+		if (effects->items[i].type == EFFECT_CREATE_RESOURCE && !world->holds_resources &&
+		    world->resource_count < 8)
+			world->resources[world->resource_count++] =
+				engine_effect_copy(&effects->items[i]);
+		else
+			gather(world, &effects->items[i]);
+	}
+}
+
+static void resource_done(struct world *world, const struct engine_effect *effect,
+			  const char *failure)
+{
+	struct engine_event event = { .type = EVENT_EFFECT_DONE,
+				      .task_id = effect->task_id,
+				      .done = { .type = EFFECT_CREATE_RESOURCE,
+						.failed = failure,
+						.error_text = failure,
+						.resource = effect->resource.index } };
+
+	step_once(world, &event);
+}
+
+void world_step(struct world *world, struct engine_event *event)
+{
+	while (world->resource_count > 0) {
+		struct engine_effect *effect = world->resources[--world->resource_count];
+
+		resource_done(world, effect, NULL);
+		engine_effect_free(effect);
+	}
+	step_once(world, event);
+}
+
+void world_resource_done(struct world *world, const char *id, enum engine_resource_kind kind,
+			 const char *failure)
+{
+	for (size_t i = 0; i < world->effect_count; i++) {
+		struct engine_effect *effect = world->effects[i];
+
+		if (effect->type != EFFECT_CREATE_RESOURCE || !str_eq(effect->task_id, id) ||
+		    effect->resource.kind != kind)
+			continue;
+		memmove(&world->effects[i], &world->effects[i + 1],
+			(world->effect_count - i - 1) * sizeof(struct engine_effect *));
+		world->effect_count--;
+		resource_done(world, effect, failure);
+		engine_effect_free(effect);
+		return;
+	}
+	fail_msg("nobody asked for that resource");
 }
 
 void world_wait(struct world *world, int64_t ms)

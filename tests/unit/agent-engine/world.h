@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,11 @@ struct world {
 	struct engine_effect **effects; /* not answered yet, in order */
 	size_t effect_count, effect_capacity;
 	struct engine_effects last; /* of the last step */
+	/* What a task needs beside containers and network is there by the next step, unless the
+	 * test wants to say so itself. */
+	struct engine_effect *resources[8];
+	size_t resource_count;
+	bool holds_resources;
 	int64_t sequence;
 };
 
@@ -44,6 +50,10 @@ struct world *world_recovered(struct task_state *task, struct engine_observation
 /* A task of one container "app", as the store would give it: started 50 s ago, if it was. */
 struct task_state *saved_task(const char *id, const char *more, enum container_status known,
 			      bool start_intended);
+
+/* The end of a CREATE_RESOURCE that must be among the gathered effects (holds_resources). */
+void world_resource_done(struct world *world, const char *id, enum engine_resource_kind kind,
+			 const char *failure);
 
 /* Steps, and gathers the effects. */
 void world_step(struct world *world, struct engine_event *event);

@@ -292,7 +292,7 @@ static void a_damaged_row_does_not_hide_the_others(void **state)
 				" stopped_at, network, network_created_at, network_started_at,"
 				" network_finished_at, netns_path, interface, address, "
 				"network_details,"
-				" pause_exit_code FROM task;"
+				" pause_exit_code, begun FROM task;"
 				"INSERT INTO container SELECT 'good', name || '', attempt, "
 				"runtime_id,"
 				" endpoint_id, known, desired, sent, start_intended, removed, "
