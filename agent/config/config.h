@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 
 /*
  * What the agent can be told, from its environment and from an env file (/etc/ecs/ecs.config), as
@@ -182,6 +183,9 @@ char *config_endpoint(const struct agent_config *config);
 /* A protocol timer of `ms` as it is waited for: divided by time_scale when above one second, but
  * never below 1 ms. */
 int64_t config_scaled_ms(const struct agent_config *config, int64_t ms);
+
+/* A duration as Go writes it: "1m30s", "350ms". */
+void config_duration_format(int64_t ms, struct strbuf *out);
 
 /* The registry credentials for `image` from ECS_ENGINE_AUTH_DATA, or false. Both are freed by the
  * caller. */

@@ -68,7 +68,6 @@ void config_value_allowed(const struct setting *setting, struct strbuf *out);
 /* The value as it would be written. */
 void config_value_format(const struct setting *setting, const struct agent_config *config,
 			 struct strbuf *out);
-void config_duration_format(int64_t ms, struct strbuf *out);
 extern const char *const config_origin_names[]; /* by the numbers in agent_config.origins */
 void config_value_free(const struct setting *setting, struct agent_config *config);
 

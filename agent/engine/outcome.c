@@ -49,9 +49,11 @@ static void pulled(struct engine *engine, struct task *task, size_t index,
 			task_want_stop(engine, task, PERSIST_NOW);
 		return;
 	}
-	if (done->error_text)
-		container_set_reason(task, index, error_name(done, "CannotPullContainerError"),
-				     done->error_text);
+	if (done->error_text) {
+		free(state->pull_error);
+		state->pull_error =
+			reason_make(error_name(done, "CannotPullContainerError"), done->error_text);
+	}
 	task->containers[index].image_ready = true;
 	if (done->image.digest) {
 		str_replace(&state->image_digest, done->image.digest);

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
-/* What helps to understand a registry's refusal, put in front of its text. */
+/* What helps to understand a refusal, put in front of the registry's text. */
 static const struct {
 	const char *begin, *end; /* both in the text, in this order; end NULL: none */
 	const char *hint;
@@ -19,11 +19,23 @@ static const struct {
 	  "The task can’t pull the image. Check whether the image exists. " },
 	{ "request canceled while waiting for connection", NULL,
 	  "The task can’t pull the image. Check your network configuration. " },
+	/* These are not the reference's: its engine words them otherwise. */
+	{ "401 Unauthorized", NULL,
+	  "The task can’t pull the image. Check the credentials for this registry in "
+	  "ECS_ENGINE_AUTH_DATA. " },
+	{ ": not found", NULL,
+	  "The task can’t pull the image. Check whether the image and its tag exist. " },
+	{ "connection refused", NULL,
+	  "The task can’t pull the image. Check that the registry runs and can be reached. " },
+	{ "no such host", NULL,
+	  "The task can’t pull the image. Check the registry’s name and your network "
+	  "configuration. " },
 };
 
 static const char *hint_for(const char *name, const char *text)
 {
 	if (!str_eq(name, "CannotPullContainerError") &&
+	    !str_eq(name, "CannotPullImageManifestError") &&
 	    !str_eq(name, "CannotPullECRContainerError"))
 		return "";
 	for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {

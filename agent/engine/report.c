@@ -127,7 +127,8 @@ static void fill_container(struct engine_report_container *out, const struct con
 	out->name = state->spec->name;
 	out->status = status;
 	out->image_digest = state->image_digest;
-	out->reason = state->reason;
+	out->reason = state->reason || status == CONTAINER_STATUS_STOPPED ? state->reason
+									  : state->pull_error;
 	if (state->created_at_ms != 0 || state->started_at_ms != 0)
 		out->runtime_id = state->runtime_id;
 	if (status == CONTAINER_STATUS_STOPPED && state->has_exit_code) {

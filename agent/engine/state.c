@@ -31,6 +31,7 @@ void task_state_free(struct task_state *task)
 		free(container->image_digest);
 		free(container->image_id);
 		free(container->reason);
+		free(container->pull_error);
 		free(container->health_output);
 	}
 	free(task->containers);

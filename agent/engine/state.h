@@ -49,6 +49,9 @@ struct container_state {
 	int exit_code; /* 128 + n for an end by signal n */
 	bool oom_killed;
 	char *reason; /* "<Name>: <text>" of the first error that it met */
+	/* Likewise of a pull that failed, when a local image is used in its place: told as long as
+	 * the container has not ended, for it is no reason of its end. */
+	char *pull_error;
 	/*
 	 * Of its restart policy. While `restarting` it is still RUNNING to the world, and its exit
 	 * code, finish and oom_killed are those of the run that has ended.

@@ -110,10 +110,15 @@ static void started(void *data, int result, int64_t started_ms, const struct err
 {
 	struct starting *starting = data;
 	struct container_observation seen = { 0 };
+	struct error timeout;
 
-	if (result < 0) {
-		answer_failed(starting->executor, &starting->address,
-			      result == -ETIMEDOUT ? "DockerTimeoutError" : NULL, err);
+	if (result == -ETIMEDOUT) {
+		say_timed_out(&timeout, "started",
+			      starting->executor->config.config->container_start_timeout_ms);
+		answer_failed(starting->executor, &starting->address, "DockerTimeoutError",
+			      &timeout);
+	} else if (result < 0) {
+		answer_failed(starting->executor, &starting->address, NULL, err);
 	} else {
 		/* One that has ended already has no process, and its end is on its way. */
 		container_observe(starting->state, &seen, NULL);
@@ -150,9 +155,7 @@ static void grace_over(void *data)
 	struct error err = ERROR_INIT;
 
 	if (container->killed) {
-		error_say(&err, ETIMEDOUT,
-			  "Could not transition to stopped; timed out after waiting 2m0s for the "
-			  "process to die of SIGKILL");
+		say_timed_out(&err, "stopped", container->grace_ms + KILL_WAIT_MS);
 		stop_answer(container, &err);
 		return;
 	}
@@ -190,6 +193,7 @@ void act_stop(struct executor *executor, const struct engine_effect *effect)
 	container->stopping = true;
 	container->stop_begun_ns = clock_monotonic_ns();
 	container->killed = kill_now;
+	container->grace_ms = kill_now ? 0 : effect->stop.grace_ms;
 	container_watch(executor->runtime, container->run_id, state, NULL);
 	if (r == 0)
 		r = container_kill(executor->runtime, container->run_id, state,

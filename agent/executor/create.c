@@ -109,6 +109,10 @@ static void created(void *data, pid_t pid, const struct error *err)
 								    : NULL;
 
 		creation->err = *err;
+		if (pid == -ETIMEDOUT)
+			say_timed_out(
+				&creation->err, "created",
+				creation->executor->config.config->container_create_timeout_ms);
 		creation_failed(creation, name);
 		return;
 	}

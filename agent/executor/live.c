@@ -2,6 +2,7 @@
 #include "agent/executor/live.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 
 struct live_task *live_task_find(struct executor *executor, const char *task_id)
 {
@@ -197,6 +199,15 @@ void answer_failed(struct executor *executor, const struct address *address, con
 		 "error", text);
 	answer(executor, address,
 	       (struct engine_done){ .failed = true, .error_name = name, .error_text = text });
+}
+
+void say_timed_out(struct error *err, const char *what, int64_t waited_ms)
+{
+	_cleanup_strbuf_ struct strbuf duration = STRBUF_INIT;
+
+	config_duration_format(waited_ms, &duration);
+	error_say(err, ETIMEDOUT, "Could not transition to %s; timed out after waiting %s", what,
+		  strbuf_text(&duration));
 }
 
 struct cgroup_limits task_cgroup_limits(const struct task_spec *spec)

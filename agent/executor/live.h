@@ -27,6 +27,7 @@ struct live_container {
 	bool stopping;              /* a STOP effect waits for the end */
 	int64_t stop_begun_ns;
 	struct loop_timer *grace; /* then SIGKILL */
+	int64_t grace_ms;
 	bool killed;
 	struct probe *probe; /* under way */
 };
@@ -95,6 +96,10 @@ void answer_ok(struct executor *executor, const struct address *address);
  */
 void answer_failed(struct executor *executor, const struct address *address, const char *name,
 		   const struct error *err);
+
+/* "Could not transition to <what>; timed out after waiting <how long>": to go with the name
+ * DockerTimeoutError. */
+void say_timed_out(struct error *err, const char *what, int64_t waited_ms);
 
 /* One for each effect. */
 void act_create_resource(struct executor *executor, const struct engine_effect *effect);

@@ -108,7 +108,7 @@ int store_save_container(struct store *store, const struct task_state *task,
 	int r = db_cached(store->db,
 			  "INSERT OR REPLACE INTO container VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
 			  "?8, ?9, ?10, ?11,"
-			  " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+			  " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
 			  &stmt, err);
 
 	if (r < 0)
@@ -135,6 +135,7 @@ int store_save_container(struct store *store, const struct task_state *task,
 	stmt_bind_text(stmt, 20, container->reason);
 	stmt_bind_i64(stmt, 21, container->restarting);
 	stmt_bind_i64(stmt, 22, container->last_restart_at_ms);
+	stmt_bind_text(stmt, 23, container->pull_error);
 	return stmt_run(stmt, err);
 }
 
@@ -216,6 +217,7 @@ static int read_container(struct stmt *stmt, struct container_state *container, 
 	str_replace(&container->reason, stmt_text(stmt, 18));
 	container->restarting = stmt_i64(stmt, 19) != 0;
 	container->last_restart_at_ms = stmt_i64(stmt, 20);
+	str_replace(&container->pull_error, stmt_text(stmt, 21));
 	return 0;
 }
 
@@ -228,7 +230,8 @@ static int read_containers(struct store *store, struct task_state *task, struct 
 		"start_intended,"
 		" removed, image_digest, digest_resolved, image_id, stop_signal, created_at, "
 		"started_at,"
-		" finished_at, exit_code, oom_killed, reason, restarting, last_restart_at"
+		" finished_at, exit_code, oom_killed, reason, restarting, last_restart_at,"
+		" pull_error"
 		" FROM container WHERE task_id = ?",
 		&stmt, err);
 

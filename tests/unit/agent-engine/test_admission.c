@@ -260,8 +260,8 @@ static void two_gpus(struct engine_config *config)
 
 #define GPU(id, containers)                                                                        \
 	",\"associations\":[{\"type\":\"gpu\",\"name\":\"" id "\",\"containers\":[" containers "]" \
-											       "}" \
-											       "]"
+	"}"                                                                                        \
+	"]"
 
 static void a_gpu_is_one_tasks_at_a_time(void **state)
 {

@@ -299,7 +299,7 @@ static void a_damaged_row_does_not_hide_the_others(void **state)
 				"image_digest,"
 				" digest_resolved, image_id, stop_signal, created_at, started_at,"
 				" finished_at, exit_code, oom_killed, reason, restarting,"
-				" last_restart_at FROM container",
+				" last_restart_at, pull_error FROM container",
 				NULL),
 			0);
 		char *damage = strstr(cases[i].damage, "container")
