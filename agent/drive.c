@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/strbuf.h"
 
 #define DISK_RETRY_MS 1000
@@ -65,30 +66,46 @@ static void time_passed(void *data)
 	drive_post(data, &event);
 }
 
+struct waits {
+	struct strbuf text;
+	const char *container; /* whose are wanted; NULL: the task's */
+};
+
+static void append_wait(void *data, const char *container, const char *sentence)
+{
+	struct waits *waits = data;
+
+	if (!str_eq(container, waits->container))
+		return;
+	if (waits->text.length > 0)
+		strbuf_append(&waits->text, "; ");
+	strbuf_append(&waits->text, sentence);
+}
+
 /* One line for each change of a task or container, with what it waits for now. */
 static void log_status(struct agent *agent, const struct engine_effect *effect)
 {
 	const struct task_state *task = engine_task(agent->engine, effect->task_id);
-	const struct container_state *container;
-	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+	const struct container_state *container =
+		task && effect->container ? task_state_container(task, effect->container) : NULL;
+	struct waits waits = { .text = STRBUF_INIT, .container = effect->container };
+	char since[CLOCK_ISO8601_SIZE];
 
-	if (!task)
+	if (!task || !log_wants(LOG_INFO))
 		return;
-	if (effect->container) {
-		container = task_state_container(task, effect->container);
-		if (container)
-			log_info("container status", "task", effect->task_id, "container",
-				 effect->container, "known",
-				 container_status_name(container->known), "desired",
-				 container_status_name(container->desired), "reason",
-				 container->reason);
-		return;
-	}
-	if (log_wants(LOG_DEBUG))
-		engine_explain(agent->engine, effect->task_id, &why);
-	log_info("task status", "task", effect->task_id, "known", task_status_name(task->known),
-		 "desired", task_status_name(task->desired), "reason", task->reason, "why",
-		 strbuf_text(&why));
+	engine_waits(agent->engine, effect->task_id, append_wait, &waits);
+	if (container)
+		log_info("container status", "task", effect->task_id, "container",
+			 effect->container, "known", container_status_name(container->known),
+			 "desired", container_status_name(container->desired), "since",
+			 format_iso8601_ms(container->known_since_ms, since), "reason",
+			 container->reason, "waits_for", strbuf_text(&waits.text));
+	else
+		log_info("task status", "task", effect->task_id, "known",
+			 task_status_name(task->known), "desired", task_status_name(task->desired),
+			 "since", format_iso8601_ms(task->known_since_ms, since), "reason",
+			 task->reason, "waits_for", strbuf_text(&waits.text));
+	strbuf_free(&waits.text);
 }
 
 /* The role of a task ends with it. */

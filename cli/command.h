@@ -9,6 +9,7 @@
 #define EXIT_USAGE  2
 
 int command_ps(int argc, char **argv);
+int command_why(int argc, char **argv);
 int command_logs(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "cli/api.h"
 #include "cli/checks.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/run.h"
 #include "cli/settings.h"
 #include "cli/terminal.h"
@@ -247,50 +247,16 @@ static void check_all(struct checks *checks, const struct cli_settings *settings
 
 int command_doctor(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "url", required_argument, NULL, 'u' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	_cleanup_cli_settings_ struct cli_settings settings = { 0 };
+	_cleanup_cli_options_ struct cli_options options = { 0 };
 	_cleanup_checks_ struct checks checks = { 0 };
 	_cleanup_free_ char *text = NULL;
-	struct error err = ERROR_INIT;
-	const char *file = CLI_CONFIG_FILE, *url = NULL;
-	bool json = false;
-	int option;
+	int code = cli_options_read(argc, argv, "doctor", usage, false, &options);
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		case 'u':
-			url = optarg;
-			break;
-		case 'c':
-			file = optarg;
-			break;
-		case 'h':
-			usage(stdout);
-			return EXIT_DONE;
-		default:
-			usage(stderr);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		usage(stderr);
-		return EXIT_USAGE;
-	}
-	if (cli_settings_read(cli_environment, file, &settings, &err) < 0) {
-		fprintf(stderr, "berth doctor: %s\n", err.text);
-		return EXIT_FAILED;
-	}
-	check_all(&checks, &settings, url ? url : settings.url);
-	text = json ? checks_json(&checks) : checks_text(&checks, terminal_colours(STDOUT_FILENO));
-	printf(json ? "%s\n" : "%s", text);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	check_all(&checks, &options.settings, options.url);
+	text = options.json ? checks_json(&checks)
+			    : checks_text(&checks, terminal_colours(STDOUT_FILENO));
+	printf(options.json ? "%s\n" : "%s", text);
 	return checks_failed(&checks) ? EXIT_FAILED : EXIT_DONE;
 }

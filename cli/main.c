@@ -11,6 +11,7 @@ static void usage(FILE *out)
 	fputs("usage: berth COMMAND [OPTION]...\n"
 	      "\n"
 	      "  ps       list the tasks and containers of this host\n"
+	      "  why      say what tasks wait for\n"
 	      "  logs     print what a container has written\n"
 	      "  doctor   check the agent and all that it needs\n"
 	      "  version  print the version\n"
@@ -25,6 +26,8 @@ int main(int argc, char **argv)
 
 	if (str_eq(command, "ps"))
 		return command_ps(argc - 1, argv + 1);
+	if (str_eq(command, "why"))
+		return command_why(argc - 1, argv + 1);
 	if (str_eq(command, "logs"))
 		return command_logs(argc - 1, argv + 1);
 	if (str_eq(command, "doctor"))

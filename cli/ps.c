@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,7 +9,7 @@
 #include "base/str.h"
 #include "cli/api.h"
 #include "cli/command.h"
-#include "cli/settings.h"
+#include "cli/options.h"
 #include "cli/table.h"
 #include "cli/tasks.h"
 #include "cli/terminal.h"
@@ -88,44 +87,13 @@ static int list(const char *url, bool json, struct error *err)
 
 int command_ps(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "url", required_argument, NULL, 'u' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	_cleanup_cli_settings_ struct cli_settings settings = { 0 };
+	_cleanup_cli_options_ struct cli_options options = { 0 };
 	struct error err = ERROR_INIT;
-	const char *file = CLI_CONFIG_FILE, *url = NULL;
-	bool json = false;
-	int option;
+	int code = cli_options_read(argc, argv, "ps", usage, false, &options);
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		case 'u':
-			url = optarg;
-			break;
-		case 'c':
-			file = optarg;
-			break;
-		case 'h':
-			usage(stdout);
-			return EXIT_DONE;
-		default:
-			usage(stderr);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		usage(stderr);
-		return EXIT_USAGE;
-	}
-	if (cli_settings_read(cli_environment, file, &settings, &err) < 0 ||
-	    list(url ? url : settings.url, json, &err) < 0) {
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (list(options.url, options.json, &err) < 0) {
 		fprintf(stderr, "berth ps: %s\n", err.text);
 		return EXIT_FAILED;
 	}

@@ -57,7 +57,11 @@ void document_stats(const struct document_reading *reading, struct document_prev
 /* ---- the introspection API ---- */
 
 void document_metadata(const struct endpoints_identity *identity, struct strbuf *out);
-void document_introspected_task(const struct task_state *task, struct strbuf *out);
+/* Amazon's members; and of a task that does not run yet, what it waits for. */
+void document_introspected_task(const struct engine *engine, const struct task_state *task,
+				struct strbuf *out);
+/* Our own: status, since when, and what is waited for, of the task and each of its containers. */
+void document_why(const struct engine *engine, const struct task_state *task, struct strbuf *out);
 
 /* ---- both ---- */
 

@@ -80,7 +80,8 @@ static void write_container(struct writer *writer, const struct task_state *task
 	write_object_end(writer);
 }
 
-void document_introspected_task(const struct task_state *task, struct strbuf *out)
+void document_introspected_task(const struct engine *engine, const struct task_state *task,
+				struct strbuf *out)
 {
 	struct writer writer = writer_to(out);
 	const char *known = task_status_wire(task->known);
@@ -102,5 +103,7 @@ void document_introspected_task(const struct task_state *task, struct strbuf *ou
 			write_container(&writer, task, &task->containers[i]);
 	}
 	write_list_end(&writer);
+	if (task->known < TASK_STATUS_RUNNING)
+		write_waits(&writer, engine, task, NULL);
 	write_object_end(&writer);
 }

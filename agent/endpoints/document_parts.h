@@ -2,7 +2,7 @@
 #ifndef BERTH_AGENT_ENDPOINTS_DOCUMENT_PARTS_H
 #define BERTH_AGENT_ENDPOINTS_DOCUMENT_PARTS_H
 
-#include "agent/engine/state.h"
+#include "agent/engine/engine.h"
 #include "wire/writer.h"
 
 /* Members that the documents have in common. */
@@ -18,5 +18,9 @@ void write_volumes(struct writer *writer, const struct task_spec *task,
 		   const struct container_spec *container);
 /* Left out without a restart policy. */
 void write_restarts(struct writer *writer, const struct container_state *container);
+/* What the task (`container` NULL) or the container waits for, as sentences; left out when that is
+ * nothing. */
+void write_waits(struct writer *writer, const struct engine *engine, const struct task_state *task,
+		 const char *container);
 
 #endif

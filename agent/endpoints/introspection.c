@@ -37,7 +37,12 @@ static const struct task_state *find_container(const struct engine *engine, cons
 	return found;
 }
 
-static void answer_one(struct asking *asking, const struct task_state *task)
+/* How one task is shown. */
+typedef void document(const struct engine *engine, const struct task_state *task,
+		      struct strbuf *out);
+
+static void answer_one(struct asking *asking, const struct engine *engine,
+		       const struct task_state *task, document *show)
 {
 	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
 
@@ -45,11 +50,11 @@ static void answer_one(struct asking *asking, const struct task_state *task)
 		answer_json(asking, 404, no_task);
 		return;
 	}
-	document_introspected_task(task, &body);
+	show(engine, task, &body);
 	answer_json(asking, 200, strbuf_text(&body));
 }
 
-static void answer_all(struct asking *asking, const struct engine *engine)
+static void answer_all(struct asking *asking, const struct engine *engine, document *show)
 {
 	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
 	bool first = true;
@@ -59,13 +64,13 @@ static void answer_all(struct asking *asking, const struct engine *engine)
 		if (!first)
 			strbuf_append_char(&body, ',');
 		first = false;
-		document_introspected_task(task, &body);
+		show(engine, task, &body);
 	}
 	strbuf_append(&body, "]}");
 	answer_json(asking, 200, strbuf_text(&body));
 }
 
-static void answer_tasks(const struct endpoints *endpoints, struct asking *asking)
+static void answer_tasks(const struct endpoints *endpoints, struct asking *asking, document *show)
 {
 	const char *query = web_request_query(asking->request);
 	_cleanup_free_ char *arn = path_query_value(query, "taskarn");
@@ -81,11 +86,11 @@ static void answer_tasks(const struct endpoints *endpoints, struct asking *askin
 		if (count > 1)
 			answer_json(asking, 400, no_task);
 		else
-			answer_one(asking, task);
+			answer_one(asking, engine, task, show);
 	} else if (arn) {
-		answer_one(asking, engine_task_by_arn(engine, arn));
+		answer_one(asking, engine, engine_task_by_arn(engine, arn), show);
 	} else {
-		answer_all(asking, engine);
+		answer_all(asking, engine, show);
 	}
 }
 
@@ -101,10 +106,13 @@ void introspection_request(void *data, struct web_request *request)
 		document_metadata(endpoints->config.identity, &body);
 		answer_json(&asking, 200, strbuf_text(&body));
 	} else if (str_eq(asking.path, "/v1/tasks")) {
-		answer_tasks(endpoints, &asking);
+		answer_tasks(endpoints, &asking, document_introspected_task);
+	} else if (str_eq(asking.path, "/berth/v1/tasks")) {
+		answer_tasks(endpoints, &asking, document_why);
 	} else {
 		web_respond_text(request, 200, "text/plain; charset=utf-8",
-				 "{\"AvailableCommands\":[\"/v1/metadata\",\"/v1/tasks\"]}");
+				 "{\"AvailableCommands\":[\"/v1/metadata\",\"/v1/tasks\",\"/berth/"
+				 "v1/tasks\"]}");
 	}
 	asking_end(&asking);
 }

@@ -132,13 +132,17 @@ char *admission_refusal(const struct engine *engine, const struct ask *ask)
 	return NULL;
 }
 
+bool ports_taken(const struct engine *engine, const struct ask *ask)
+{
+	return taken(engine->used_tcp, ask->tcp, ask->tcp_count) ||
+	       taken(engine->used_udp, ask->udp, ask->udp_count);
+}
+
 static bool fits(const struct engine *engine, const struct ask *ask)
 {
 	return engine->cpu_units_used + ask->cpu_units <= engine->config.cpu_units &&
 	       engine->memory_mib_used + ask->memory_mib <= engine->config.memory_mib &&
-	       !(engine->used_gpus & ask->gpus) &&
-	       !taken(engine->used_tcp, ask->tcp, ask->tcp_count) &&
-	       !taken(engine->used_udp, ask->udp, ask->udp_count);
+	       !(engine->used_gpus & ask->gpus) && !ports_taken(engine, ask);
 }
 
 static bool share_port(const uint16_t *a, size_t a_count, const uint16_t *b, size_t b_count)

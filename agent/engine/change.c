@@ -43,6 +43,7 @@ void container_reach(struct engine *engine, struct task *task, size_t index,
 
 	assert(status > container->known);
 	container->known = status;
+	container->known_since_ms = engine->wall_ms;
 	mark_container(task, index, when);
 	if (status == CONTAINER_STATUS_STOPPED) {
 		struct task_state *state = task->state;
@@ -142,6 +143,7 @@ void task_reach(struct engine *engine, struct task *task, enum task_status statu
 
 	assert(status > state->known);
 	state->known = status;
+	state->known_since_ms = engine->wall_ms;
 	if (status == TASK_STATUS_RUNNING)
 		state->running_at_ms = engine->wall_ms;
 	if (status == TASK_STATUS_STOPPED) {

@@ -38,7 +38,7 @@ static bool ran(const struct container_state *container)
 	return container->started_at_ms != 0;
 }
 
-static bool satisfied(const struct container_state *on, enum container_condition condition)
+bool dependency_satisfied(const struct container_state *on, enum container_condition condition)
 {
 	bool stopped = on->known == CONTAINER_STATUS_STOPPED;
 
@@ -114,7 +114,8 @@ enum verdict dependencies_check(const struct engine *engine, struct task *task, 
 	for (size_t i = 0; i < container->dependency_count; i++) {
 		const struct dependency *dependency = &container->dependencies[i];
 
-		if (satisfied(&task->state->containers[dependency->on], dependency->condition))
+		if (dependency_satisfied(&task->state->containers[dependency->on],
+					 dependency->condition))
 			continue;
 		char *text = hopeless(task, dependency, target);
 

@@ -65,6 +65,7 @@ struct engine_effect *effect_start_container(struct engine *engine, enum engine_
 					     struct task *task, size_t index)
 {
 	task->containers[index].flight |= flight_bit(type);
+	task->containers[index].flight_since_ms = engine->now_ms;
 	return effect_add_container(engine, type, task, index);
 }
 

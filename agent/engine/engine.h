@@ -378,8 +378,14 @@ struct engine_ledger {
 };
 void engine_ledger(const struct engine *engine, struct engine_ledger *ret);
 
-/* Why the task is where it is: known, desired, what it waits for. For people and for logs; "" for
- * an unknown task. */
+/*
+ * What the task (`container` NULL) and its containers wait for, one call for each thing: a sentence
+ * that goes after "waits for". Nothing for a task that is not known.
+ */
+typedef void engine_wait(void *data, const char *container, const char *sentence);
+void engine_waits(const struct engine *engine, const char *task_id, engine_wait *each, void *data);
+
+/* All that says why the task is where it is, as a text for people; "" for one that is not known. */
 void engine_explain(const struct engine *engine, const char *task_id, struct strbuf *text);
 
 #endif

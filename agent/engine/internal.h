@@ -40,7 +40,8 @@ struct dependency {
 struct container {
 	struct dependency *dependencies;
 	size_t dependency_count;
-	uint32_t flight; /* effects under way: 1 << type */
+	uint32_t flight;         /* effects under way: 1 << type */
+	int64_t flight_since_ms; /* when the last of them was begun */
 	bool dirty;
 	bool image_ready;    /* pulled by this process */
 	bool may_exist;      /* something of it may be on the host */
@@ -272,6 +273,7 @@ enum verdict {
 /* VERDICT_FAILED: *ret_text (the caller frees) says why. Asks to be woken for a start timeout. */
 enum verdict dependencies_check(const struct engine *engine, struct task *task, size_t index,
 				char **ret_text);
+bool dependency_satisfied(const struct container_state *on, enum container_condition condition);
 /* Every container that depends on it is STOPPED. */
 bool dependents_stopped(const struct task *task, size_t index);
 
@@ -283,6 +285,7 @@ void admission_leave(struct engine *engine, struct task *task); /* the queue, if
 void admission_take(struct engine *engine, struct task *task);
 void admission_release(struct engine *engine, struct task *task);
 void admission_run(struct engine *engine); /* lets in whoever may */
+bool ports_taken(const struct engine *engine, const struct ask *ask);
 /* Why it can never be admitted (the caller frees), or NULL. */
 char *admission_refusal(const struct engine *engine, const struct ask *ask);
 

@@ -37,13 +37,14 @@ struct container_state {
 	char endpoint_id[ENDPOINT_ID_SIZE]; /* of the container's metadata endpoints; random, never
 					       changes */
 	enum container_status known, desired, sent;
-	bool start_intended;  /* START_CONTAINER was decided: it may have run */
-	bool removed;         /* nothing of it is left on the host */
-	bool digest_resolved; /* image_digest was found by us, not given in the reference: it is
-				 reported */
-	char *image_digest;   /* "sha256:..." */
-	char *image_id;       /* "sha256:..." */
-	int stop_signal;      /* of the image; 0: it names none */
+	int64_t known_since_ms; /* 0: since the task was received */
+	bool start_intended;    /* START_CONTAINER was decided: it may have run */
+	bool removed;           /* nothing of it is left on the host */
+	bool digest_resolved;   /* image_digest was found by us, not given in the reference: it is
+				   reported */
+	char *image_digest;     /* "sha256:..." */
+	char *image_id;         /* "sha256:..." */
+	int stop_signal;        /* of the image; 0: it names none */
 	int64_t created_at_ms, started_at_ms, finished_at_ms;
 	bool has_exit_code;
 	int exit_code; /* 128 + n for an end by signal n */
@@ -97,11 +98,12 @@ struct task_state {
 	/* Saved. */
 	struct task_spec *spec; /* a reference of its own; spec->id and spec->arn name the task */
 	enum task_status known, desired, sent;
-	bool admitted;       /* it holds its share of the host's resources */
-	bool begun;          /* it was admitted once: something of it may be on the host */
-	bool report_refused; /* the control plane will not take the report of STOPPED */
-	char *reason;        /* of the task itself; NULL: none */
-	uint64_t arrival;    /* 1, 2, ...: order of arrival on this host */
+	int64_t known_since_ms; /* 0: since it was received */
+	bool admitted;          /* it holds its share of the host's resources */
+	bool begun;             /* it was admitted once: something of it may be on the host */
+	bool report_refused;    /* the control plane will not take the report of STOPPED */
+	char *reason;           /* of the task itself; NULL: none */
+	uint64_t arrival;       /* 1, 2, ...: order of arrival on this host */
 	int64_t received_at_ms, pull_started_at_ms, pull_stopped_at_ms, running_at_ms,
 		execution_stopped_at_ms, stopped_at_ms;
 	struct network_state network;

@@ -34,7 +34,7 @@ static void bind_code(struct stmt *stmt, int index, bool has, int code)
 		stmt_bind_null(stmt, index);
 }
 
-/* Parameters 2 to 24 of both statements below; 1 is the id. */
+/* Parameters 2 to 25 of both statements below; 1 is the id. */
 static void bind_task(struct stmt *stmt, const struct task_state *task)
 {
 	const struct network_state *network = &task->network;
@@ -63,6 +63,7 @@ static void bind_task(struct stmt *stmt, const struct task_state *task)
 	stmt_bind_text(stmt, 22, network->details);
 	bind_code(stmt, 23, network->has_exit_code, network->exit_code);
 	stmt_bind_i64(stmt, 24, task->begun);
+	stmt_bind_i64(stmt, 25, task->known_since_ms);
 }
 
 /* The specification never changes, and is by far the largest part: it is written once. */
@@ -77,7 +78,7 @@ int store_save_task(struct store *store, const struct task_state *task, struct e
 		" stopped_at = ?14, network = ?15, network_created_at = ?16,"
 		" network_started_at = ?17, network_finished_at = ?18, netns_path = ?19,"
 		" interface = ?20, address = ?21, network_details = ?22, pause_exit_code = ?23,"
-		" begun = ?24"
+		" begun = ?24, known_since = ?25"
 		" WHERE id = ?1",
 		&update, err);
 
@@ -90,14 +91,14 @@ int store_save_task(struct store *store, const struct task_state *task, struct e
 	if (db_changes(store->db) > 0)
 		return 0;
 	r = db_cached(store->db,
-		      "INSERT INTO task VALUES (?1, ?25, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+		      "INSERT INTO task VALUES (?1, ?26, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
 		      "?12, ?13, ?14,"
-		      " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+		      " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
 		      &insert, err);
 	if (r < 0)
 		return r;
 	bind_task(insert, task);
-	stmt_bind_text(insert, 25, task_spec_encode(task->spec));
+	stmt_bind_text(insert, 26, task_spec_encode(task->spec));
 	return stmt_run(insert, err);
 }
 
@@ -108,7 +109,7 @@ int store_save_container(struct store *store, const struct task_state *task,
 	int r = db_cached(store->db,
 			  "INSERT OR REPLACE INTO container VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
 			  "?8, ?9, ?10, ?11,"
-			  " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+			  " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
 			  &stmt, err);
 
 	if (r < 0)
@@ -136,6 +137,7 @@ int store_save_container(struct store *store, const struct task_state *task,
 	stmt_bind_i64(stmt, 21, container->restarting);
 	stmt_bind_i64(stmt, 22, container->last_restart_at_ms);
 	stmt_bind_text(stmt, 23, container->pull_error);
+	stmt_bind_i64(stmt, 24, container->known_since_ms);
 	return stmt_run(stmt, err);
 }
 
@@ -171,6 +173,7 @@ static int read_task(struct stmt *stmt, struct task_state *task, struct error *e
 	task->report_refused = stmt_i64(stmt, 7) != 0;
 	task->reason = xstrdup_null(stmt_text(stmt, 8));
 	task->begun = stmt_i64(stmt, 24) != 0;
+	task->known_since_ms = stmt_i64(stmt, 25);
 	task->received_at_ms = stmt_i64(stmt, 9);
 	task->pull_started_at_ms = stmt_i64(stmt, 10);
 	task->pull_stopped_at_ms = stmt_i64(stmt, 11);
@@ -218,6 +221,7 @@ static int read_container(struct stmt *stmt, struct container_state *container, 
 	container->restarting = stmt_i64(stmt, 19) != 0;
 	container->last_restart_at_ms = stmt_i64(stmt, 20);
 	str_replace(&container->pull_error, stmt_text(stmt, 21));
+	container->known_since_ms = stmt_i64(stmt, 22);
 	return 0;
 }
 
@@ -231,7 +235,7 @@ static int read_containers(struct store *store, struct task_state *task, struct 
 		" removed, image_digest, digest_resolved, image_id, stop_signal, created_at, "
 		"started_at,"
 		" finished_at, exit_code, oom_killed, reason, restarting, last_restart_at,"
-		" pull_error"
+		" pull_error, known_since"
 		" FROM container WHERE task_id = ?",
 		&stmt, err);
 

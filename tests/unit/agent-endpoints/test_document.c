@@ -46,7 +46,13 @@ static char *introspected(const struct task_state *task)
 {
 	struct strbuf out = STRBUF_INIT;
 
-	document_introspected_task(task, &out);
+	struct engine_config config;
+	struct engine *engine;
+
+	engine_config_defaults(&config);
+	engine = engine_new(&config); /* it knows no task, so none waits */
+	document_introspected_task(engine, task, &out);
+	engine_free(engine);
 	return strbuf_take(&out);
 }
 

@@ -331,7 +331,8 @@ static void any_other_path_of_the_introspection_names_the_commands(void **state)
 
 		assert_int_equal(answer->head.status, 200);
 		assert_string_equal(header(answer, "Content-Type"), "text/plain; charset=utf-8");
-		assert_json(answer->body, "{'AvailableCommands':['/v1/metadata','/v1/tasks']}");
+		assert_json(answer->body,
+			    "{'AvailableCommands':['/v1/metadata','/v1/tasks','/berth/v1/tasks']}");
 	}
 }
 

@@ -636,27 +636,6 @@ static void a_removal_that_fails_is_tried_again(void **state)
 	world_free(world);
 }
 
-static void explain_says_what_is_waited_for(void **state)
-{
-	struct world *world = world_new();
-	struct strbuf text = STRBUF_INIT;
-
-	world_run(world, "t", "",
-		  two(container_json("a", true,
-				     ",\"dependsOn\":[{\"containerName\":\"b\",\"condition\":"
-				     "\"COMPLETE\"}]"),
-		      container_json("b", false, "")));
-	engine_explain(world->engine, "t", &text);
-	assert_non_null(strstr(strbuf_text(&text), "depends on b to exit (it is NONE)"));
-	assert_non_null(strstr(strbuf_text(&text),
-			       "container b: NONE, wanted RUNNING; PULL_IMAGE is under way"));
-	strbuf_reset(&text);
-	engine_explain(world->engine, "unknown", &text);
-	assert_string_equal(strbuf_text(&text), "");
-	strbuf_free(&text);
-	world_free(world);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -687,7 +666,6 @@ int main(void)
 		cmocka_unit_test(a_stopped_task_is_cleaned_up_after_the_wait),
 		cmocka_unit_test(clean_up_waits_until_stopped_is_reported),
 		cmocka_unit_test(a_removal_that_fails_is_tried_again),
-		cmocka_unit_test(explain_says_what_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

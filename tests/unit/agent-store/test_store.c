@@ -292,14 +292,14 @@ static void a_damaged_row_does_not_hide_the_others(void **state)
 				" stopped_at, network, network_created_at, network_started_at,"
 				" network_finished_at, netns_path, interface, address, "
 				"network_details,"
-				" pause_exit_code, begun FROM task;"
+				" pause_exit_code, begun, known_since FROM task;"
 				"INSERT INTO container SELECT 'good', name || '', attempt, "
 				"runtime_id,"
 				" endpoint_id, known, desired, sent, start_intended, removed, "
 				"image_digest,"
 				" digest_resolved, image_id, stop_signal, created_at, started_at,"
 				" finished_at, exit_code, oom_killed, reason, restarting,"
-				" last_restart_at, pull_error FROM container",
+				" last_restart_at, pull_error, known_since FROM container",
 				NULL),
 			0);
 		char *damage = strstr(cases[i].damage, "container")
