@@ -90,9 +90,12 @@ void agent_start_event(struct sim *sim, const struct sim_event *event)
 	sim->generation = ++sim->generations;
 	sim->stopped = false;
 	for (int i = 0; i < sim->task_count; i++) {
+		sim->tasks[i].known_here = sim->tasks[i].attach_answered = false;
+		sim->tasks[i].answered = TASK_STATUS_NONE;
 		sim->tasks[i].seen_known = sim->tasks[i].seen_desired = TASK_STATUS_NONE;
 		for (int j = 0; j < MAX_CONTAINERS; j++)
-			sim->tasks[i].containers[j].seen = CONTAINER_STATUS_NONE;
+			sim->tasks[i].containers[j].seen = sim->tasks[i].containers[j].answered =
+				CONTAINER_STATUS_NONE;
 	}
 	/* Its start is as dangerous as the rest of its life. */
 	if (sim_fault(sim, 20))

@@ -13,16 +13,18 @@
 void sim_fail(struct sim *sim, const char *format, ...)
 {
 	va_list args;
+	FILE *out;
 
 	if (sim->failed)
 		return;
 	sim->failed = true;
-	fprintf(stderr, "seed %llu, at %lld ms: ", (unsigned long long)sim->seed,
+	out = sim->trace ? sim->trace : stderr;
+	fprintf(out, "seed %llu, at %lld ms: ", (unsigned long long)sim->seed,
 		(long long)sim->now_ms);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vfprintf(out, format, args);
 	va_end(args);
-	fprintf(stderr, "\n");
+	fprintf(out, "\n");
 }
 
 void sim_trace(const struct sim *sim, const char *format, ...)
@@ -31,11 +33,11 @@ void sim_trace(const struct sim *sim, const char *format, ...)
 
 	if (!sim->trace)
 		return;
-	printf("%8lld  ", (long long)sim->now_ms);
+	fprintf(sim->trace, "%8lld  ", (long long)sim->now_ms);
 	va_start(args, format);
-	vprintf(format, args);
+	vfprintf(sim->trace, format, args);
 	va_end(args);
-	printf("\n");
+	fprintf(sim->trace, "\n");
 }
 
 /* 3. Known never goes back, desired never from STOPPED to anything else. */
@@ -92,6 +94,41 @@ static void check_ledger(struct sim *sim, const struct engine *engine)
 		sim_fail(sim, "two tasks hold one port");
 }
 
+/* 5. Forgotten is only what has ended, is known to have, and is gone from the host; its role goes
+ * with it. */
+static void check_forgotten(struct sim *sim, const struct sim_task *task, int index)
+{
+	struct credentials_entry entry;
+	char id[32];
+
+	if (task->reported != TASK_STATUS_STOPPED && !task->refused)
+		sim_fail(sim, "%s is forgotten before its end is known", task->id);
+	if (task->namespace || task->cgroup || task->volume)
+		sim_fail(sim, "%s is forgotten, and something of it is left", task->id);
+	for (int i = 0; i < task->container_count; i++)
+		if (task->containers[i].host != HOST_ABSENT)
+			sim_fail(sim, "%s is forgotten, and its container c%d is left", task->id,
+				 i);
+	snprintf(id, sizeof(id), "credentials-%d", index);
+	if (credentials_store_get(sim->agent->task_credentials, id, &entry))
+		sim_fail(sim, "%s is forgotten, and its credentials are kept", task->id);
+}
+
+/* 7. What waits is bounded by the tasks there are. */
+static void check_bounds(struct sim *sim)
+{
+	size_t tasks = (size_t)sim->task_count;
+
+	if (engine_task_count(sim->agent->engine) > tasks)
+		sim_fail(sim, "the engine has more tasks than there are");
+	if (sim->agent->reporter && reporter_pending(sim->agent->reporter) > 2 * tasks)
+		sim_fail(sim, "%zu reports wait for %zu tasks",
+			 reporter_pending(sim->agent->reporter), tasks);
+	if (sim->agent->attachments && attachments_count(sim->agent->attachments) > tasks)
+		sim_fail(sim, "%zu interfaces are announced for %zu tasks",
+			 attachments_count(sim->agent->attachments), tasks);
+}
+
 void check_step(struct sim *sim)
 {
 	const struct engine *engine = agent_engine(sim);
@@ -102,9 +139,15 @@ void check_step(struct sim *sim)
 
 		if (state)
 			check_directions(sim, &sim->tasks[i], state);
+		else if (sim->tasks[i].known_here && !outbox_waits(sim->agent->outbox))
+			check_forgotten(sim, &sim->tasks[i], i);
+		sim->tasks[i].known_here =
+			state || (sim->tasks[i].known_here && outbox_waits(sim->agent->outbox));
 	}
-	if (engine)
+	if (engine) {
 		check_ledger(sim, engine);
+		check_bounds(sim);
+	}
 }
 
 /* 1. What was acknowledged is known after a death, unless its end was reported and it was cleaned
@@ -183,6 +226,9 @@ void check_effect(struct sim *sim, const struct engine_effect *effect, int index
 				 task->id, container->name);
 		break;
 	case EFFECT_STOP_CONTAINER:
+		if (!task->stop_wanted && !task->trouble)
+			sim_fail(sim, "%s/%s is stopped, and nobody wants that", task->id,
+				 container->name);
 		for (int i = 0; i < task->container_count; i++)
 			for (int j = 0; j < task->containers[i].dependency_count; j++)
 				if (task->containers[i].dependencies[j].on == which &&

@@ -97,17 +97,40 @@ static void believe_container(struct sim *sim, struct sim_task *task, const json
 			 text_of(said, "status"));
 }
 
+/* The agent knows that all of it is known here. */
+static bool is_repetition(const struct sim_task *task, enum task_status status, const json_t *said)
+{
+	const json_t *container;
+	size_t i;
+
+	if (status > task->answered || task->invalid || !task->known_here)
+		return false;
+	json_array_foreach (json_object_get(said, "containers"), i, container)
+		if (container_status_of(text_of(container, "status")) >
+		    task->containers[container_named(task, text_of(container, "containerName"))]
+			    .answered)
+			return false;
+	return true;
+}
+
+static enum task_status task_status_of(const char *wire)
+{
+	return str_eq(wire, "RUNNING")   ? TASK_STATUS_RUNNING
+	       : str_eq(wire, "STOPPED") ? TASK_STATUS_STOPPED
+					 : TASK_STATUS_MANIFEST_PULLED;
+}
+
 static void believe(struct sim *sim, struct sim_task *task, const json_t *said)
 {
 	const char *wire = text_of(said, "status");
-	enum task_status status = str_eq(wire, "RUNNING")   ? TASK_STATUS_RUNNING
-				  : str_eq(wire, "STOPPED") ? TASK_STATUS_STOPPED
-							    : TASK_STATUS_MANIFEST_PULLED;
+	enum task_status status = task_status_of(wire);
 	const json_t *container;
 	size_t i;
 
 	sim_trace(sim, "control: %s %s %s", task->id, wire, text_of(said, "reason"));
 	sim->reports++;
+	if (is_repetition(task, status, said))
+		sim_fail(sim, "%s is reported %s once more", task->id, wire);
 	if (status < task->reported)
 		sim_fail(sim, "%s was reported %s after %s", task->id, wire,
 			 task_status_name(task->reported));
@@ -131,6 +154,8 @@ static void believe_attachment(struct sim *sim, struct sim_task *task, const jso
 		sim_fail(sim, "the interface of %s is reported as %s", task->id,
 			 text_of(attachment, "status"));
 	sim_trace(sim, "control: the interface of %s is attached", task->id);
+	if (task->attach_answered)
+		sim_fail(sim, "the interface of %s is reported once more", task->id);
 	task->attach_reported = true;
 }
 
@@ -186,6 +211,27 @@ void control_call(struct sim *sim, const char *operation, const char *body, int 
 			"{\"endpoint\":\"http://acs/\",\"telemetryEndpoint\":\"http://tcs/\"}");
 	else
 		sim_fail(sim, "nobody should call %s", operation);
+	json_decref(root);
+}
+
+void control_answered(struct sim *sim, const char *operation, const char *body)
+{
+	json_t *root = json_loads(body, 0, NULL);
+	int index = str_eq(operation, "SubmitTaskStateChange")
+			    ? task_index(sim, text_of(root, "task"))
+			    : -1;
+	struct sim_task *task = index >= 0 ? &sim->tasks[index] : NULL;
+	const json_t *container;
+	size_t i;
+
+	if (task && json_array_size(json_object_get(root, "attachments")) > 0) {
+		task->attach_answered = true;
+	} else if (task) {
+		task->answered = task_status_of(text_of(root, "status"));
+		json_array_foreach (json_object_get(root, "containers"), i, container)
+			task->containers[container_named(task, text_of(container, "containerName"))]
+				.answered = container_status_of(text_of(container, "status"));
+	}
 	json_decref(root);
 }
 

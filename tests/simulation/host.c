@@ -10,6 +10,8 @@
 #include "base/str.h"
 #include "simulation.h"
 
+#define KILL_WAIT_MS 120000 /* after SIGKILL */
+
 struct executor {
 	struct executor_config config;
 };
@@ -56,6 +58,7 @@ static void end_process(struct sim_container *container, struct engine_exit exit
 static void process_ended(struct sim *sim, int task, int container, struct engine_exit exit)
 {
 	end_process(&sim->tasks[task].containers[container], exit);
+	sim->tasks[task].trouble = true;
 	sim_trace(sim, "host: t%d/c%d ended with code %d signal %d", task, container,
 		  exit.exit_code, exit.signal);
 	if (sim->generation == 0)
@@ -126,7 +129,7 @@ static void restart_process(struct sim *sim, int task, int index, uint32_t attem
 		container->attempt = attempt;
 		container->host = HOST_CREATED;
 	}
-	if (container->host == HOST_HALF_MADE)
+	if (container->host <= HOST_HALF_MADE)
 		container->host = HOST_CREATED;
 	if (start)
 		start_process(sim, task, index);
@@ -266,9 +269,23 @@ static bool fails_after_the_deed(struct sim *sim, enum engine_effect_type type)
 	return type != EFFECT_STOP_CONTAINER && sim_fault(sim, 30);
 }
 
+/* The process does not die, and nobody waits for it any longer. */
+static bool is_stuck(struct sim *sim, const struct sim_event *event)
+{
+	struct sim_container *container = container_of(sim, event);
+
+	if (!container || container->host != HOST_RUNNING || container->dies_ms <= sim->now_ms)
+		return false;
+	if (event->effect == EFFECT_STOP_CONTAINER && container->attempt == event->attempt)
+		return container->stop_failed = true;
+	return event->effect == EFFECT_REMOVE_CONTAINER;
+}
+
 static void operate(struct sim *sim, const struct sim_event *event)
 {
-	bool deed = !event->failed || fails_after_the_deed(sim, event->effect);
+	bool failed = event->failed || is_stuck(sim, event);
+	sim->tasks[event->task].trouble |= failed;
+	bool deed = !failed || (event->failed && fails_after_the_deed(sim, event->effect));
 	struct sim_event *done;
 
 	if (deed)
@@ -284,7 +301,7 @@ static void operate(struct sim *sim, const struct sim_event *event)
 	done->container = event->container;
 	done->effect = event->effect;
 	done->attempt = event->attempt;
-	done->failed = event->failed;
+	done->failed = failed;
 	done->deed = event->effect == EFFECT_STOP_CONTAINER ? event->deed : deed;
 	done->generation = event->generation;
 }
@@ -312,6 +329,13 @@ static int64_t begin_stop(struct sim *sim, const struct engine_effect *effect, i
 		return 0;
 	if (takes_ms > effect->stop.grace_ms)
 		takes_ms = effect->stop.grace_ms;
+	if (container->hangs_ms > 0 && killed) {
+		schedule_exit(sim, task, index, takes_ms + container->hangs_ms)->number = 9;
+		container->dies_ms = sim->now_ms + takes_ms + container->hangs_ms;
+		/* Nobody waits for it longer than that; and then it is a failure. */
+		return takes_ms + (container->hangs_ms < KILL_WAIT_MS ? container->hangs_ms + 1
+								      : KILL_WAIT_MS);
+	}
 	schedule_exit(sim, task, index, takes_ms)->number = killed ? 9 : 15;
 	return takes_ms + 1;
 }
@@ -572,6 +596,7 @@ void host_reboot(struct sim *sim)
 		struct sim_task *task = &sim->tasks[i];
 
 		task->namespace = task->attached = task->cgroup = false;
+		task->trouble = true;
 		for (int j = 0; j < task->container_count; j++) {
 			struct sim_container *container = &task->containers[j];
 
@@ -599,7 +624,7 @@ void host_kill_pause(struct sim *sim, int index)
 	if (!task->namespace)
 		return;
 	sim_trace(sim, "host: the pause process of %s is killed", task->id);
-	task->pause_died = true;
+	task->pause_died = task->trouble = true;
 	if (sim->executor)
 		sim->executor->config.post(sim->executor->config.data, &event);
 }

@@ -68,10 +68,11 @@ static void answered(struct sim *sim, const struct sim_event *event)
 	struct http_call *call = event->subject;
 	struct http_response response = { .error = call->error, .status = call->status };
 
-	(void)sim;
 	if (call->over)
 		return;
 	call->over = true;
+	if (call->status == 200)
+		control_answered(sim, call->operation, call->body);
 	response.body = call->answer ? call->answer : "";
 	response.size = strlen(response.body);
 	if (call->error)

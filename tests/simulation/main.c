@@ -13,155 +13,9 @@
 #include "base/str.h"
 #include "simulation.h"
 
-#define FAILURES_MAX 5
+#define HISTORY_LINES 60 /* are shown of a history that failed */
 
 struct sim *sim_world;
-
-/* ---- faults ---- */
-
-static void armed(struct sim *sim, const struct sim_event *event)
-{
-	(void)event;
-	if (!sim->calm && sim->generation != 0)
-		sim->crash_in = (int)sim_between(sim, 1, 20);
-}
-
-static void killed(struct sim *sim, const struct sim_event *event)
-{
-	(void)event;
-	if (!sim->calm)
-		agent_die(sim);
-}
-
-static void told_to_stop(struct sim *sim, const struct sim_event *event)
-{
-	(void)event;
-	if (sim->calm || !sim->agent)
-		return;
-	sim_trace(sim, "agent: is told to stop");
-	agent_stop(sim->agent, 0);
-}
-
-static void rebooted(struct sim *sim, const struct sim_event *event)
-{
-	(void)event;
-	if (!sim->calm)
-		host_reboot(sim);
-}
-
-static void pause_killed(struct sim *sim, const struct sim_event *event)
-{
-	if (!sim->calm)
-		host_kill_pause(sim, event->task);
-}
-
-static void manifest_due(struct sim *sim, const struct sim_event *event)
-{
-	(void)event;
-	sim->manifest_due = true;
-}
-
-static void clock_steps(struct sim *sim, const struct sim_event *event)
-{
-	sim_trace(sim, "host: the clock steps by %lld ms", (long long)event->number);
-	sim->wall_offset_ms += event->number;
-}
-
-static void connections_cut(struct sim *sim, const struct sim_event *event)
-{
-	(void)event;
-	if (sim->calm)
-		return;
-	sim_trace(sim, "network: connections are cut");
-	sockets_cut(sim);
-}
-
-static void set_disk_full(struct sim *sim, const struct sim_event *event)
-{
-	sim->disk_full = event->number;
-	sim_trace(sim, "disk: %s", sim->disk_full ? "full" : "free");
-}
-
-static void set_disk_fails(struct sim *sim, const struct sim_event *event)
-{
-	sim->disk_fails = event->number;
-	sim_trace(sim, "disk: %s", sim->disk_fails ? "fails" : "works");
-}
-
-static void set_containerd_gone(struct sim *sim, const struct sim_event *event)
-{
-	sim->containerd_gone = event->number;
-	sim_trace(sim, "containerd: %s", sim->containerd_gone ? "gone" : "there");
-}
-
-static void set_control_down(struct sim *sim, const struct sim_event *event)
-{
-	sim->control_down = event->number;
-	sim_trace(sim, "control: %s", sim->control_down ? "away" : "back");
-	if (sim->control_down)
-		sockets_cut(sim);
-}
-
-static void set_black_hole(struct sim *sim, const struct sim_event *event)
-{
-	sim->black_hole = event->number;
-	sim_trace(sim, "network: %s", sim->black_hole ? "swallows everything" : "works");
-	if (sim->black_hole)
-		sockets_cut(sim);
-}
-
-static void calm(struct sim *sim, const struct sim_event *event)
-{
-	(void)event;
-	sim_trace(sim, "the storm is over");
-	sim->calm = true;
-	sim->crash_in = 0;
-}
-
-static void at_random(struct sim *sim, int most,
-		      void (*happen)(struct sim *sim, const struct sim_event *event))
-{
-	for (int i = (int)sim_between(sim, 0, most); i > 0; i--)
-		sim_schedule(sim, sim_between(sim, 0, STORM_MS), happen);
-}
-
-static void for_a_while(struct sim *sim, int percent, int64_t longest_ms,
-			void (*set)(struct sim *sim, const struct sim_event *event))
-{
-	int64_t from_ms = sim_between(sim, 0, STORM_MS / 2);
-
-	if (!sim_chance(sim, percent))
-		return;
-	sim_schedule(sim, from_ms, set)->number = 1;
-	sim_schedule(sim, from_ms + sim_between(sim, 1, longest_ms), set)->number = 0;
-}
-
-static void invent_faults(struct sim *sim)
-{
-	at_random(sim, 2, killed);
-	at_random(sim, 3, armed);
-	if (sim_chance(sim, 15))
-		at_random(sim, 2, told_to_stop);
-	if (sim_chance(sim, 20))
-		at_random(sim, 2, rebooted);
-	at_random(sim, 2, manifest_due);
-	at_random(sim, 2, connections_cut);
-	for (int i = 0; i < sim->task_count; i++)
-		if (sim_chance(sim, 5))
-			sim_schedule(sim, sim_between(sim, 0, STORM_MS), pause_killed)->task = i;
-	for_a_while(sim, 20, 10000, set_disk_full);
-	for_a_while(sim, 10, 10000, set_disk_fails);
-	for_a_while(sim, 10, 20000, set_containerd_gone);
-	for_a_while(sim, 15, STORM_MS / 2, set_control_down);
-	for_a_while(sim, 10, STORM_MS / 2, set_black_hole);
-	for (int i = (int)sim_between(sim, 0, 1) * (int)sim_between(sim, 0, 3); i > 0; i--)
-		sim_schedule(sim, sim_between(sim, 0, STORM_MS), clock_steps)->number =
-			sim_chance(sim, 70) ? sim_between(sim, -2000, 2000)
-					    : sim_between(sim, -7200000, 7200000);
-	sim_schedule(sim, STORM_MS, calm);
-	sim->wall_offset_ms = INT64_C(1700000000000) + sim_between(sim, -1000000, 1000000);
-	sim->monotonic_offset_ms = sim_between(sim, 1000, 100000000);
-}
 
 /* ---- one history ---- */
 
@@ -219,7 +73,7 @@ static bool run(struct sim *sim)
 	sim->random = sim->seed * UINT64_C(0x2545F4914F6CDD1D) + 1;
 	sim->disk_random = sim->seed;
 	tasks_invent(sim);
-	invent_faults(sim);
+	faults_invent(sim);
 	sim_schedule(sim, 0, agent_start_event);
 	sim_schedule(sim, sim_between(sim, 0, 2000), control_deliver);
 	while (!sim->failed && sim_next(sim, &event)) {
@@ -247,7 +101,7 @@ struct totals {
 };
 
 struct options {
-	int64_t seeds, first, minutes, jobs;
+	int64_t seeds, first, minutes, jobs, failures;
 	bool trace;
 };
 
@@ -259,8 +113,24 @@ static int64_t real_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void tell_replay(uint64_t seed)
+/* The last of what happened, as it happens again, and how to see all of it. */
+static void tell_history(uint64_t seed)
 {
+	struct sim sim = { .seed = seed };
+	char *text = NULL;
+	size_t size = 0, from;
+
+	sim.trace = open_memstream(&text, &size);
+	if (sim.trace) {
+		run(&sim);
+		fclose(sim.trace);
+		from = size;
+		for (int lines = 0; from > 0; from--)
+			if (text[from - 1] == '\n' && lines++ == HISTORY_LINES)
+				break;
+		fprintf(stderr, "%s%s", from > 0 ? "     ...\n" : "", text + from);
+		free(text);
+	}
 	fprintf(stderr, "replay: berth-simulation --seed %llu --seeds 1 --trace\n",
 		(unsigned long long)seed);
 }
@@ -270,16 +140,16 @@ static struct totals run_some(const struct options *options, int64_t job, int64_
 {
 	struct totals totals = { 0 };
 
-	for (int64_t i = job; i < options->seeds && totals.failures < FAILURES_MAX;
+	for (int64_t i = job; i < options->seeds && totals.failures < options->failures;
 	     i += options->jobs) {
 		struct sim sim = { .seed = (uint64_t)(options->first + i),
-				   .trace = options->trace };
+				   .trace = options->trace ? stdout : NULL };
 
 		if (end_ms > 0 && real_ms() >= end_ms)
 			break;
 		if (!run(&sim)) {
 			totals.failures++;
-			tell_replay(sim.seed);
+			tell_history(sim.seed);
 		}
 		totals.histories++;
 		totals.steps += sim.steps;
@@ -339,22 +209,25 @@ static int run_all(const struct options *options, int64_t end_ms, struct totals 
 static int usage(FILE *out)
 {
 	fprintf(out, "usage: berth-simulation [--seeds COUNT] [--seed FIRST] [--minutes M] [--jobs "
-		     "N] [--trace]\n"
+		     "N] [--failures F] [--trace]\n"
 		     "\n"
 		     "Runs COUNT (1000) seeded histories beginning with seed FIRST (1), or as many "
 		     "as M minutes hold,\n"
-		     "in N processes (one for each CPU). --trace prints each history.\n");
+		     "in N processes (one for each CPU), each of which gives up at the Fth (5) "
+		     "failure.\n"
+		     "--trace prints each history.\n");
 	return out == stdout ? 0 : 2;
 }
 
 static int read_options(int argc, char **argv, struct options *options)
 {
 	for (int i = 1; i < argc; i++) {
-		int64_t *number = str_eq(argv[i], "--seeds")     ? &options->seeds
-				  : str_eq(argv[i], "--seed")    ? &options->first
-				  : str_eq(argv[i], "--minutes") ? &options->minutes
-				  : str_eq(argv[i], "--jobs")    ? &options->jobs
-								 : NULL;
+		int64_t *number = str_eq(argv[i], "--seeds")      ? &options->seeds
+				  : str_eq(argv[i], "--seed")     ? &options->first
+				  : str_eq(argv[i], "--minutes")  ? &options->minutes
+				  : str_eq(argv[i], "--jobs")     ? &options->jobs
+				  : str_eq(argv[i], "--failures") ? &options->failures
+								  : NULL;
 
 		if (str_eq(argv[i], "--help"))
 			return usage(stdout) + 1;
@@ -373,9 +246,9 @@ static int read_options(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .seeds = 1000,
-				   .first = 1,
-				   .jobs = sysconf(_SC_NPROCESSORS_ONLN) };
+	struct options options = {
+		.seeds = 1000, .failures = 5, .first = 1, .jobs = sysconf(_SC_NPROCESSORS_ONLN)
+	};
 	struct log_config log = { .level = LOG_NONE, .file_level = LOG_NONE, .console_fd = -1 };
 	int64_t begin_ms = real_ms(), took_ms;
 	struct totals totals = { 0 };

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "agent/engine/engine.h"
 #include "agent/executor/executor.h"
@@ -86,6 +87,7 @@ struct sim_container {
 	bool ignores_term; /* only SIGKILL ends it */
 	int64_t term_ms;
 	int term_code;
+	int64_t hangs_ms; /* how long it takes to die of SIGKILL; 0: it does at once */
 	bool has_health;
 	int64_t healthy_after_ms; /* from its start; -1: never */
 	int start_timeout_s, stop_timeout_s;
@@ -95,16 +97,18 @@ struct sim_container {
 	/* the truth on the host */
 	enum host_container host;
 	bool pulled, stop_failed;
-	uint32_t attempt; /* of the run that `host` speaks of */
-	uint32_t started; /* the last attempt that was started; 0: none */
-	int64_t started_ms;
-	struct engine_exit exit; /* when it ended, and how */
-	bool probed_healthy;     /* what the agent was told last */
+	uint32_t attempt;            /* of the run that `host` speaks of */
+	uint32_t started;            /* the last attempt that was started; 0: none */
+	int64_t started_ms, dies_ms; /* of SIGKILL, when it hangs */
+	struct engine_exit exit;     /* when it ended, and how */
+	bool probed_healthy;         /* what the agent was told last */
 
 	/* what the control plane believes */
 	enum container_status reported;
 	bool reported_code;
 	int reported_exit_code;
+
+	enum container_status answered; /* as of the task */
 
 	enum container_status seen; /* in the engine of this generation */
 };
@@ -122,6 +126,8 @@ struct sim_task {
 	/* the truth on the host */
 	bool namespace, attached, pause_died, tear_down_failed;
 	bool cgroup, volume;
+	/* Something of it failed, ended, was killed, or may take too long: a reason to stop it. */
+	bool trouble;
 
 	/* the control plane */
 	bool wanted, stop_wanted;
@@ -129,8 +135,11 @@ struct sim_task {
 	bool run_acknowledged, stop_acknowledged; /* it heard so */
 	bool run_safe, stop_safe; /* the agent said so: it must never be forgotten */
 	enum task_status reported;
-	bool refused;   /* a report was refused for good */
-	bool forgotten; /* by an agent that was told that its end is known */
+	bool refused; /* a report was refused for good */
+	/* What the agent of this generation was told to be known. */
+	enum task_status answered;
+	bool attach_answered;
+	bool known_here; /* to the agent of this generation */
 
 	enum task_status seen_known, seen_desired;
 };
@@ -139,8 +148,8 @@ struct disk_file;
 
 struct sim {
 	uint64_t seed, random;
-	bool trace;
-	bool calm; /* no more faults */
+	FILE *trace; /* or NULL */
+	bool calm;   /* no more faults */
 	bool failed;
 	int64_t now_ms;
 	int64_t monotonic_offset_ms, wall_offset_ms;
@@ -231,6 +240,9 @@ void tasks_invent(struct sim *sim);
 void tasks_free(struct sim *sim);
 int task_index(const struct sim *sim, const char *id_or_arn); /* -1: none of ours */
 
+/* faults.c */
+void faults_invent(struct sim *sim);
+
 /* host.c */
 void host_agent_died(struct sim *sim);
 void host_reboot(struct sim *sim);
@@ -239,6 +251,8 @@ void host_kill_pause(struct sim *sim, int task);
 /* control.c, the API */
 void control_call(struct sim *sim, const char *operation, const char *body, int *ret_status,
 		  char **ret_answer);
+/* The answer to such a call has arrived at the agent. */
+void control_answered(struct sim *sim, const char *operation, const char *body);
 void control_want_task(struct sim *sim, int task);
 void control_want_stop(struct sim *sim, int task);
 /* sessions.c */

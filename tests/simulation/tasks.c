@@ -23,6 +23,7 @@ static void invent_end(struct sim *sim, struct sim_container *container)
 	container->vanishes = sim_chance(sim, 3);
 	container->ignores_term = sim_chance(sim, 25);
 	container->term_ms = sim_between(sim, 0, 3000);
+	container->hangs_ms = sim_chance(sim, 2) ? sim_between(sim, 1000, 400000) : 0;
 	container->term_code = (int)sim_between(sim, 0, 3);
 }
 
@@ -161,8 +162,10 @@ static void invent_task(struct sim *sim, int index)
 	task->container_count = (int)sim_between(sim, 1, MAX_CONTAINERS);
 	for (int i = 0; i < task->container_count; i++)
 		invent_container(sim, task, i);
-	for (int i = 0; i < task->container_count; i++)
+	for (int i = 0; i < task->container_count; i++) {
 		invent_dependencies(sim, task, i);
+		task->trouble |= task->containers[i].start_timeout_s > 0;
+	}
 	task->run_json = task_text(task, index, "RUNNING");
 	task->stop_json = task_text(task, index, "STOPPED");
 }
