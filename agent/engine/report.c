@@ -111,9 +111,10 @@ static void flush_advance(struct engine *engine, struct task *task)
 		wake_at(task, task->flush_at_ms);
 }
 
+/* PENDING is news only together with what is PENDING. */
 static bool says_something(const struct task *task, const struct pending_report *report)
 {
-	if (report->status > task->state->sent && !report->flush)
+	if (report->status > task->state->sent && report->status >= TASK_STATUS_RUNNING)
 		return true;
 	for (size_t i = 0; i < task->state->container_count; i++)
 		if (report->containers[i] > task->state->containers[i].sent)
@@ -191,7 +192,7 @@ void report_accepted(struct task *task, uint64_t serial)
 
 	if (!report)
 		return;
-	if (report->status > state->sent && !report->flush) {
+	if (report->status > state->sent) {
 		state->sent = report->status;
 		mark_task(task, PERSIST_NOW);
 	}
