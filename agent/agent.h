@@ -38,6 +38,7 @@ struct agent {
 	struct loop_timer *wake;  /* when the engine wants to hear of the time */
 	struct loop_timer *retry; /* when the disk refused */
 	bool flush_deferred;
+	char *new_boot_id; /* not NULL: to be saved after what was decided because of it */
 	struct executor *executor;
 
 	/* start.c */

@@ -12,12 +12,22 @@
 
 #define DISK_RETRY_MS 1000
 
+static void save_boot_id(struct agent *agent)
+{
+	_cleanup_free_ char *id = TAKE(agent->new_boot_id);
+	struct error err = ERROR_INIT;
+
+	if (id && store_set_fact(agent->store, STORE_BOOT_ID, id, &err) < 0)
+		log_warn("that the host has started anew is not saved", "error", err.text);
+}
+
 void drive_flush(struct agent *agent)
 {
 	struct error err = ERROR_INIT;
 
 	if (outbox_flush(agent->outbox, &err) == 0) {
 		loop_timer_stop(agent->retry);
+		save_boot_id(agent);
 		return;
 	}
 	if (!loop_timer_is_running(agent->retry)) {
@@ -234,6 +244,7 @@ void drive_free(struct agent *agent)
 	agent->outbox = NULL;
 	if (agent->engine)
 		engine_free(agent->engine);
+	free(agent->new_boot_id);
 }
 
 static void expect_credentials(struct agent *agent, const struct task_spec *spec)
@@ -259,7 +270,18 @@ static void recover_task(struct agent *agent, struct task_state *task)
 	event.task_id = task->spec->id;
 	event.recovered.task = task;
 	event.recovered.containers = containers;
+	event.recovered.rebooted = agent->new_boot_id != NULL;
 	drive_post(agent, &event);
+}
+
+static int notice_reboot(struct agent *agent, struct error *err)
+{
+	_cleanup_free_ char *id = host_boot_id(), *saved = NULL;
+	int r = store_get_fact(agent->store, STORE_BOOT_ID, &saved, err);
+
+	if (r == 0 && !str_eq(id, saved))
+		agent->new_boot_id = TAKE(id);
+	return r;
 }
 
 static void finish_recovery(struct agent *agent, int64_t sequence_number,
@@ -288,7 +310,9 @@ int drive_recover(struct agent *agent, struct error *err)
 	bool damaged;
 	int r;
 
-	r = store_get_sequence_number(agent->store, &sequence_number, err);
+	r = notice_reboot(agent, err);
+	if (r == 0)
+		r = store_get_sequence_number(agent->store, &sequence_number, err);
 	if (r == 0)
 		r = store_load_ended(agent->store, &ended, err);
 	if (r == 0)

@@ -45,6 +45,16 @@ static int64_t host_memory_mib(void)
 	return kib / 1024;
 }
 
+char *host_boot_id(void)
+{
+	char *text = NULL;
+
+	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, NULL, NULL) < 0)
+		return NULL;
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
 int host_resources_read(const struct agent_config *config, struct host_resources *ret,
 			struct error *err)
 {

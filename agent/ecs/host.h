@@ -20,6 +20,9 @@ int host_resources_read(const struct agent_config *config, struct host_resources
 			struct error *err);
 void host_resources_free(struct host_resources *resources);
 
+/* Names this boot of the host; NULL: it cannot be read. The caller frees. */
+char *host_boot_id(void);
+
 /* CPUs that this process may use, at least 1. */
 int64_t host_cpu_count(void);
 

@@ -230,6 +230,8 @@ struct engine_observation {
 	enum engine_seen seen;
 	int pid; /* SEEN_RUNNING */
 	struct engine_exit exit;
+	bool run_before; /* SEEN_NOTHING of one that shall run again: the run before is still there,
+			    so that this one was never begun */
 };
 
 struct engine_recovered {
@@ -237,6 +239,8 @@ struct engine_recovered {
 	struct engine_observation pause;
 	const struct engine_observation
 		*containers; /* task->container_count of them, in its order */
+	bool rebooted;       /* the host has, since the agent ran last: of what was made then, even
+				the traces may be lost */
 };
 
 /* The name of a task that has ended and was forgotten a while ago. */

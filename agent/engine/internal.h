@@ -93,6 +93,8 @@ struct task {
 	size_t resource_count;
 	uint32_t flight;
 	bool touched, dirty, dirty_now, dead;
+	bool rebooted;         /* it is being recovered, after the host has started anew: nothing of
+				  it is run again */
 	int64_t persist_at_ms; /* of what may wait; ENGINE_NEVER: nothing */
 
 	/* admission */

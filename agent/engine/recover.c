@@ -128,8 +128,10 @@ void task_recover(struct engine *engine, const struct engine_recovered *recovere
 	 * why. */
 	if (task_prepare(engine, task) < 0)
 		task_want_stop(engine, task, PERSIST_SOON);
+	task->rebooted = recovered->rebooted;
 	for (size_t i = 0; i < state->container_count; i++)
 		recover_container(engine, task, i, &recovered->containers[i]);
+	task->rebooted = false;
 	/* What it had reached, if nobody took the report of it. */
 	report_task_status(task);
 	if (state->known == TASK_STATUS_STOPPED)

@@ -30,7 +30,7 @@ static bool shall_restart(const struct engine *engine, const struct task *task, 
 	const struct container_state *state = &task->state->containers[index];
 	const struct restart_policy *policy = &state->spec->restart_policy;
 
-	return policy->enabled && state->known == CONTAINER_STATUS_RUNNING &&
+	return policy->enabled && !task->rebooted && state->known == CONTAINER_STATUS_RUNNING &&
 	       state->desired != CONTAINER_STATUS_STOPPED && exit->code_known &&
 	       !ignored(policy, engine_exit_code(exit)) &&
 	       lasted(engine, &task->containers[index], policy);
@@ -164,7 +164,13 @@ bool restart_recover(struct engine *engine, struct task *task, size_t index,
 	switch (observation->seen) {
 	case SEEN_NOTHING:
 	case SEEN_CREATED:
-		return true; /* it is begun, or gone on with */
+		if (!task->rebooted)
+			return true; /* it is begun, or gone on with */
+		if (observation->run_before) {
+			give_up(engine, task, index);
+			return true;
+		}
+		break; /* perhaps it did run */
 	case SEEN_RUNNING:
 	case SEEN_EXITED:
 	case SEEN_VANISHED:

@@ -44,6 +44,16 @@ static struct engine_observation seen_of(const struct container_observation *see
 	return observation;
 }
 
+static bool has_run_before(struct executor *executor, const struct task_state *task,
+			   const struct container_state *state)
+{
+	_cleanup_free_ char *directory = path_state(executor->config.config, task->spec->id,
+						    state->runtime_id, state->attempt - 1);
+	struct container_observation seen = { 0 };
+
+	return container_observe(directory, &seen, NULL) == 0 && seen.state != CONTAINER_NONE;
+}
+
 static struct engine_observation observe_container(struct executor *executor,
 						   const struct task_state *task, size_t index)
 {
@@ -52,6 +62,7 @@ static struct engine_observation observe_container(struct executor *executor,
 	const struct container_state *state = &task->containers[index];
 	_cleanup_free_ char *directory = NULL;
 	struct container_observation seen = { 0 };
+	struct engine_observation observation;
 	struct error err = ERROR_INIT;
 
 	/* The engine does not know the task yet, so nothing can be looked up there. */
@@ -69,7 +80,10 @@ static struct engine_observation observe_container(struct executor *executor,
 	log_info("container found after a restart", "task", task->spec->id, "container",
 		 state->spec->name, "state", container_phase_name(seen.state), "pid",
 		 LOG_NUM(seen.pid));
-	return seen_of(&seen);
+	observation = seen_of(&seen);
+	if (state->restarting && observation.seen == SEEN_NOTHING)
+		observation.run_before = has_run_before(executor, task, state);
+	return observation;
 }
 
 void executor_observe(struct executor *executor, const struct task_state *task,

@@ -80,6 +80,7 @@ void store_tasks_free(struct store_tasks *tasks);
 #define STORE_CLUSTER            "cluster"
 #define STORE_AVAILABILITY_ZONE  "availability-zone"
 #define STORE_AGENT_VERSION      "agent-version"
+#define STORE_BOOT_ID            "boot-id" /* of the host, when the agent ran last */
 
 /* *ret is NULL when there is none; the caller frees it. */
 int store_get_fact(struct store *store, const char *name, char **ret, struct error *err);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Restart policies. */
+#include <string.h>
+
 #include "world.h"
 
 #include <stdlib.h>
@@ -268,7 +270,7 @@ static void dependents_wait_for_the_last_exit(void **state)
 
 /* ---- a restart of the agent ---- */
 
-static struct world *recovered(bool restarting, struct engine_observation seen)
+static struct task_state *saved(bool restarting)
 {
 	struct task_state *task = saved_task("t", POLICY(60, ""), CONTAINER_STATUS_RUNNING, true);
 	struct container_state *app = &task->containers[0];
@@ -281,7 +283,12 @@ static struct world *recovered(bool restarting, struct engine_observation seen)
 		app->exit_code = 5;
 		app->finished_at_ms = app->last_restart_at_ms = WORLD_START_MS - 100000;
 	}
-	return world_recovered(task, seen);
+	return task;
+}
+
+static struct world *recovered(bool restarting, struct engine_observation seen)
+{
+	return world_recovered(saved(restarting), seen);
 }
 
 /* eng-45: what ended while the agent was down is restarted too, if it had lasted. */
@@ -301,6 +308,23 @@ static void an_end_while_the_agent_was_down_is_restarted(void **state)
 	seen.exit.finished_at_ms -= 1;
 	world = recovered(false, seen);
 	expect_stopped(world, "app=STOPPED(1)");
+}
+
+/* The host has started anew, too: perhaps it did run, and what would tell so is lost. */
+static void after_a_reboot_a_restart_is_not_gone_on_with(void **state)
+{
+	struct world *world = world_before_recovery();
+
+	world->rebooted = true;
+	world_recover(world, saved(true), (struct engine_observation){ .seen = SEEN_NOTHING },
+		      (struct engine_observation){ 0 });
+	world_finish_recovery(world);
+	assert_null(world_find(world, EFFECT_RESTART_CONTAINER, "t", "app"));
+	assert_int_equal(world_container(world, "t", "app")->known, CONTAINER_STATUS_STOPPED);
+	assert_false(world_container(world, "t", "app")->has_exit_code);
+	assert_non_null(
+		strstr(world_container(world, "t", "app")->reason, "ContainerVanishedError"));
+	world_free(world);
 }
 
 static void an_interrupted_restart_is_gone_on_with(void **state)
@@ -360,6 +384,7 @@ int main(void)
 		cmocka_unit_test(dependents_wait_for_the_last_exit),
 		cmocka_unit_test(an_end_while_the_agent_was_down_is_restarted),
 		cmocka_unit_test(an_interrupted_restart_is_gone_on_with),
+		cmocka_unit_test(after_a_reboot_a_restart_is_not_gone_on_with),
 		cmocka_unit_test(a_restart_that_was_done_is_adopted),
 	};
 

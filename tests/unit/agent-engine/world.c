@@ -32,8 +32,9 @@ void world_recover(struct world *world, struct task_state *task,
 {
 	struct engine_event event = { .type = EVENT_TASK_RECOVERED };
 
-	event.recovered =
-		(struct engine_recovered){ .task = task, .pause = pause, .containers = &container };
+	event.recovered = (struct engine_recovered){
+		.task = task, .pause = pause, .containers = &container, .rebooted = world->rebooted
+	};
 	world_step(world, &event);
 }
 

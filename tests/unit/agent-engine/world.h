@@ -28,6 +28,7 @@ struct world {
 	struct engine_effect *resources[8];
 	size_t resource_count;
 	bool holds_resources;
+	bool rebooted; /* what is recovered is told so */
 	int64_t sequence;
 };
 
