@@ -99,6 +99,21 @@ int db_open(const char *path, struct db **ret, struct error *err)
 	return db_open_vfs(path, NULL, ret, err);
 }
 
+/* A process before this one may have been killed between writing a commit and having it on disk:
+ * what is read of it from now on must not be lost any more. */
+static int sync_log(struct db *db, struct error *err)
+{
+	sqlite3_file *log = NULL;
+	int code = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+
+	if (code == SQLITE_OK && log && log->pMethods)
+		code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+	if (code != SQLITE_OK)
+		return error_say(err, errno_of(db->handle, code), "sync the write-ahead log: %s",
+				 sqlite3_errstr(code));
+	return 0;
+}
+
 int db_open_vfs(const char *path, const char *vfs, struct db **ret, struct error *err)
 {
 	_cleanup_(db_close_cleanup) struct db *db = xcalloc(1, sizeof(*db));
@@ -118,6 +133,8 @@ int db_open_vfs(const char *path, const char *vfs, struct db **ret, struct error
 			 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			 "PRAGMA cache_size = -256",
 			 err);
+	if (result == 0)
+		result = sync_log(db, err);
 	if (result < 0) {
 		error_prefix(err, "open %s", path);
 		return result;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -231,6 +232,58 @@ static void what_is_no_database_is_refused(void **state)
 	assert_ok(file_remove_tree(AT_FDCWD, directory, why));
 }
 
+/* ---- a file system that counts what is synced of write-ahead logs ---- */
+
+static int syncs;
+static const sqlite3_io_methods *real_methods;
+static sqlite3_io_methods counting_methods;
+
+static int counting_sync(sqlite3_file *file, int flags)
+{
+	syncs++;
+	return real_methods->xSync(file, flags);
+}
+
+static int counting_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+			 int *ret_flags)
+{
+	sqlite3_vfs *real = vfs->pAppData;
+	int code = real->xOpen(real, name, file, flags, ret_flags);
+
+	if (code == SQLITE_OK && flags & SQLITE_OPEN_WAL) {
+		real_methods = file->pMethods;
+		counting_methods = *real_methods;
+		counting_methods.xSync = counting_sync;
+		file->pMethods = &counting_methods;
+	}
+	return code;
+}
+
+static void what_was_written_before_is_on_disk_before_it_is_used(void **state)
+{
+	char directory[] = "/tmp/berth-db-XXXXXX";
+	sqlite3_vfs counting = *sqlite3_vfs_find(NULL);
+	struct db *before, *db;
+	char path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/db", directory);
+	counting.zName = "counting";
+	counting.pAppData = sqlite3_vfs_find(NULL);
+	counting.xOpen = counting_open;
+	assert_int_equal(sqlite3_vfs_register(&counting, 0), SQLITE_OK);
+
+	assert_ok(db_open(path, &before, why));
+	assert_ok(db_migrate(before, steps, 2, why));
+	assert_ok(db_open_vfs(path, "counting", &db, why));
+	assert_int_equal(syncs, 1);
+	db_close(db);
+	db_close(before);
+	sqlite3_vfs_unregister(&counting);
+	assert_ok(file_remove_tree(AT_FDCWD, directory, why));
+}
+
 static void a_full_disk_is_told_as_such(void **state)
 {
 	struct db *db = *state;
@@ -255,6 +308,7 @@ int main(void)
 		cmocka_unit_test(a_schema_is_brought_forward_once),
 		cmocka_unit_test(two_writers_wait_and_then_say_busy),
 		cmocka_unit_test(what_is_no_database_is_refused),
+		cmocka_unit_test(what_was_written_before_is_on_disk_before_it_is_used),
 		in_memory(a_full_disk_is_told_as_such),
 	};
 
