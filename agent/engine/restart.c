@@ -53,7 +53,10 @@ void container_ended(struct engine *engine, struct task *task, size_t index,
 	state->finished_at_ms = exit->finished_at_ms ? exit->finished_at_ms : engine->wall_ms;
 	state->oom_killed = exit->oom;
 	state->pid = 0;
-	/* A probe of the run that has ended has nobody to tell of it. */
+	/* How healthy the run was that has ended does not count, and a probe of it has nobody to
+	 * tell. */
+	if (state->health != CONTAINER_HEALTH_NONE)
+		state->health = CONTAINER_HEALTH_STARTING;
 	task->containers[index].flight &= ~flight_bit(EFFECT_PROBE_HEALTH);
 	mark_container(task, index, PERSIST_NOW);
 }
@@ -97,6 +100,8 @@ static void give_up(struct engine *engine, struct task *task, size_t index)
 	state->restarting = false;
 	task->containers[index].half_restarted = true;
 	container_exited(engine, task, index, &exit);
+	/* What is there of it is removed at once, and with it what tells how it ended. */
+	mark_container(task, index, PERSIST_NOW);
 }
 
 /* Does nothing, once it is stopped, but make sure that nothing runs: nobody knows how far it came.

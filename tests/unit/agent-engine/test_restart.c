@@ -246,6 +246,35 @@ static void health_begins_anew_with_each_run(void **state)
 	world_free(world);
 }
 
+/* What was HEALTHY is not while it runs again. */
+static void dependents_wait_for_the_health_of_the_next_run(void **state)
+{
+	struct world *world = world_new();
+	char *server = container_json(
+		"server", false,
+		POLICY(60, "") ",\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":\"{"
+			       "\\\"Healthcheck\\\":{\\\"Test\\\":[\\\"CMD\\\",\\\"x\\\"],"
+			       "\\\"Interval\\\":1000000000}}\"}");
+	char *client = container_json(
+		"client", true,
+		",\"dependsOn\":[{\"containerName\":\"server\",\"condition\":\"HEALTHY\"}]");
+
+	world_run(world, "t", "", xasprintf("%s,%s", server, client));
+	world_start(world, "t", "server");
+	world_wait(world, 89000);
+	world_probed(world, "t", "server", 0, "fine");
+	assert_non_null(world_find(world, EFFECT_PULL_IMAGE, "t", "client"));
+	world_exited_with(world, "t", "server", 5);
+	assert_int_equal(world_container(world, "t", "server")->health, CONTAINER_HEALTH_STARTING);
+	world_answer(world, "t", "client",
+		     (struct engine_done){ .type = EFFECT_PULL_IMAGE,
+					   .image = { .digest = "sha256:d" } });
+	assert_null(world_find(world, EFFECT_CREATE_CONTAINER, "t", "client"));
+	free(server);
+	free(client);
+	world_free(world);
+}
+
 /* COMPLETE waits for the last exit. */
 static void dependents_wait_for_the_last_exit(void **state)
 {
@@ -382,6 +411,7 @@ int main(void)
 		cmocka_unit_test(an_echo_of_the_run_before_changes_nothing),
 		cmocka_unit_test(health_begins_anew_with_each_run),
 		cmocka_unit_test(dependents_wait_for_the_last_exit),
+		cmocka_unit_test(dependents_wait_for_the_health_of_the_next_run),
 		cmocka_unit_test(an_end_while_the_agent_was_down_is_restarted),
 		cmocka_unit_test(an_interrupted_restart_is_gone_on_with),
 		cmocka_unit_test(after_a_reboot_a_restart_is_not_gone_on_with),
