@@ -6,6 +6,7 @@
 Prints a table with ratios. Needs root and a quiet machine; it is no pass/fail test.
 """
 import argparse
+import datetime
 import glob
 import json
 import os
@@ -110,6 +111,28 @@ def exits(lab, image, count):
     return took
 
 
+def dependencies(lab, image, count):
+    """From the end of the process that another container waits for, as its monitor recorded it, to the other's start."""
+    definition = lab.define("dependencies", [
+        {"name": "first", "image": image, "memory": 6, "essential": False, "command": ["sh", "-c", "exit 0"]},
+        {"name": "second", "image": image, "memory": 6, "command": SLEEP,
+         "dependsOn": [{"containerName": "first", "condition": "SUCCESS"}]},
+    ])
+    agent, took = lab.agents[0], []
+    for _ in range(count):
+        arn = lab.run(definition)[0]
+        running(lab, [arn])
+        task = next(task for task in agent.introspect("/v1/tasks")["Tasks"] if task["Arn"] == arn)
+        second = next(one for one in task["Containers"] if one["Name"] == "second")
+        [path] = glob.glob(f"{agent.data}/tasks/{arn.rsplit('/')[-1]}/*first*/state-1/exit.json")
+        with open(path) as file:
+            finished_ms = json.load(file)["finished_ms"]
+        started_ms = datetime.datetime.fromisoformat(second["StartedAt"].replace("Z", "+00:00")).timestamp() * 1000
+        took.append(started_ms - finished_ms)
+        stop_all(lab, [arn])
+    return took
+
+
 def burst(lab, definition, count):
     arns = []
     threads = [threading.Thread(target=lambda: arns.extend(lab.run(definition, 10))) for _ in range(count // 10)]
@@ -170,8 +193,9 @@ def main():
         where = os.path.join(lab.directory, "floor")
         os.makedirs(where)
         if options.runtime == "runc":
-            floor = Floor(where, lab.cgroup).measure(single_count)
-            result["floor_ms"] = statistics.median(floor)
+            floor = Floor(where, lab.cgroup)
+            result["floor_ms"] = statistics.median(floor.measure(single_count))
+            result["floor_container_ms"] = statistics.median(floor.container_ms)
         note("memory and one task at a time")
         result["memory_0"] = memory(lab)
         took, stopping = single(lab, definition, single_count)
@@ -179,6 +203,7 @@ def main():
         result["single_min_ms"] = min(took)
         result["stop_ms"] = statistics.median(stopping)
         result["exit_ms"] = statistics.median(exits(lab, image, max(5, single_count // 2)))
+        result["dependency_ms"] = statistics.median(dependencies(lab, image, max(5, single_count // 2)))
         for count in [10, 50, 100] if not options.quick else [10, 30]:
             note(f"{count} at once")
             arns, seconds = burst(lab, definition, count)
@@ -208,10 +233,13 @@ def table(result):
     floor = result.get("floor_ms")
     rows = [
         ("floor: netns, veth, two create/start (median)", floor, "ms", None, None),
+        ("floor: one create/start (median)", result.get("floor_container_ms"), "ms", None, None),
         ("one awsvpc task to RUNNING (median)", result["single_ms"], "ms", floor, 406),
         ("one awsvpc task to RUNNING (p95)", result["single_p95_ms"], "ms", floor, 442),
         ("stop request to STOPPED (median)", result["stop_ms"], "ms", None, 118),
         ("exit to STOPPED (median)", result["exit_ms"], "ms", None, 96),
+        ("end of a dependency to start of the dependent (median)", result["dependency_ms"], "ms",
+         result.get("floor_container_ms"), None),
         ("10 at once, all RUNNING", result["burst_10_s"], "s", None, 1.68),
     ]
     if "burst_100_s" in result:

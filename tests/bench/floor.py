@@ -21,6 +21,7 @@ class Floor:
         self.directory, self.cgroup, self.runtime = directory, cgroup, runtime
         self.root = os.path.join(directory, "runc")
         self.bundles = {}
+        self.container_ms = []  # create and start, of each container
         for name in ("pause", "app"):
             bundle = os.path.join(directory, name)
             rootfs = os.path.join(bundle, "rootfs", "bin")
@@ -58,8 +59,10 @@ class Floor:
         run("ip", "-n", space, "link", "set", "eth0", "up")
         run("ip", "-n", space, "link", "set", "lo", "up")
         for name, bundle in self.bundles.items():
+            begin = time.monotonic()
             run(self.runtime, "--root", self.root, "create", "--bundle", bundle, f"floor{number}-{name}")
             run(self.runtime, "--root", self.root, "start", f"floor{number}-{name}")
+            self.container_ms.append((time.monotonic() - begin) * 1000)
         return (time.monotonic() - began) * 1000
 
     def stop(self, number):

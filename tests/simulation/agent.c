@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "agent/ecs/host.h"
+#include "base/alloc.h"
+#include "base/cleanup.h"
 #include "simulation.h"
 
 static void schedule_start(struct sim *sim)
@@ -91,11 +93,15 @@ void agent_start_event(struct sim *sim, const struct sim_event *event)
 	sim->stopped = false;
 	for (int i = 0; i < sim->task_count; i++) {
 		sim->tasks[i].known_here = sim->tasks[i].attach_answered = false;
-		sim->tasks[i].answered = TASK_STATUS_NONE;
+		sim->tasks[i].answered = sim->tasks[i].remembered;
+		json_decref(TAKE(sim->tasks[i].refused_report));
 		sim->tasks[i].seen_known = sim->tasks[i].seen_desired = TASK_STATUS_NONE;
-		for (int j = 0; j < MAX_CONTAINERS; j++)
-			sim->tasks[i].containers[j].seen = sim->tasks[i].containers[j].answered =
-				CONTAINER_STATUS_NONE;
+		for (int j = 0; j < MAX_CONTAINERS; j++) {
+			struct sim_container *container = &sim->tasks[i].containers[j];
+
+			container->seen = CONTAINER_STATUS_NONE;
+			container->answered = container->remembered;
+		}
 	}
 	/* Its start is as dangerous as the rest of its life. */
 	if (sim_fault(sim, 20))
@@ -124,9 +130,19 @@ int host_resources_read(const struct agent_config *config, struct host_resources
 			struct error *err)
 {
 	(void)config, (void)err;
-	*ret = (struct host_resources){ .cpu_units = HOST_CPU_UNITS,
-					.memory_mib = HOST_MEMORY_MIB };
+	*ret = (struct host_resources){ .cpu_units = sim_world->cpu_units,
+					.memory_mib = sim_world->memory_mib };
+	for (int i = 0; i < HOST_GPUS; i++) {
+		_cleanup_free_ char *id = xasprintf("GPU-%d", i);
+
+		str_list_add(&ret->gpus, id);
+	}
 	return 0;
+}
+
+char *host_boot_id(void)
+{
+	return xasprintf("boot-%u", sim_world->boots);
 }
 
 void host_resources_free(struct host_resources *resources)

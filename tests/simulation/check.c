@@ -88,7 +88,7 @@ static void check_ledger(struct sim *sim, const struct engine *engine)
 	if (ledger.cpu_units_used != cpu || ledger.memory_mib_used != memory)
 		sim_fail(sim, "the ledger says %lld MiB, the tasks %lld",
 			 (long long)ledger.memory_mib_used, (long long)memory);
-	if (cpu > HOST_CPU_UNITS || memory > HOST_MEMORY_MIB)
+	if (cpu > sim->cpu_units || memory > sim->memory_mib)
 		sim_fail(sim, "more than the host is given out");
 	if (port_holders > 1)
 		sim_fail(sim, "two tasks hold one port");
@@ -101,7 +101,7 @@ static void check_forgotten(struct sim *sim, const struct sim_task *task, int in
 	struct credentials_entry entry;
 	char id[32];
 
-	if (task->reported != TASK_STATUS_STOPPED && !task->refused)
+	if (task->reported != TASK_STATUS_STOPPED && !task->end_refused)
 		sim_fail(sim, "%s is forgotten before its end is known", task->id);
 	if (task->namespace || task->cgroup || task->volume)
 		sim_fail(sim, "%s is forgotten, and something of it is left", task->id);
@@ -129,6 +129,14 @@ static void check_bounds(struct sim *sim)
 			 attachments_count(sim->agent->attachments), tasks);
 }
 
+/* What it was told, and has had the time to save. */
+static void remember(struct sim_task *task)
+{
+	task->remembered = task->answered;
+	for (int i = 0; i < task->container_count; i++)
+		task->containers[i].remembered = task->containers[i].answered;
+}
+
 void check_step(struct sim *sim)
 {
 	const struct engine *engine = agent_engine(sim);
@@ -143,6 +151,8 @@ void check_step(struct sim *sim)
 			check_forgotten(sim, &sim->tasks[i], i);
 		sim->tasks[i].known_here =
 			state || (sim->tasks[i].known_here && outbox_waits(sim->agent->outbox));
+		if (!outbox_waits(sim->agent->outbox))
+			remember(&sim->tasks[i]);
 	}
 	if (engine) {
 		check_ledger(sim, engine);
@@ -160,7 +170,7 @@ void check_recovered(struct sim *sim)
 
 		if (!task->run_safe && !task->stop_safe)
 			continue;
-		if (!state && task->reported != TASK_STATUS_STOPPED && !task->refused)
+		if (!state && task->reported != TASK_STATUS_STOPPED && !task->end_refused)
 			sim_fail(sim, "%s was acknowledged, and is forgotten", task->id);
 		if (state && task->stop_safe && state->desired != TASK_STATUS_STOPPED)
 			sim_fail(sim, "the acknowledged stop of %s is forgotten", task->id);
@@ -265,7 +275,7 @@ static bool host_is_empty(const struct sim *sim)
 static bool all_reported(const struct sim *sim)
 {
 	for (int i = 0; i < sim->task_count; i++)
-		if (sim->tasks[i].reported != TASK_STATUS_STOPPED && !sim->tasks[i].refused)
+		if (sim->tasks[i].reported != TASK_STATUS_STOPPED && !sim->tasks[i].end_refused)
 			return false;
 	return true;
 }
@@ -295,7 +305,7 @@ void check_end(struct sim *sim)
 	for (int i = 0; i < sim->task_count && !sim->failed; i++) {
 		const struct sim_task *task = &sim->tasks[i];
 
-		if (task->reported != TASK_STATUS_STOPPED && !task->refused)
+		if (task->reported != TASK_STATUS_STOPPED && !task->end_refused)
 			explain(sim, "was never reported STOPPED", task->id);
 		if (task->namespace || task->cgroup || task->volume)
 			sim_fail(sim, "of %s are left:%s%s%s", task->id,

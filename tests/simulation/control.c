@@ -161,6 +161,13 @@ static void believe_attachment(struct sim *sim, struct sim_task *task, const jso
 
 /* ---- calls ---- */
 
+static bool is_told_again(const struct sim_task *task, const json_t *body)
+{
+	return !task->invalid && task->refused_report &&
+	       json_array_size(json_object_get(body, "containers")) > 0 &&
+	       json_equal(task->refused_report, body);
+}
+
 static char *submit(struct sim *sim, const json_t *body, int *ret_status)
 {
 	int index = task_index(sim, text_of(body, "task"));
@@ -170,11 +177,15 @@ static char *submit(struct sim *sim, const json_t *body, int *ret_status)
 		sim_fail(sim, "a report of an unknown task: %s", text_of(body, "task"));
 		return xstrdup("{}");
 	}
+	if (is_told_again(&sim->tasks[index], body))
+		sim_fail(sim, "of %s is told again what was refused", sim->tasks[index].id);
 	if (json_array_size(attachments) > 0) {
 		believe_attachment(sim, &sim->tasks[index], attachments);
 	} else if (sim_fault(sim, 1)) {
 		sim_trace(sim, "control: refuses a report of %s for good", sim->tasks[index].id);
 		sim->tasks[index].refused = true;
+		sim->tasks[index].end_refused |=
+			task_status_of(text_of(body, "status")) == TASK_STATUS_STOPPED;
 		*ret_status = 400;
 		return xstrdup("{\"__type\":\"InvalidParameterException\",\"message\":\"no\"}");
 	} else {
@@ -214,7 +225,7 @@ void control_call(struct sim *sim, const char *operation, const char *body, int 
 	json_decref(root);
 }
 
-void control_answered(struct sim *sim, const char *operation, const char *body)
+void control_answered(struct sim *sim, const char *operation, const char *body, bool taken)
 {
 	json_t *root = json_loads(body, 0, NULL);
 	int index = str_eq(operation, "SubmitTaskStateChange")
@@ -224,7 +235,10 @@ void control_answered(struct sim *sim, const char *operation, const char *body)
 	const json_t *container;
 	size_t i;
 
-	if (task && json_array_size(json_object_get(root, "attachments")) > 0) {
+	if (task && !taken) {
+		json_decref(task->refused_report);
+		task->refused_report = json_incref(root);
+	} else if (task && json_array_size(json_object_get(root, "attachments")) > 0) {
 		task->attach_answered = true;
 	} else if (task) {
 		task->answered = task_status_of(text_of(root, "status"));

@@ -32,6 +32,13 @@ static void rebooted(struct sim *sim, const struct sim_event *event)
 		host_reboot(sim);
 }
 
+void faults_after_death(struct sim *sim)
+{
+	/* The next agent has read what this one had written, and nobody has made it durable yet. */
+	if (sim_fault(sim, 10))
+		sim_schedule(sim, sim_between(sim, 0, 4000), rebooted);
+}
+
 static void pause_killed(struct sim *sim, const struct sim_event *event)
 {
 	if (!sim->calm)
@@ -46,6 +53,7 @@ static void manifest_due(struct sim *sim, const struct sim_event *event)
 
 static void clock_steps(struct sim *sim, const struct sim_event *event)
 {
+	sim->clock_stepped = true;
 	sim_trace(sim, "host: the clock steps by %lld ms", (long long)event->number);
 	sim->wall_offset_ms += event->number;
 }

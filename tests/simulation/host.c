@@ -10,7 +10,8 @@
 #include "base/str.h"
 #include "simulation.h"
 
-#define KILL_WAIT_MS 120000 /* after SIGKILL */
+#define KILL_WAIT_MS     120000 /* after SIGKILL */
+#define RESTART_SLACK_MS 1000   /* news of starts and ends take their time */
 
 struct executor {
 	struct executor_config config;
@@ -51,24 +52,44 @@ static void end_process(struct sim_container *container, struct engine_exit exit
 	container->exit = exit;
 	container->exit.started_at_ms = container->started_ms + sim_world->wall_offset_ms;
 	container->exit.finished_at_ms = clock_wall_ms();
+	container->ended_ms = sim_world->now_ms;
 	container->host = exit.code_known ? HOST_EXITED : HOST_VANISHED;
+}
+
+static void will_hear(struct sim *sim, int task, int container, int64_t delay_ms)
+{
+	struct sim_event *heard = sim_schedule(sim, delay_ms, exit_heard);
+
+	heard->task = task;
+	heard->container = container;
+	heard->attempt = sim->tasks[task].containers[container].attempt;
+	heard->generation = sim->generation;
+}
+
+/* Others do not end because of it. */
+static bool matters_to_nobody(const struct sim_task *task, int index)
+{
+	if (task->containers[index].essential)
+		return false;
+	for (int i = 0; i < task->container_count; i++)
+		for (int j = 0; j < task->containers[i].dependency_count; j++)
+			if (task->containers[i].dependencies[j].on == index)
+				return false;
+	return true;
 }
 
 /* The process is over; the agent will hear of it, if it lives. */
 static void process_ended(struct sim *sim, int task, int container, struct engine_exit exit)
 {
 	end_process(&sim->tasks[task].containers[container], exit);
-	sim->tasks[task].trouble = true;
+	sim->tasks[task].trouble |= !matters_to_nobody(&sim->tasks[task], container);
 	sim_trace(sim, "host: t%d/c%d ended with code %d signal %d", task, container,
 		  exit.exit_code, exit.signal);
 	if (sim->generation == 0)
 		return;
-	struct sim_event *heard = sim_schedule(sim, sim_between(sim, 0, 5), exit_heard);
-
-	heard->task = task;
-	heard->container = container;
-	heard->attempt = sim->tasks[task].containers[container].attempt;
-	heard->generation = sim->generation;
+	will_hear(sim, task, container, sim_between(sim, 0, 5));
+	if (sim_fault(sim, 5)) /* and a second time */
+		will_hear(sim, task, container, sim_between(sim, 0, 8000));
 }
 
 /* number: the signal that ends it; 0: by itself */
@@ -126,6 +147,13 @@ static void restart_process(struct sim *sim, int task, int index, uint32_t attem
 		if (container->host != HOST_EXITED || container->attempt != attempt - 1)
 			sim_fail(sim, "t%d/c%d is restarted (%u) in state %d of attempt %u", task,
 				 index, attempt, container->host, container->attempt);
+		if (!sim->clock_stepped &&
+		    container->ended_ms - container->started_ms <
+			    container->restart_period_s * INT64_C(1000) - RESTART_SLACK_MS)
+			sim_fail(sim, "t%d/c%d is restarted after %lld ms, and its period is %d s",
+				 task, index,
+				 (long long)(container->ended_ms - container->started_ms),
+				 container->restart_period_s);
 		container->attempt = attempt;
 		container->host = HOST_CREATED;
 	}
@@ -314,6 +342,8 @@ static int64_t duration(struct sim *sim, enum engine_effect_type type)
 	case EFFECT_PROBE_HEALTH:
 		return sim_between(sim, 0, 500);
 	default:
+		if (sim_fault(sim, 1))
+			return sim_between(sim, 0, 20000);
 		return sim_chance(sim, 10) ? sim_between(sim, 0, 3000) : sim_between(sim, 0, 50);
 	}
 }
@@ -387,7 +417,9 @@ static void perform(struct sim *sim, const struct engine_effect *effect, int tas
 		else
 			delay_ms = begin_stop(sim, effect, task, container);
 	}
-	if (effect->type == EFFECT_START_CONTAINER && sim_fault(sim, 1)) /* the worst moment */
+	/* The worst moments. */
+	if ((effect->type == EFFECT_START_CONTAINER && sim_fault(sim, 1)) ||
+	    (effect->type == EFFECT_RESTART_CONTAINER && sim_fault(sim, 4)))
 		sim_schedule(sim, delay_ms + sim_between(sim, 0, 40), reboot_now);
 	operation = sim_schedule(sim, delay_ms, operate);
 	operation->task = task;
@@ -450,7 +482,8 @@ static struct engine_observation observe(struct sim *sim, const struct sim_conta
 	struct engine_observation seen = { .exit = container->exit };
 
 	if (attempt == container->attempt + 1) /* decided, and not done */
-		return (struct engine_observation){ .seen = SEEN_NOTHING };
+		return (struct engine_observation){ .seen = SEEN_NOTHING,
+						    .run_before = container->host != HOST_ABSENT };
 	if (container->attempt > 0 && attempt != container->attempt)
 		sim_fail(sim, "%s runs for the %uth time, and the agent knows of %u",
 			 container->name, container->attempt, attempt);
@@ -591,6 +624,7 @@ void host_reboot(struct sim *sim)
 	sim_trace(sim, "host: reboots");
 	agent_die(sim);
 	disk_power_lost(sim);
+	sim->boots++;
 	sim->monotonic_offset_ms = sim_between(sim, 1000, 100000) - sim->now_ms;
 	for (int i = 0; i < sim->task_count; i++) {
 		struct sim_task *task = &sim->tasks[i];
@@ -604,6 +638,8 @@ void host_reboot(struct sim *sim)
 				container->exit = (struct engine_exit){ .code_known = false };
 				container->host = sim_chance(sim, 50) ? HOST_VANISHED : HOST_ABSENT;
 			} else if (container->host == HOST_CREATED) {
+				/* Nobody can know that the run before was the last. */
+				container->exit.code_known = false;
 				container->host =
 					sim_chance(sim, 50) ? HOST_HALF_MADE : HOST_ABSENT;
 			}

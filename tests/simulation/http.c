@@ -71,8 +71,9 @@ static void answered(struct sim *sim, const struct sim_event *event)
 	if (call->over)
 		return;
 	call->over = true;
-	if (call->status == 200)
-		control_answered(sim, call->operation, call->body);
+	if (call->status == 200 ||
+	    (call->answer && strstr(call->answer, "InvalidParameterException")))
+		control_answered(sim, call->operation, call->body, call->status == 200);
 	response.body = call->answer ? call->answer : "";
 	response.size = strlen(response.body);
 	if (call->error)
@@ -89,7 +90,10 @@ static void fail(struct sim *sim, struct http_call *call, int64_t delay_ms, int 
 	schedule(sim, call, delay_ms, answered)->generation = generation;
 }
 
-/* What a proxy or an overloaded service says in the place of an answer. */
+/*
+ * What a proxy or an overloaded service says in the place of an answer. The last few are not worth
+ * another attempt, says the protocol; for a report that cannot be all.
+ */
 static void refuse(struct sim *sim, struct http_call *call)
 {
 	static const struct {
@@ -100,8 +104,13 @@ static void refuse(struct sim *sim, struct http_call *call)
 		{ 400, "{\"__type\":\"ThrottlingException\",\"message\":\"Rate exceeded\"}" },
 		{ 503, "<html>busy</html>" },
 		{ 502, "" },
+		{ 400, "{\"__type\":\"ClientException\",\"message\":\"Try later\"}" },
+		{ 403, "{\"__type\":\"AccessDeniedException\",\"message\":\"not now\"}" },
+		{ 400, "{\"__type\":\"ExpiredTokenException\",\"message\":\"expired\"}" },
+		{ 404, "not here" },
 	};
-	size_t which = sim_random(sim) % 4;
+	size_t which =
+		sim_random(sim) % (str_eq(call->operation, "RegisterContainerInstance") ? 4 : 8);
 
 	call->status = refusals[which].status;
 	call->answer = xstrdup(refusals[which].body);

@@ -13,7 +13,8 @@
 #include "base/str.h"
 #include "simulation.h"
 
-#define HISTORY_LINES 60 /* are shown of a history that failed */
+#define EVENTS_AT_ONCE 100000
+#define HISTORY_LINES  60 /* are shown of a history that failed */
 
 struct sim *sim_world;
 
@@ -40,15 +41,17 @@ static void happen(struct sim *sim, struct sim_event *event)
 	/* A turn of the loop may hold several events. */
 	if (sim->loop && (sim_next_ms(sim) > sim->now_ms || sim_chance(sim, 70)))
 		sim_loop_turn(sim);
-	if (sim->dead)
+	if (sim->dead) {
 		agent_die(sim);
-	else if (sim->stopped && sim->agent)
+		faults_after_death(sim);
+	} else if (sim->stopped && sim->agent) {
 		agent_ended(sim);
+	}
 	if (for_agent)
 		check_step(sim);
 }
 
-static void finish(struct sim *sim)
+void sim_finish(struct sim *sim)
 {
 	struct sim_event event;
 
@@ -72,24 +75,33 @@ static bool run(struct sim *sim)
 	sim_world = sim;
 	sim->random = sim->seed * UINT64_C(0x2545F4914F6CDD1D) + 1;
 	sim->disk_random = sim->seed;
+	sim->end_ms = STORM_MS + (sim_chance(sim, 30) ? QUIET_MS : 0);
+	sim->cpu_units = HOST_CPU_UNITS;
+	sim->memory_mib = HOST_MEMORY_MIB;
 	tasks_invent(sim);
 	faults_invent(sim);
+	if (sim->end_ms > STORM_MS)
+		sim_schedule(sim, sim->end_ms - 1, check_quiet);
 	sim_schedule(sim, 0, agent_start_event);
 	sim_schedule(sim, sim_between(sim, 0, 2000), control_deliver);
 	while (!sim->failed && sim_next(sim, &event)) {
-		if (event.time_ms > STORM_MS + SETTLED_MS) {
+		if (event.time_ms > sim->end_ms + SETTLED_MS) {
 			sim_event_clear(&event);
 			break;
 		}
+		if (event.time_ms > sim->now_ms)
+			sim->events_now = 0;
 		sim->now_ms = event.time_ms;
+		if (++sim->events_now > EVENTS_AT_ONCE)
+			sim_fail(sim, "time does not go on");
 		happen(sim, &event);
 		sim_event_clear(&event);
-		if (sim->calm && sim->now_ms > STORM_MS + 2000 && check_is_settled(sim))
+		if (sim->calm && sim->now_ms > sim->end_ms + 2000 && check_is_settled(sim))
 			break;
 	}
 	if (!sim->failed)
 		check_end(sim);
-	finish(sim);
+	sim_finish(sim);
 	return !sim->failed;
 }
 
@@ -102,7 +114,7 @@ struct totals {
 
 struct options {
 	int64_t seeds, first, minutes, jobs, failures;
-	bool trace;
+	bool trace, memory;
 };
 
 static int64_t real_ms(void)
@@ -210,12 +222,14 @@ static int usage(FILE *out)
 {
 	fprintf(out, "usage: berth-simulation [--seeds COUNT] [--seed FIRST] [--minutes M] [--jobs "
 		     "N] [--failures F] [--trace]\n"
+		     "       berth-simulation --memory\n"
 		     "\n"
 		     "Runs COUNT (1000) seeded histories beginning with seed FIRST (1), or as many "
 		     "as M minutes hold,\n"
 		     "in N processes (one for each CPU), each of which gives up at the Fth (5) "
 		     "failure.\n"
-		     "--trace prints each history.\n");
+		     "--trace prints each history. --memory prints what the agent takes for each "
+		     "task.\n");
 	return out == stdout ? 0 : 2;
 }
 
@@ -233,6 +247,8 @@ static int read_options(int argc, char **argv, struct options *options)
 			return usage(stdout) + 1;
 		if (str_eq(argv[i], "--trace"))
 			options->trace = true;
+		else if (str_eq(argv[i], "--memory"))
+			options->memory = true;
 		else if (!number || i + 1 >= argc ||
 			 number_parse_i64(argv[++i], 0, INT64_MAX / 2, number, NULL) < 0)
 			return usage(stderr);
@@ -267,6 +283,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	disk_install();
+	if (options.memory)
+		return memory_measure();
 	if (run_all(&options, options.minutes > 0 ? begin_ms + options.minutes * 60000 : 0,
 		    &totals) < 0)
 		return 1;

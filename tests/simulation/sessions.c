@@ -32,7 +32,7 @@ static void send_owned(struct sim *sim, struct ws *ws, char *text)
 static void send_payload(struct sim *sim, const int *tasks, const bool *stops, size_t count)
 {
 	_cleanup_strbuf_ struct strbuf id = STRBUF_INIT;
-	const char *texts[2 * MAX_TASKS];
+	_cleanup_free_ const char **texts = xcalloc(count, sizeof(*texts));
 	char *text;
 
 	strbuf_appendf(&id, "%lld ", (long long)++sim->sequence);
@@ -74,7 +74,8 @@ static void send_attach(struct sim *sim, int task)
 	};
 
 	snprintf(attachment, sizeof(attachment), "attachment-%d", task);
-	snprintf(mac, sizeof(mac), "0a:00:00:00:00:%02x", (unsigned)task);
+	snprintf(mac, sizeof(mac), "0a:00:00:00:%02x:%02x", (unsigned)task >> 8,
+		 (unsigned)task & 0xff);
 	snprintf(id, sizeof(id), "attach %d", task);
 	send_owned(sim, sim->acs,
 		   acs_encode_attach_interfaces(&(struct acs_attach_interfaces_out){
@@ -92,7 +93,7 @@ static void send_attach(struct sim *sim, int task)
 static bool must_send_run(const struct sim_task *task)
 {
 	return task->wanted && !task->stop_wanted && !task->run_acknowledged &&
-	       task->reported != TASK_STATUS_STOPPED && !task->refused &&
+	       task->reported != TASK_STATUS_STOPPED && !task->end_refused &&
 	       (!task->own_network || task->attach_reported);
 }
 
@@ -105,8 +106,8 @@ static bool must_send_stop(const struct sim_task *task)
 
 void control_deliver(struct sim *sim, const struct sim_event *event)
 {
-	int tasks[2 * MAX_TASKS];
-	bool stops[2 * MAX_TASKS];
+	_cleanup_free_ int *tasks = xcalloc(2 * (size_t)sim->task_count, sizeof(*tasks));
+	_cleanup_free_ bool *stops = xcalloc(2 * (size_t)sim->task_count, sizeof(*stops));
 	size_t count = 0;
 
 	(void)event;
@@ -125,7 +126,7 @@ void control_deliver(struct sim *sim, const struct sim_event *event)
 		}
 		/* Long after: a copy of the order to run it, perhaps overtaken by the order to
 		 * stop, or by its end. */
-		if (task->run_acknowledged && !task->refused && sim_fault(sim, 2)) {
+		if (task->run_acknowledged && !task->end_refused && sim_fault(sim, 2)) {
 			stops[count] = false;
 			tasks[count++] = i;
 		}
@@ -143,7 +144,8 @@ void control_deliver(struct sim *sim, const struct sim_event *event)
 /* What should run here. */
 void control_manifest(struct sim *sim)
 {
-	struct acs_task_identifier tasks[MAX_TASKS];
+	_cleanup_free_ struct acs_task_identifier *tasks =
+		xcalloc((size_t)sim->task_count, sizeof(*tasks));
 	struct acs_manifest manifest = {
 		.message_id = "manifest",
 		.cluster_arn = CLUSTER,
@@ -154,7 +156,8 @@ void control_manifest(struct sim *sim)
 
 	sim->manifest_due = false;
 	for (int i = 0; i < sim->task_count; i++)
-		if (sim->tasks[i].wanted && !sim->tasks[i].stop_wanted)
+		/* It may have been made a while ago: a task that is new is not in it. */
+		if (sim->tasks[i].wanted && !sim->tasks[i].stop_wanted && !sim_fault(sim, 10))
 			tasks[manifest.task_count++] =
 				(struct acs_task_identifier){ .arn = sim->tasks[i].arn,
 							      .cluster_arn = CLUSTER,

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "agent/engine/engine.h"
 #include "agent/executor/executor.h"
 #include "base/loop.h"
@@ -25,7 +27,7 @@
  * is checked after every event; what must have come true, at the end (check.c).
  */
 
-#define MAX_TASKS      40
+#define FLOOD_TASKS    40
 #define MAX_CONTAINERS 4
 
 #define HOST_CPU_UNITS  2048
@@ -33,7 +35,8 @@
 #define HOST_GPUS       2
 
 #define STORM_MS   INT64_C(60000)  /* faults until then; then every task is stopped */
-#define SETTLED_MS INT64_C(900000) /* after the storm everything has ended by then */
+#define QUIET_MS   INT64_C(240000) /* without faults, before that, in some histories */
+#define SETTLED_MS INT64_C(900000) /* after all of that everything has ended */
 
 struct sim;
 struct ws;
@@ -97,18 +100,18 @@ struct sim_container {
 	/* the truth on the host */
 	enum host_container host;
 	bool pulled, stop_failed;
-	uint32_t attempt;            /* of the run that `host` speaks of */
-	uint32_t started;            /* the last attempt that was started; 0: none */
-	int64_t started_ms, dies_ms; /* of SIGKILL, when it hangs */
-	struct engine_exit exit;     /* when it ended, and how */
-	bool probed_healthy;         /* what the agent was told last */
+	uint32_t attempt;                      /* of the run that `host` speaks of */
+	uint32_t started;                      /* the last attempt that was started; 0: none */
+	int64_t started_ms, ended_ms, dies_ms; /* of SIGKILL, when it hangs */
+	struct engine_exit exit;               /* when it ended, and how */
+	bool probed_healthy;                   /* what the agent was told last */
 
 	/* what the control plane believes */
 	enum container_status reported;
 	bool reported_code;
 	int reported_exit_code;
 
-	enum container_status answered; /* as of the task */
+	enum container_status answered, remembered; /* as of the task */
 
 	enum container_status seen; /* in the engine of this generation */
 };
@@ -135,10 +138,12 @@ struct sim_task {
 	bool run_acknowledged, stop_acknowledged; /* it heard so */
 	bool run_safe, stop_safe; /* the agent said so: it must never be forgotten */
 	enum task_status reported;
-	bool refused; /* a report was refused for good */
-	/* What the agent of this generation was told to be known. */
-	enum task_status answered;
+	bool refused, end_refused; /* a report was refused for good; that of its end was */
+	/* What the agent was told to be known; and of that, what it must still know after a death.
+	 */
+	enum task_status answered, remembered;
 	bool attach_answered;
+	json_t *refused_report;
 	bool known_here; /* to the agent of this generation */
 
 	enum task_status seen_known, seen_desired;
@@ -148,8 +153,11 @@ struct disk_file;
 
 struct sim {
 	uint64_t seed, random;
-	FILE *trace; /* or NULL */
-	bool calm;   /* no more faults */
+	int events_now; /* so many had this time */
+	FILE *trace;    /* or NULL */
+	bool calm;      /* no more faults */
+	int64_t end_ms; /* every task is stopped */
+	bool clock_stepped;
 	bool failed;
 	int64_t now_ms;
 	int64_t monotonic_offset_ms, wall_offset_ms;
@@ -176,8 +184,10 @@ struct sim {
 	/* its host */
 	struct executor *executor;
 	bool containerd_gone;
-	struct sim_task tasks[MAX_TASKS];
+	unsigned boots;
+	struct sim_task *tasks;
 	int task_count;
+	int64_t cpu_units, memory_mib; /* of all tasks together */
 
 	/* the network and the control plane */
 	bool control_down, black_hole;
@@ -194,6 +204,9 @@ struct sim {
 
 /* The functions that stand in for base/ have no context: there is one world at a time. */
 extern struct sim *sim_world;
+
+/* main.c: all of a world goes. */
+void sim_finish(struct sim *sim);
 
 /* random.c */
 uint64_t sim_random(struct sim *sim);
@@ -237,11 +250,19 @@ void disk_install(void); /* once */
 
 /* tasks.c */
 void tasks_invent(struct sim *sim);
+void tasks_plain(struct sim *sim, int count); /* that run, and go on running */
 void tasks_free(struct sim *sim);
 int task_index(const struct sim *sim, const char *id_or_arn); /* -1: none of ours */
 
 /* faults.c */
 void faults_invent(struct sim *sim);
+void faults_after_death(struct sim *sim); /* in the middle of something */
+
+/* memory.c: prints what the agent takes for each task. */
+int memory_measure(void);
+
+/* quiet.c */
+void check_quiet(struct sim *sim, const struct sim_event *event);
 
 /* host.c */
 void host_agent_died(struct sim *sim);
@@ -252,7 +273,7 @@ void host_kill_pause(struct sim *sim, int task);
 void control_call(struct sim *sim, const char *operation, const char *body, int *ret_status,
 		  char **ret_answer);
 /* The answer to such a call has arrived at the agent. */
-void control_answered(struct sim *sim, const char *operation, const char *body);
+void control_answered(struct sim *sim, const char *operation, const char *body, bool taken);
 void control_want_task(struct sim *sim, int task);
 void control_want_stop(struct sim *sim, int task);
 /* sessions.c */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "simulation.h"
@@ -12,7 +13,9 @@ static void invent_end(struct sim *sim, struct sim_container *container)
 {
 	static const int codes[] = { 0, 0, 0, 1, 3, 42, 255 };
 
-	container->runs_ms = sim_chance(sim, 50) ? -1 : sim_between(sim, 0, 20000);
+	container->runs_ms = sim_chance(sim, 50)   ? -1
+			     : sim_chance(sim, 15) ? sim_between(sim, 0, 20)
+						   : sim_between(sim, 0, 20000);
 	container->end.code_known = true;
 	if (sim_chance(sim, 15)) {
 		container->end.signal = 9;
@@ -124,11 +127,11 @@ static char *task_text(const struct sim_task *task, int index, const char *desir
 		strbuf_appendf(&json,
 			       ",\"elasticNetworkInterfaces\":[{\"attachmentArn\":\"attachment-%"
 			       "d\",\"ec2Id\":\"e\","
-			       "\"macAddress\":\"0a:00:00:00:00:%02x\",\"ipv4Addresses\":[{"
+			       "\"macAddress\":\"0a:00:00:00:%02x:%02x\",\"ipv4Addresses\":[{"
 			       "\"primary\":true,"
 			       "\"privateAddress\":\"10.0.0.7\"}],\"subnetGatewayIpv4Address\":"
 			       "\"10.0.0.1/24\"}]",
-			       index, index);
+			       index, index >> 8, index & 0xff);
 	if (task->has_volume)
 		strbuf_append(&json, ",\"volumes\":[{\"name\":\"v\",\"host\":{}}]");
 	if (task->gpu >= 0)
@@ -144,12 +147,23 @@ static char *task_text(const struct sim_task *task, int index, const char *desir
 	return strbuf_take(&json);
 }
 
+static void name_task(struct sim_task *task, int index)
+{
+	snprintf(task->id, sizeof(task->id), "t%d", index);
+	snprintf(task->arn, sizeof(task->arn), "arn:aws:ecs:here:1:task/c/t%d", index);
+}
+
+static void write_task(struct sim_task *task, int index)
+{
+	task->run_json = task_text(task, index, "RUNNING");
+	task->stop_json = task_text(task, index, "STOPPED");
+}
+
 static void invent_task(struct sim *sim, int index)
 {
 	struct sim_task *task = &sim->tasks[index];
 
-	snprintf(task->id, sizeof(task->id), "t%d", index);
-	snprintf(task->arn, sizeof(task->arn), "arn:aws:ecs:here:1:task/c/t%d", index);
+	name_task(task, index);
 	task->own_network = sim_chance(sim, 50);
 	task->has_role = sim_chance(sim, 30);
 	task->has_volume = sim_chance(sim, 30);
@@ -166,8 +180,7 @@ static void invent_task(struct sim *sim, int index)
 		invent_dependencies(sim, task, i);
 		task->trouble |= task->containers[i].start_timeout_s > 0;
 	}
-	task->run_json = task_text(task, index, "RUNNING");
-	task->stop_json = task_text(task, index, "STOPPED");
+	write_task(task, index);
 }
 
 static void want_task(struct sim *sim, const struct sim_event *event)
@@ -180,18 +193,52 @@ static void want_stop(struct sim *sim, const struct sim_event *event)
 	control_want_stop(sim, event->task);
 }
 
+static void make_room(struct sim *sim, int count)
+{
+	sim->task_count = count;
+	sim->tasks = xcalloc((size_t)count, sizeof(*sim->tasks));
+}
+
 void tasks_invent(struct sim *sim)
 {
 	bool flood = sim_chance(sim, 3);
 	int64_t last_ms = flood ? 3000 : 20000;
 
-	sim->task_count = flood ? MAX_TASKS : (int)sim_between(sim, 1, 6);
+	make_room(sim, flood ? FLOOD_TASKS : (int)sim_between(sim, 1, 6));
 	for (int i = 0; i < sim->task_count; i++) {
 		invent_task(sim, i);
 		sim_schedule(sim, sim_between(sim, 0, last_ms), want_task)->task = i;
 		if (sim_chance(sim, 50))
 			sim_schedule(sim, sim_between(sim, 0, STORM_MS), want_stop)->task = i;
-		sim_schedule(sim, STORM_MS + sim_between(sim, 1, 1000), want_stop)->task = i;
+		sim_schedule(sim, sim->end_ms + sim_between(sim, 1, 1000), want_stop)->task = i;
+	}
+}
+
+/* A service with its own network, a role, and a sidecar that it waits for. */
+void tasks_plain(struct sim *sim, int count)
+{
+	make_room(sim, count);
+	for (int i = 0; i < count; i++) {
+		struct sim_task *task = &sim->tasks[i];
+
+		name_task(task, i);
+		task->own_network = task->has_role = true;
+		task->gpu = -1;
+		task->memory_mib = 64;
+		task->container_count = 2;
+		for (int j = 0; j < 2; j++) {
+			struct sim_container *container = &task->containers[j];
+
+			snprintf(container->name, sizeof(container->name), "c%d", j);
+			container->essential = j == 0;
+			container->runs_ms = -1;
+			container->healthy_after_ms = -1;
+		}
+		task->containers[0].dependencies[0] =
+			(struct sim_dependency){ 1, CONTAINER_CONDITION_START };
+		task->containers[0].dependency_count = 1;
+		write_task(task, i);
+		sim_schedule(sim, i * 10, want_task)->task = i;
 	}
 }
 
@@ -200,7 +247,9 @@ void tasks_free(struct sim *sim)
 	for (int i = 0; i < sim->task_count; i++) {
 		free(sim->tasks[i].run_json);
 		free(sim->tasks[i].stop_json);
+		json_decref(sim->tasks[i].refused_report);
 	}
+	free(sim->tasks);
 }
 
 int task_index(const struct sim *sim, const char *id_or_arn)
