@@ -177,6 +177,13 @@ void check_recovered(struct sim *sim)
 	}
 }
 
+/* What is there of it may have been removed since. */
+static bool has_ended(const struct sim_container *container)
+{
+	return container->started > 0 && container->host != HOST_RUNNING &&
+	       container->exit.code_known;
+}
+
 static bool dependency_holds(const struct sim_task *task, const struct sim_dependency *dependency)
 {
 	const struct sim_container *on = &task->containers[dependency->on];
@@ -185,9 +192,9 @@ static bool dependency_holds(const struct sim_task *task, const struct sim_depen
 	case CONTAINER_CONDITION_START:
 		return on->started > 0;
 	case CONTAINER_CONDITION_COMPLETE:
-		return on->host == HOST_EXITED;
+		return has_ended(on);
 	case CONTAINER_CONDITION_SUCCESS:
-		return on->host == HOST_EXITED && on->exit.signal == 0 && on->exit.exit_code == 0;
+		return has_ended(on) && on->exit.signal == 0 && on->exit.exit_code == 0;
 	case CONTAINER_CONDITION_HEALTHY:
 		return on->probed_healthy;
 	default:

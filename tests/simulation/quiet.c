@@ -58,6 +58,8 @@ static void check_container(struct sim *sim, const struct sim_task *task,
 	const struct container_state *known = &state->containers[index];
 	bool runs = container->host == HOST_RUNNING;
 
+	if (!stands_still(sim, state) || sim->now_ms - container->ended_ms < STILL_MS)
+		return;
 	if (!known->restarting && runs != (known->known == CONTAINER_STATUS_RUNNING))
 		sim_fail(sim, "%s/%s is in state %d, and the agent believes %s", task->id,
 			 container->name, container->host, container_status_name(known->known));
@@ -68,9 +70,8 @@ static void check_container(struct sim *sim, const struct sim_task *task,
 	if (container->essential && known->known == CONTAINER_STATUS_STOPPED &&
 	    state->known != TASK_STATUS_STOPPED)
 		sim_fail(sim, "%s goes on without %s", task->id, container->name);
-	if (state->admitted && stands_still(sim, state) &&
-	    known->desired == CONTAINER_STATUS_RUNNING && known->known < CONTAINER_STATUS_RUNNING &&
-	    !depends_on_what_goes_on(task, state, index))
+	if (state->admitted && known->desired == CONTAINER_STATUS_RUNNING &&
+	    known->known < CONTAINER_STATUS_RUNNING && !depends_on_what_goes_on(task, state, index))
 		sim_fail(sim, "%s/%s waits for nothing", task->id, container->name);
 }
 
