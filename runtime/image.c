@@ -15,7 +15,6 @@
 #define PULL_TIMEOUT_MS       INT64_C(7200000)
 #define BEGIN_TIMEOUT_MS      300000
 #define INACTIVITY_TIMEOUT_MS 60000
-#define TASK_TIMEOUT_MS       180000
 
 /* ---- images */
 
@@ -81,10 +80,13 @@ void image_cache_put(struct image_store *store, struct image *image)
 	store->cache[store->cache_count++] = image_ref(image);
 }
 
-static void cache_drop_id(struct image_store *store, const char *image_id)
+void image_cache_drop(struct image_store *store, const char *image_id, const char *reference)
 {
 	for (size_t i = store->cache_count; i > 0; i--) {
-		if (str_eq(store->cache[i - 1]->id, image_id))
+		const struct image *image = store->cache[i - 1];
+
+		if ((image_id && str_eq(image->id, image_id)) ||
+		    (reference && str_eq(image->reference, reference)))
 			cache_drop(store, i - 1);
 	}
 }
@@ -161,148 +163,6 @@ int image_store_new(struct loop *loop, const struct image_store_config *config,
 	return 0;
 }
 
-/* ---- releasing and removing: one call of ctr each */
-
-struct image_task {
-	struct image_task *next;
-	struct image_store *store;
-	struct process *process;
-	char *then_release; /* image id */
-	void (*on_done)(void *data, const struct error *err);
-	void *data;
-};
-
-static void task_destroy(struct image_task *task)
-{
-	if (task->process)
-		process_cancel(task->process);
-	free(task->then_release);
-	free(task);
-}
-
-static void task_free(struct image_task *task)
-{
-	struct image_task **at = &task->store->tasks;
-
-	while (*at != task)
-		at = &(*at)->next;
-	*at = task->next;
-	task_destroy(task);
-}
-
-static void task_done(void *data, const struct process_result *result);
-
-static void task_finish(struct image_task *task, const struct error *err)
-{
-	void (*on_done)(void *, const struct error *) = task->on_done;
-	void *data = task->data;
-
-	task_free(task);
-	if (on_done)
-		on_done(data, err);
-}
-
-static int task_run(struct image_task *task, const struct str_list *argv, struct error *err)
-{
-	const struct process_spec spec = {
-		.argv = (const char *const *)argv->items,
-		.env = (const char *const *)task->store->environment.items,
-		.timeout_ms = TASK_TIMEOUT_MS,
-	};
-
-	return process_run(task->store->loop, &spec, task_done, task, &task->process, err);
-}
-
-static int task_run_release(struct image_task *task, const char *image_id, struct error *err)
-{
-	_cleanup_str_list_ struct str_list argv = STR_LIST_INIT;
-
-	cache_drop_id(task->store, image_id);
-	image_command(task->store, &argv);
-	str_list_add(&argv, "snapshots");
-	str_list_add(&argv, "--snapshotter");
-	str_list_add(&argv, task->store->snapshotter);
-	str_list_add(&argv, "rm");
-	str_list_add_owned(&argv, image_pin_name(task->store, image_id));
-	return task_run(task, &argv, err);
-}
-
-static void task_done(void *data, const struct process_result *result)
-{
-	struct image_task *task = data;
-	struct error err = ERROR_INIT;
-
-	task->process = NULL;
-	if (result->exit_code != 0) {
-		_cleanup_free_ char *text = NULL;
-		enum image_failure failure = image_failure_from_ctr(result->errors, &text);
-
-		if (failure != IMAGE_NOT_FOUND)
-			error_say(&err,
-				  result->timed_out ? ETIMEDOUT : image_failure_errno(failure),
-				  "remove an image: %s",
-				  result->timed_out ? "ctr did not end in time" : text);
-	}
-	if (!err.code && task->then_release) {
-		_cleanup_free_ char *image_id = TAKE(task->then_release);
-
-		if (task_run_release(task, image_id, &err) == 0)
-			return;
-	}
-	task_finish(task, err.code ? &err : NULL);
-}
-
-static struct image_task *task_new(struct image_store *store,
-				   void (*on_done)(void *data, const struct error *err), void *data)
-{
-	struct image_task *task = xcalloc(1, sizeof(*task));
-
-	*task = (struct image_task){
-		.next = store->tasks, .store = store, .on_done = on_done, .data = data
-	};
-	store->tasks = task;
-	return task;
-}
-
-void image_release(struct image_store *store, const char *image_id,
-		   void (*on_done)(void *data, const struct error *err), void *data)
-{
-	struct image_task *task = task_new(store, on_done, data);
-	struct error err = ERROR_INIT;
-
-	if (!image_digest_is_valid(image_id))
-		error_say(&err, EINVAL, "release image \"%.80s\": that is no image id", image_id);
-	else
-		task_run_release(task, image_id, &err);
-	if (err.code)
-		task_finish(task, &err);
-}
-
-void image_remove(struct image_store *store, const char *reference,
-		  void (*on_done)(void *data, const struct error *err), void *data)
-{
-	_cleanup_image_reference_ struct image_reference parsed = { 0 };
-	_cleanup_str_list_ struct str_list argv = STR_LIST_INIT;
-	struct image_task *task = task_new(store, on_done, data);
-	struct image *cached;
-	struct error err = ERROR_INIT;
-
-	if (image_reference_parse(reference, &parsed, &err) == 0) {
-		_cleanup_free_ char *complete = image_reference_complete(&parsed);
-
-		cached = image_cache_find(store, complete);
-		task->then_release = cached ? xstrdup(cached->id) : NULL;
-		image_command(store, &argv);
-		str_list_add(&argv, "images");
-		str_list_add(&argv, "rm");
-		str_list_add(&argv, "--sync");
-		str_list_add(&argv, complete);
-		task_run(task, &argv, &err);
-	}
-	if (err.code)
-		task_finish(task, &err);
-}
-
 /* ---- asking */
 
 void image_store_free(struct image_store *store)
@@ -330,12 +190,7 @@ void image_store_free(struct image_store *store)
 		image_unref((struct image *)operation->image);
 		free(operation);
 	}
-	while (store->tasks) {
-		struct image_task *task = store->tasks;
-
-		store->tasks = task->next;
-		task_destroy(task);
-	}
+	image_removals_free(store);
 	while (store->cache_count)
 		cache_drop(store, store->cache_count - 1);
 	str_list_free(&store->environment);
@@ -402,12 +257,12 @@ static bool same_registry(const struct registry_options *a, const struct registr
 	       str_eq(a->user, b->user) && str_eq(a->password, b->password);
 }
 
-static struct image_fetch *find_fetch(struct image_store *store, const char *reference,
+static struct image_fetch *find_fetch(struct image_store *store, enum image_fetch_kind kind,
+				      const char *reference,
 				      const struct registry_options *registry)
 {
 	for (struct image_fetch *fetch = store->fetches; fetch; fetch = fetch->next) {
-		if (!fetch->is_ping && fetch->is_pull == (registry != NULL) &&
-		    str_eq(fetch->reference, reference) &&
+		if (fetch->kind == kind && str_eq(fetch->reference, reference) &&
 		    (!registry || same_registry(&fetch->registry, registry)))
 			return fetch;
 	}
@@ -461,9 +316,9 @@ int image_pull(struct image_store *store, const struct image_pull_request *reque
 	complete = image_reference_complete(&reference);
 	operation = operation_new(store, request->on_done, request->data);
 	operation->on_progress = request->on_progress;
-	fetch = find_fetch(store, complete, &request->registry);
+	fetch = find_fetch(store, IMAGE_FETCH_PULL, complete, &request->registry);
 	if (!fetch) {
-		fetch = image_fetch_new(store, true, complete);
+		fetch = image_fetch_new(store, IMAGE_FETCH_PULL, complete);
 		fetch->registry = request->registry;
 		fetch->registry.ca_file = xstrdup_null(request->registry.ca_file);
 		fetch->registry.user = xstrdup_null(request->registry.user);
@@ -481,9 +336,9 @@ int image_pull(struct image_store *store, const struct image_pull_request *reque
 	return 0;
 }
 
-int image_inspect(struct image_store *store, const char *reference,
-		  void (*on_done)(void *data, const struct image_result *result), void *data,
-		  struct image_operation **ret, struct error *err)
+static int look_at(struct image_store *store, enum image_fetch_kind kind, const char *reference,
+		   void (*on_done)(void *data, const struct image_result *result), void *data,
+		   struct image_operation **ret, struct error *err)
 {
 	_cleanup_image_reference_ struct image_reference parsed = { 0 };
 	_cleanup_free_ char *complete = NULL;
@@ -501,9 +356,9 @@ int image_inspect(struct image_store *store, const char *reference,
 		operation->image = image_ref(cached);
 		leave_soon(operation);
 	} else {
-		fetch = find_fetch(store, complete, NULL);
+		fetch = find_fetch(store, kind, complete, NULL);
 		if (!fetch) {
-			fetch = image_fetch_new(store, false, complete);
+			fetch = image_fetch_new(store, kind, complete);
 			image_fetch_schedule(fetch);
 		}
 		join(operation, fetch);
@@ -513,15 +368,21 @@ int image_inspect(struct image_store *store, const char *reference,
 	return 0;
 }
 
+int image_inspect(struct image_store *store, const char *reference,
+		  void (*on_done)(void *data, const struct image_result *result), void *data,
+		  struct image_operation **ret, struct error *err)
+{
+	return look_at(store, IMAGE_FETCH_INSPECT, reference, on_done, data, ret, err);
+}
+
 int image_store_ping(struct image_store *store,
 		     void (*on_done)(void *data, const struct image_result *result), void *data,
 		     struct image_operation **ret, struct error *err)
 {
 	struct image_operation *operation = operation_new(store, on_done, data);
-	struct image_fetch *fetch = image_fetch_new(store, false, "");
+	struct image_fetch *fetch = image_fetch_new(store, IMAGE_FETCH_PING, "");
 
 	(void)err;
-	fetch->is_ping = true;
 	image_fetch_schedule(fetch);
 	join(operation, fetch);
 	if (ret)

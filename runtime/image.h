@@ -2,7 +2,7 @@
 /*
  * Images, through `ctr` and a containerd that need do nothing else. containerd is asked once per
  * image, never per container: pull, digest, configuration, layer directories, and one prepared
- * snapshot that keeps the layers from its garbage collector until image_release(). What was learned
+ * snapshot that keeps the layers from its garbage collector until image_remove(). What was learned
  * stays in memory and is learned anew after a restart.
  *
  * Everything is asynchronous on the loop. Callbacks are never called from within the function that
@@ -147,16 +147,17 @@ const struct image *image_cached(struct image_store *store, const char *referenc
 void image_cancel(struct image_operation *operation);
 
 /*
- * No container uses the image any more: lets containerd collect its layers once the name is gone
- * too. Forgets what is known of it. `on_done` may be NULL. Idempotent.
+ * Takes an image from this host: its names (complete, as in image->reference), the snapshot that
+ * holds its layers, and what containerd then has nobody to keep for. What is not there is removed.
+ * `image_id` NULL: only the names. Whoever asks for the image meanwhile waits, and finds it gone.
+ * The layers must not be in use: containerd does not know of containers.
+ *
+ * At once, on_done is not called: -EBUSY when somebody is just asking for it, -ECONNREFUSED without
+ * containerd, -EINVAL. on_done: `err` NULL when it is gone; else it may be so in part.
  */
-void image_release(struct image_store *store, const char *image_id,
-		   void (*on_done)(void *data, const struct error *err), void *data);
-
-/* Removes the name from containerd (and the pin); 0 also when it is not there. `on_done` may be
- * NULL. */
-void image_remove(struct image_store *store, const char *reference,
-		  void (*on_done)(void *data, const struct error *err), void *data);
+int image_remove(struct image_store *store, const char *image_id, const struct str_list *names,
+		 void (*on_done)(void *data, const struct error *err), void *data,
+		 struct error *err);
 
 /* Whether containerd answers; IMAGE_NO_CONTAINERD otherwise. result->image is NULL. */
 int image_store_ping(struct image_store *store,

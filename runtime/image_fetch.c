@@ -19,13 +19,14 @@
 #define STEP_TIMEOUT_MS 60000
 #define CONTENT_LIMIT   (8 << 20)
 
-struct image_fetch *image_fetch_new(struct image_store *store, bool is_pull, const char *reference)
+struct image_fetch *image_fetch_new(struct image_store *store, enum image_fetch_kind kind,
+				    const char *reference)
 {
 	struct image_fetch *fetch = xcalloc(1, sizeof(*fetch));
 	struct image_fetch **at = &store->fetches;
 
 	fetch->store = store;
-	fetch->is_pull = is_pull;
+	fetch->kind = kind;
 	fetch->reference = xstrdup(reference);
 	fetch->progress.progress.state = "resolving";
 	/* Last in line. */
@@ -69,24 +70,13 @@ static void destroy(struct image_fetch *fetch)
 	free(fetch);
 }
 
-/* A pull less: the next one in line may begin. */
-static void start_waiting(struct image_store *store)
-{
-	for (struct image_fetch *fetch = store->fetches; fetch; fetch = fetch->next) {
-		if (!fetch->running) {
-			image_fetch_schedule(fetch);
-			return;
-		}
-	}
-}
-
 void image_fetch_free(struct image_fetch *fetch)
 {
 	struct image_store *store = fetch->store;
 
 	unlink_fetch(fetch);
 	destroy(fetch);
-	start_waiting(store);
+	image_fetch_wake(store);
 }
 
 void image_fetch_finish(struct image_fetch *fetch, enum image_failure failure, const char *text)
@@ -110,7 +100,7 @@ void image_fetch_finish(struct image_fetch *fetch, enum image_failure failure, c
 		free(operation);
 	}
 	destroy(fetch);
-	start_waiting(store);
+	image_fetch_wake(store);
 }
 
 static void finish_error(struct image_fetch *fetch, enum image_failure failure,
@@ -293,15 +283,17 @@ static void got_config(struct image_fetch *fetch, const char *text, size_t size)
 			  "architecture",
 			  fetch->reference, image->os, image->architecture, architecture);
 		/* Of no use here, and nobody would ever think of removing it. */
-		if (fetch->is_pull)
-			image_remove(fetch->store, fetch->reference, NULL, NULL);
+		if (fetch->kind == IMAGE_FETCH_PULL)
+			image_remove_name(fetch->store, fetch->reference);
 		finish_error(fetch, IMAGE_WRONG_PLATFORM, &err);
 		return;
 	}
-	if (fetch->chain)
-		run_prepare(fetch);
-	else
+	if (!fetch->chain)
 		done_ok(fetch);
+	else if (image_is_being_removed(fetch->store, image->id, NULL))
+		fetch->held = true; /* under another name: the pin that is there will go */
+	else
+		run_prepare(fetch);
 }
 
 static void got_mounts(struct image_fetch *fetch, const char *text)
@@ -413,13 +405,13 @@ static void begin(void *data)
 		finish_error(fetch, IMAGE_NO_CONTAINERD, &err);
 		return;
 	}
-	if (fetch->is_ping) {
+	if (fetch->kind == IMAGE_FETCH_PING) {
 		image_command(fetch->store, &argv);
 		str_list_add(&argv, "version");
 		run_step(fetch, IMAGE_STEP_PING, &argv);
 		return;
 	}
-	if (!fetch->is_pull) {
+	if (fetch->kind != IMAGE_FETCH_PULL) {
 		run_list(fetch);
 		return;
 	}
@@ -438,11 +430,36 @@ void image_fetch_schedule(struct image_fetch *fetch)
 	unsigned pulling = 0;
 
 	for (struct image_fetch *other = fetch->store->fetches; other; other = other->next)
-		pulling += other->running && other->is_pull;
-	if (fetch->is_pull && pulling >= fetch->store->parallel_pulls)
+		pulling += other->running && other->kind == IMAGE_FETCH_PULL;
+	if (fetch->kind == IMAGE_FETCH_PULL && pulling >= fetch->store->parallel_pulls)
+		return;
+	if (image_is_being_removed(fetch->store, NULL, fetch->reference))
 		return;
 	fetch->running = true;
 	/* On the next turn: nobody is called back from within his own call. */
 	fetch->timer = loop_timer_new(fetch->store->loop, begin, fetch);
 	loop_timer_start(fetch->timer, 0);
+}
+
+/* False: nobody may go on. The fetch may be gone, and others with it. */
+static bool resume_one(struct image_store *store)
+{
+	for (struct image_fetch *fetch = store->fetches; fetch; fetch = fetch->next) {
+		if (fetch->held && !image_is_being_removed(store, fetch->image->id, NULL)) {
+			fetch->held = false;
+			run_prepare(fetch);
+			return true;
+		}
+	}
+	return false;
+}
+
+void image_fetch_wake(struct image_store *store)
+{
+	for (struct image_fetch *fetch = store->fetches; fetch; fetch = fetch->next) {
+		if (!fetch->running)
+			image_fetch_schedule(fetch);
+	}
+	while (resume_one(store))
+		;
 }

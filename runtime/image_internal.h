@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by image.c, image_fetch.c and image_command.c alone. */
+/* Shared by image.c, image_fetch.c, image_remove.c and image_command.c alone. */
 #ifndef BERTH_RUNTIME_IMAGE_INTERNAL_H
 #define BERTH_RUNTIME_IMAGE_INTERNAL_H
 
@@ -34,14 +34,20 @@ enum image_step {
 	IMAGE_STEP_PING,
 };
 
+enum image_fetch_kind {
+	IMAGE_FETCH_PULL,
+	IMAGE_FETCH_INSPECT,
+	IMAGE_FETCH_PING,
+};
+
 /* One piece of work with containerd, for all who want the same. */
 struct image_fetch {
 	struct image_fetch *next;
 	struct image_store *store;
 	struct image_operation *operations;
-	bool is_pull;
-	bool is_ping;
-	bool running;    /* pulls may have to wait for their turn */
+	enum image_fetch_kind kind;
+	bool running;    /* pulls may have to wait for their turn, all for the end of a removal */
+	bool held;       /* knows which image it is, and that one is being removed */
 	char *reference; /* complete */
 	char *server;    /* "https://registry:5000" */
 	bool plain_http;
@@ -68,8 +74,8 @@ struct image_store {
 	unsigned parallel_pulls;
 	struct str_list environment;
 	struct image_fetch *fetches;
-	struct image_operation *leaving;      /* operations without a fetch */
-	struct image_task *tasks;             /* releases and removals */
+	struct image_operation *leaving; /* operations without a fetch */
+	struct image_removal *removals;
 	struct image *cache[IMAGE_CACHE_MAX]; /* oldest first */
 	size_t cache_count;
 };
@@ -85,9 +91,13 @@ void image_hosts_remove(struct image_fetch *fetch);
 int image_containerd_check(const struct image_store *store, struct error *err);
 
 /* image_fetch.c */
-struct image_fetch *image_fetch_new(struct image_store *store, bool is_pull, const char *reference);
-/* Starts it, or leaves it for later when too many pulls are under way. */
+struct image_fetch *image_fetch_new(struct image_store *store, enum image_fetch_kind kind,
+				    const char *reference);
+/* Starts it, or leaves it for later: too many pulls are under way, or what it asks for is being
+ * removed. */
 void image_fetch_schedule(struct image_fetch *fetch);
+/* Something has ended: those that wait may go on. */
+void image_fetch_wake(struct image_store *store);
 /* Ends it: all who still wait are told. */
 void image_fetch_finish(struct image_fetch *fetch, enum image_failure failure, const char *text);
 /* Without telling anybody. */
@@ -96,5 +106,16 @@ void image_fetch_free(struct image_fetch *fetch);
 /* image.c */
 struct image *image_cache_find(struct image_store *store, const char *reference);
 void image_cache_put(struct image_store *store, struct image *image);
+/* Forgets the image under every name; `image_id` or `reference` may be NULL. */
+void image_cache_drop(struct image_store *store, const char *image_id, const char *reference);
+
+/* image_remove.c */
+/* `image_id` or `reference` may be NULL. */
+bool image_is_being_removed(const struct image_store *store, const char *image_id,
+			    const char *reference);
+/* Removes a name that was fetched and is of no use; failures are logged. */
+void image_remove_name(struct image_store *store, const char *reference);
+/* Cancels all of them; nobody is told. */
+void image_removals_free(struct image_store *store);
 
 #endif

@@ -44,13 +44,18 @@ static pid_t spawn(const char *const *argv, const char *log)
 	return pid;
 }
 
-void live_command(const char *const *argv)
+bool live_command_succeeds(const char *const *argv)
 {
 	pid_t pid = spawn(argv, "/dev/null");
 	int status;
 
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void live_command(const char *const *argv)
+{
+	if (!live_command_succeeds(argv))
 		fail_msg("%s %s ... failed", argv[0], argv[1] ? argv[1] : "");
 }
 
@@ -310,4 +315,43 @@ void live_push(const char *layout, const char *tag, const struct live_registry *
 				  "--dest-creds", user_and_password, from, to));
 	else
 		live_command(ARGS("skopeo", "copy", "--all", "--dest-tls-verify=false", from, to));
+}
+
+/* ---- fetches */
+
+static void on_progress(void *data, const struct image_progress *progress)
+{
+	struct live_fetch *fetch = data;
+
+	assert_non_null(progress->state);
+	fetch->progress++;
+}
+
+void live_fetch_done(void *data, const struct image_result *result)
+{
+	struct live_fetch *fetch = data;
+
+	assert_false(fetch->done);
+	fetch->done = true;
+	fetch->failure = result->failure;
+	fetch->err = *result->err;
+	fetch->image = result->image ? image_ref(result->image) : NULL;
+}
+
+void live_pull_begin(struct live_fetch *fetch, struct image_store *store, const char *reference,
+		     const struct registry_options *registry, int64_t inactivity_ms)
+{
+	const struct image_pull_request request = {
+		.reference = reference,
+		.registry = registry ? *registry : (struct registry_options){ 0 },
+		.inactivity_timeout_ms = inactivity_ms,
+		.begin_timeout_ms = inactivity_ms,
+		.on_progress = on_progress,
+		.on_done = live_fetch_done,
+		.data = fetch,
+	};
+
+	*fetch = (struct live_fetch){ 0 };
+	assert_int_equal(image_pull(store, &request, NULL, NULL), 0);
+	assert_false(fetch->done);
 }

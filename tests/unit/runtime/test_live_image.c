@@ -33,61 +33,18 @@ static struct {
 	char *dir, *run_dir;
 } host;
 
-struct wait {
-	bool done;
-	enum image_failure failure;
-	struct image *image;
-	struct error err;
-	int progress;
-};
-
-static void on_progress(void *data, const struct image_progress *progress)
+static void pull(struct live_fetch *wait, const char *reference,
+		 const struct registry_options *registry)
 {
-	struct wait *wait = data;
-
-	assert_non_null(progress->state);
-	wait->progress++;
-}
-
-static void on_done(void *data, const struct image_result *result)
-{
-	struct wait *wait = data;
-
-	assert_false(wait->done);
-	wait->done = true;
-	wait->failure = result->failure;
-	wait->err = *result->err;
-	wait->image = result->image ? image_ref(result->image) : NULL;
-}
-
-static void pull_begin(struct wait *wait, const char *reference,
-		       const struct registry_options *registry, int64_t inactivity_ms)
-{
-	const struct image_pull_request request = {
-		.reference = reference,
-		.registry = registry ? *registry : (struct registry_options){ 0 },
-		.inactivity_timeout_ms = inactivity_ms,
-		.begin_timeout_ms = inactivity_ms,
-		.on_progress = on_progress,
-		.on_done = on_done,
-		.data = wait,
-	};
-
-	*wait = (struct wait){ 0 };
-	assert_int_equal(image_pull(host.store, &request, NULL, NULL), 0);
-	assert_false(wait->done);
-}
-
-static void pull(struct wait *wait, const char *reference, const struct registry_options *registry)
-{
-	pull_begin(wait, reference, registry, 0);
+	live_pull_begin(wait, host.store, reference, registry, 0);
 	live_wait(host.loop, &wait->done);
 }
 
-static void inspect(struct wait *wait, const char *reference)
+static void inspect(struct live_fetch *wait, const char *reference)
 {
-	*wait = (struct wait){ 0 };
-	assert_int_equal(image_inspect(host.store, reference, on_done, wait, NULL, NULL), 0);
+	*wait = (struct live_fetch){ 0 };
+	assert_int_equal(image_inspect(host.store, reference, live_fetch_done, wait, NULL, NULL),
+			 0);
 	assert_false(wait->done);
 	live_wait(host.loop, &wait->done);
 }
@@ -144,7 +101,7 @@ static void a_pull_tells_all_that_a_container_needs(void **state)
 	_cleanup_free_ char *name = plain_name("a/native:1");
 	_cleanup_free_ char *above = NULL;
 	_cleanup_free_ char *below = NULL;
-	struct wait wait;
+	struct live_fetch wait;
 
 	pull(&wait, name, NULL);
 	if (wait.failure)
@@ -181,10 +138,10 @@ static void pulls_of_the_same_are_one(void **state)
 {
 	(void)state;
 	_cleanup_free_ char *name = plain_name("a/native:2");
-	struct wait waits[8];
+	struct live_fetch waits[8];
 
 	for (size_t i = 0; i < 8; i++)
-		pull_begin(&waits[i], name, NULL, 0);
+		live_pull_begin(&waits[i], host.store, name, NULL, 0);
 	for (size_t i = 0; i < 8; i++)
 		live_wait(host.loop, &waits[i].done);
 	for (size_t i = 0; i < 8; i++) {
@@ -199,7 +156,7 @@ static void an_inspection_asks_no_registry(void **state)
 	(void)state;
 	_cleanup_free_ char *name = plain_name("a/native:1");
 	_cleanup_free_ char *absent = plain_name("a/never-pulled:1");
-	struct wait first, again, none;
+	struct live_fetch first, again, none;
 
 	pull(&first, name, NULL);
 	assert_int_equal(first.failure, IMAGE_OK);
@@ -230,7 +187,7 @@ static void failures_are_told_apart(void **state)
 	_cleanup_free_ char *missing = plain_name("a/missing:1");
 	_cleanup_free_ char *foreign = plain_name("a/s390x:1");
 	_cleanup_free_ char *only_foreign = plain_name("a/only-foreign:1");
-	struct wait wait;
+	struct live_fetch wait;
 
 	pull(&wait, missing, NULL);
 	assert_int_equal(wait.failure, IMAGE_NOT_FOUND);
@@ -247,7 +204,7 @@ static void failures_are_told_apart(void **state)
 	assert_int_equal(wait.failure, IMAGE_WRONG_PLATFORM);
 	assert_int_equal(image_pull(host.store,
 				    &(struct image_pull_request){ .reference = "UPPER case",
-								  .on_done = on_done },
+								  .on_done = live_fetch_done },
 				    NULL, &wait.err),
 			 -EINVAL);
 	assert_non_null(strstr(wait.err.text, "invalid reference format"));
@@ -280,11 +237,11 @@ static void credentials_and_a_private_ca_work_and_do_not_show(void **state)
 	struct registry_options registry = { .ca_file = host.secure.ca_file,
 					     .user = USER,
 					     .password = PASSWORD };
-	struct wait wait;
+	struct live_fetch wait;
 	bool shown = false;
 	int64_t until = clock_monotonic_ms() + 20000;
 
-	pull_begin(&wait, name, &registry, 0);
+	live_pull_begin(&wait, host.store, name, &registry, 0);
 	while (!wait.done && clock_monotonic_ms() < until) {
 		loop_run_once(host.loop, false);
 		shown |= is_shown_in_argv(PASSWORD);
@@ -316,10 +273,10 @@ static void a_silent_registry_is_given_up(void **state)
 {
 	(void)state;
 	_cleanup_free_ char *name = plain_name("a/native:1");
-	struct wait wait;
+	struct live_fetch wait;
 
 	assert_int_equal(kill(host.plain.pid, SIGSTOP), 0);
-	pull_begin(&wait, name, NULL, 700);
+	live_pull_begin(&wait, host.store, name, NULL, 700);
 	live_wait(host.loop, &wait.done);
 	kill(host.plain.pid, SIGCONT);
 	assert_int_equal(wait.failure, IMAGE_TIMEOUT);
@@ -330,14 +287,14 @@ static void a_cancelled_pull_says_so_and_spares_the_others(void **state)
 {
 	(void)state;
 	_cleanup_free_ char *name = plain_name("a/native:3");
-	struct wait cancelled = { 0 }, other;
+	struct live_fetch cancelled = { 0 }, other;
 	struct image_operation *operation;
 	const struct image_pull_request request = { .reference = name,
-						    .on_done = on_done,
+						    .on_done = live_fetch_done,
 						    .data = &cancelled };
 
 	assert_int_equal(image_pull(host.store, &request, &operation, NULL), 0);
-	pull_begin(&other, name, NULL, 0);
+	live_pull_begin(&other, host.store, name, NULL, 0);
 	image_cancel(operation);
 	assert_false(cancelled.done);
 	live_wait(host.loop, &cancelled.done);
@@ -346,7 +303,7 @@ static void a_cancelled_pull_says_so_and_spares_the_others(void **state)
 	assert_int_equal(other.failure, IMAGE_OK);
 	image_unref(other.image);
 
-	cancelled = (struct wait){ 0 };
+	cancelled = (struct live_fetch){ 0 };
 	assert_int_equal(image_pull(host.store, &request, &operation, NULL), 0);
 	loop_run_once(host.loop, false);
 	image_cancel(operation);
@@ -358,7 +315,7 @@ static void no_containerd_is_said_at_once(void **state)
 {
 	(void)state;
 	_cleanup_free_ char *name = plain_name("a/native:1");
-	struct wait wait;
+	struct live_fetch wait;
 	int64_t begin = clock_monotonic_ms();
 
 	image_store_free(host.store);
@@ -372,78 +329,17 @@ static void no_containerd_is_said_at_once(void **state)
 	assert_true(clock_monotonic_ms() - begin < 3000);
 	image_store_free(host.store);
 	new_store(NULL);
-	wait = (struct wait){ 0 };
-	assert_int_equal(image_store_ping(host.store, on_done, &wait, NULL, NULL), 0);
+	wait = (struct live_fetch){ 0 };
+	assert_int_equal(image_store_ping(host.store, live_fetch_done, &wait, NULL, NULL), 0);
 	live_wait(host.loop, &wait.done);
 	assert_int_equal(wait.failure, IMAGE_OK);
-}
-
-static void removed(void *data, const struct error *err)
-{
-	if (err)
-		fail_msg("%s", err->text);
-	*(bool *)data = true;
-}
-
-/* Whatever nothing holds goes. */
-static void collect_garbage(void)
-{
-	static const char id[] = "berth-test-collect";
-
-	live_command(ARGS("ctr", "--address", host.containerd.address, "--namespace", "test",
-			  "leases", "create", "--id", id));
-	live_command(ARGS("ctr", "--address", host.containerd.address, "--namespace", "test",
-			  "leases", "delete", "--sync", id));
-}
-
-/* The pin keeps the layers when every name is gone; without it they go. (The last test: nothing is
- * left to pull from here.) */
-static void the_pin_holds_the_layers(void **state)
-{
-	(void)state;
-	static const char *const names[] = { "a/pinned:1", "a/native:1", "a/native:2",
-					     "a/native:3" };
-	_cleanup_free_ char *name = plain_name("a/pinned:1");
-	_cleanup_free_ char *secure = xasprintf("localhost:%d/a/native:1", host.secure.port);
-	_cleanup_free_ char *file = NULL;
-	struct wait wait;
-	bool done = false;
-
-	pull(&wait, name, NULL);
-	assert_int_equal(wait.failure, IMAGE_OK);
-	file = xasprintf("%s/bin/busybox", wait.image->layers.items[1]);
-	/* Behind our back. */
-	for (size_t i = 0; i < 4; i++) {
-		_cleanup_free_ char *one = plain_name(names[i]);
-
-		live_command(ARGS("ctr", "--address", host.containerd.address, "--namespace",
-				  "test", "images", "rm", one));
-	}
-	live_command(ARGS("ctr", "--address", host.containerd.address, "--namespace", "test",
-			  "images", "rm", secure));
-	collect_garbage();
-	assert_int_equal(access(file, R_OK), 0);
-
-	image_release(host.store, wait.image->id, removed, &done);
-	live_wait(host.loop, &done);
-	assert_null(image_cached(host.store, name));
-	collect_garbage();
-	assert_int_equal(access(file, R_OK), -1);
-	/* Again is no error. */
-	done = false;
-	image_release(host.store, wait.image->id, removed, &done);
-	live_wait(host.loop, &done);
-	done = false;
-	image_remove(host.store, name, removed, &done);
-	live_wait(host.loop, &done);
-	image_unref(wait.image);
 }
 
 static void print_costs(void **state)
 {
 	(void)state;
 	_cleanup_free_ char *name = plain_name("a/native:1");
-	struct wait wait;
+	struct live_fetch wait;
 	int64_t begin = clock_monotonic_ns(), cold, known;
 
 	image_store_free(host.store);
@@ -484,7 +380,6 @@ static int set_up(void **state)
 	live_push(layout, "native", &host.plain, "a/native:1", NULL);
 	live_push(layout, "native", &host.plain, "a/native:2", NULL);
 	live_push(layout, "native", &host.plain, "a/native:3", NULL);
-	live_push(layout, "native", &host.plain, "a/pinned:1", NULL);
 	live_push(layout, "s390x", &host.plain, "a/s390x:1", NULL);
 	live_push(layout, "only-foreign", &host.plain, "a/only-foreign:1", NULL);
 	live_push(layout, "native", &host.secure, "a/native:1", USER ":" PASSWORD);
@@ -520,7 +415,6 @@ int main(void)
 		cmocka_unit_test(a_cancelled_pull_says_so_and_spares_the_others),
 		cmocka_unit_test(no_containerd_is_said_at_once),
 		cmocka_unit_test(print_costs),
-		cmocka_unit_test(the_pin_holds_the_layers),
 	};
 
 	live_need(ARGS("/usr/bin/ctr", "/usr/bin/containerd", "/usr/bin/docker-registry",
