@@ -191,6 +191,7 @@ void image_store_free(struct image_store *store)
 		free(operation);
 	}
 	image_removals_free(store);
+	image_queries_free(store);
 	while (store->cache_count)
 		cache_drop(store, store->cache_count - 1);
 	str_list_free(&store->environment);
@@ -373,6 +374,13 @@ int image_inspect(struct image_store *store, const char *reference,
 		  struct image_operation **ret, struct error *err)
 {
 	return look_at(store, IMAGE_FETCH_INSPECT, reference, on_done, data, ret, err);
+}
+
+int image_describe(struct image_store *store, const char *reference,
+		   void (*on_done)(void *data, const struct image_result *result), void *data,
+		   struct image_operation **ret, struct error *err)
+{
+	return look_at(store, IMAGE_FETCH_DESCRIBE, reference, on_done, data, ret, err);
 }
 
 int image_store_ping(struct image_store *store,

@@ -147,6 +147,14 @@ const struct image *image_cached(struct image_store *store, const char *referenc
 void image_cancel(struct image_operation *operation);
 
 /*
+ * As image_inspect(), for an image that nobody is going to run: leaves no trace, and says nothing
+ * of layers.
+ */
+int image_describe(struct image_store *store, const char *reference,
+		   void (*on_done)(void *data, const struct image_result *result), void *data,
+		   struct image_operation **ret, struct error *err);
+
+/*
  * Takes an image from this host: its names (complete, as in image->reference), the snapshot that
  * holds its layers, and what containerd then has nobody to keep for. What is not there is removed.
  * `image_id` NULL: only the names. Whoever asks for the image meanwhile waits, and finds it gone.
@@ -158,6 +166,30 @@ void image_cancel(struct image_operation *operation);
 int image_remove(struct image_store *store, const char *image_id, const struct str_list *names,
 		 void (*on_done)(void *data, const struct error *err), void *data,
 		 struct error *err);
+
+/* One name that containerd has. */
+struct image_row {
+	char *reference;
+	char *digest; /* of the manifest or index */
+	int64_t size; /* bytes of the compressed content, rounded; 0: unknown */
+};
+
+struct image_rows {
+	struct image_row *items;
+	size_t count;
+};
+
+/* All names of the namespace. `rows` is valid during the callback. -ECONNREFUSED at once. */
+int image_store_list(struct image_store *store,
+		     void (*on_done)(void *data, const struct image_rows *rows,
+				     const struct error *err),
+		     void *data, struct error *err);
+
+/* Where containerd keeps content and layers; at least one. Likewise. */
+int image_store_directories(struct image_store *store,
+			    void (*on_done)(void *data, const struct str_list *directories,
+					    const struct error *err),
+			    void *data, struct error *err);
 
 /* Whether containerd answers; IMAGE_NO_CONTAINERD otherwise. result->image is NULL. */
 int image_store_ping(struct image_store *store,

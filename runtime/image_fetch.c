@@ -211,16 +211,15 @@ static void done_ok(struct image_fetch *fetch)
 static void listed(struct image_fetch *fetch, const char *table)
 {
 	struct image *cached = image_cache_find(fetch->store, fetch->reference);
-	struct image_row row;
+	_cleanup_free_ char *digest = image_list_find(table, fetch->reference);
 	struct error err = ERROR_INIT;
 
-	if (!image_list_find(table, fetch->reference, &row)) {
+	if (!digest) {
 		error_say(&err, ENOENT, "%s: the image is not on this host", fetch->reference);
 		finish_error(fetch, IMAGE_NOT_FOUND, &err);
 		return;
 	}
-	if (cached && str_eq(cached->digest, row.digest)) {
-		free(row.digest);
+	if (cached && str_eq(cached->digest, digest)) {
 		fetch->image = image_ref(cached);
 		image_fetch_finish(fetch, IMAGE_OK, NULL);
 		return;
@@ -228,8 +227,8 @@ static void listed(struct image_fetch *fetch, const char *table)
 	fetch->image = xcalloc(1, sizeof(*fetch->image));
 	fetch->image->references_ = 1;
 	fetch->image->reference = xstrdup(fetch->reference);
-	fetch->image->digest = row.digest;
-	fetch->manifest = xstrdup(row.digest);
+	fetch->image->digest = xstrdup(digest);
+	fetch->manifest = TAKE(digest);
 	run_content(fetch, IMAGE_STEP_MANIFEST, fetch->manifest);
 }
 
@@ -288,7 +287,9 @@ static void got_config(struct image_fetch *fetch, const char *text, size_t size)
 		finish_error(fetch, IMAGE_WRONG_PLATFORM, &err);
 		return;
 	}
-	if (!fetch->chain)
+	if (fetch->kind == IMAGE_FETCH_DESCRIBE)
+		image_fetch_finish(fetch, IMAGE_OK, NULL);
+	else if (!fetch->chain)
 		done_ok(fetch);
 	else if (image_is_being_removed(fetch->store, image->id, NULL))
 		fetch->held = true; /* under another name: the pin that is there will go */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by image.c, image_fetch.c, image_remove.c and image_command.c alone. */
+/* Shared by image.c, image_fetch.c, image_remove.c, image_query.c and image_command.c alone. */
 #ifndef BERTH_RUNTIME_IMAGE_INTERNAL_H
 #define BERTH_RUNTIME_IMAGE_INTERNAL_H
 
@@ -37,6 +37,7 @@ enum image_step {
 enum image_fetch_kind {
 	IMAGE_FETCH_PULL,
 	IMAGE_FETCH_INSPECT,
+	IMAGE_FETCH_DESCRIBE, /* an inspection that leaves no trace: no pin, nothing is kept */
 	IMAGE_FETCH_PING,
 };
 
@@ -76,6 +77,7 @@ struct image_store {
 	struct image_fetch *fetches;
 	struct image_operation *leaving; /* operations without a fetch */
 	struct image_removal *removals;
+	struct image_query *queries;
 	struct image *cache[IMAGE_CACHE_MAX]; /* oldest first */
 	size_t cache_count;
 };
@@ -117,5 +119,8 @@ bool image_is_being_removed(const struct image_store *store, const char *image_i
 void image_remove_name(struct image_store *store, const char *reference);
 /* Cancels all of them; nobody is told. */
 void image_removals_free(struct image_store *store);
+
+/* image_query.c: likewise */
+void image_queries_free(struct image_store *store);
 
 #endif

@@ -21,23 +21,81 @@ bool image_digest_is_valid(const char *digest)
 }
 
 /* "REF TYPE DIGEST SIZE UNIT PLATFORMS LABELS" */
-bool image_list_find(const char *table, const char *reference, struct image_row *ret)
+static bool parse_row(const char *line, struct image_row *ret)
+{
+	_cleanup_str_list_ struct str_list fields = STR_LIST_INIT;
+	_cleanup_free_ char *size = NULL;
+	const char *at;
+	int64_t bytes;
+
+	str_list_split(&fields, line, ' ', false);
+	if (fields.count < 3 || !image_digest_is_valid(fields.items[2]))
+		return false;
+	size = xasprintf("%s %s", fields.count > 4 ? fields.items[3] : "",
+			 fields.count > 4 ? fields.items[4] : "");
+	at = size;
+	bytes = image_bytes_parse(&at);
+	*ret = (struct image_row){
+		.reference = xstrdup(fields.items[0]),
+		.digest = xstrdup(fields.items[2]),
+		.size = bytes > 0 ? bytes : 0,
+	};
+	return true;
+}
+
+void image_rows_parse(const char *table, struct image_rows *ret)
 {
 	_cleanup_str_list_ struct str_list lines = STR_LIST_INIT;
 
 	str_list_split(&lines, table, '\n', false);
-	for (size_t i = 0; i < lines.count; i++) {
-		_cleanup_str_list_ struct str_list fields = STR_LIST_INIT;
+	*ret = (struct image_rows){ .items = xcalloc(lines.count + 1, sizeof(*ret->items)) };
+	for (size_t i = 0; i < lines.count; i++)
+		ret->count += parse_row(lines.items[i], &ret->items[ret->count]);
+}
 
-		str_list_split(&fields, lines.items[i], ' ', false);
-		if (fields.count < 3 || !str_eq(fields.items[0], reference) ||
-		    !image_digest_is_valid(fields.items[2]))
-			continue;
-		ret->digest = xstrdup(fields.items[2]);
-		ret->size = 0;
-		return true;
+void image_rows_free(struct image_rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		free(rows->items[i].reference);
+		free(rows->items[i].digest);
 	}
-	return false;
+	free(rows->items);
+	*rows = (struct image_rows){ 0 };
+}
+
+char *image_list_find(const char *table, const char *reference)
+{
+	struct image_rows rows;
+	char *digest = NULL;
+
+	image_rows_parse(table, &rows);
+	for (size_t i = 0; i < rows.count && !digest; i++) {
+		if (str_eq(rows.items[i].reference, reference))
+			digest = TAKE(rows.items[i].digest);
+	}
+	image_rows_free(&rows);
+	return digest;
+}
+
+/* "root    /var/lib/containerd/io.containerd.content.v1.content", indented */
+int image_directories_parse(const char *text, struct str_list *ret, struct error *err)
+{
+	_cleanup_str_list_ struct str_list lines = STR_LIST_INIT;
+
+	str_list_split(&lines, text, '\n', false);
+	for (size_t i = 0; i < lines.count; i++) {
+		const char *at = lines.items[i] + strspn(lines.items[i], " \t");
+
+		if (!str_starts_with(at, "root "))
+			continue;
+		at += strlen("root ");
+		at += strspn(at, " \t");
+		if (*at == '/')
+			str_list_add(ret, at);
+	}
+	if (!ret->count)
+		return error_say(err, EINVAL, "containerd does not say where it keeps its content");
+	return 0;
 }
 
 const char *image_host_architecture(const char **ret_variant)

@@ -34,13 +34,17 @@ bool image_progress_line(struct image_progress_parser *parser, const char *line)
 
 /* ---- images */
 
-struct image_row {
-	char *digest;
-	int64_t size; /* 0: not understood */
-};
-/* The row of `reference` in the table of `ctr images ls`; false: not listed. The caller frees
- * ret->digest. */
-bool image_list_find(const char *table, const char *reference, struct image_row *ret);
+/* The table of `ctr images ls`, without rows that are none. */
+void image_rows_parse(const char *table, struct image_rows *ret);
+void image_rows_free(struct image_rows *rows);
+/* The digest of `reference` in that table; NULL: not listed. The caller frees it. */
+char *image_list_find(const char *table, const char *reference);
+
+/* The roots in the output of `ctr plugins ls -d`. -EINVAL: there are none. */
+int image_directories_parse(const char *text, struct str_list *ret, struct error *err);
+
+/* "42.0 MiB" at *at, which is moved behind it; -1: none. */
+int64_t image_bytes_parse(const char **at);
 
 /* "sha256:" and 64 hex digits. */
 bool image_digest_is_valid(const char *digest);

@@ -35,8 +35,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 	return hash;
 }
 
-/* "42.0 MiB" at *at, which is moved behind it; -1: none. */
-static int64_t parse_bytes(const char **at)
+int64_t image_bytes_parse(const char **at)
 {
 	static const char units[] = "KMGT";
 	char *end;
@@ -105,11 +104,11 @@ bool image_progress_line(struct image_progress_parser *parser, const char *line)
 		int64_t done, total;
 
 		at++;
-		done = parse_bytes(&at);
+		done = image_bytes_parse(&at);
 		if (done < 0 || *at != '/')
 			return false;
 		at++;
-		total = parse_bytes(&at);
+		total = image_bytes_parse(&at);
 		if (total < done)
 			return false;
 		parser->bytes_done += done;

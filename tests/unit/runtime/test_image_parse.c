@@ -190,14 +190,53 @@ static void rows_are_found_by_their_whole_name(void **state)
 				    "r/a:10 application/x " D1 " 1.0 MiB linux/amd64 - \n"
 				    "r/a:1  application/x " D2 " 1.0 MiB linux/amd64 - \n"
 				    "r/b:1  application/x sha256:12 1.0 MiB linux/amd64 - \n";
-	struct image_row row;
+	_cleanup_free_ char *digest = image_list_find(table, "r/a:1");
 
-	assert_true(image_list_find(table, "r/a:1", &row));
-	assert_string_equal(row.digest, D2);
-	free(row.digest);
-	assert_false(image_list_find(table, "r/c:1", &row));
-	assert_false(image_list_find(table, "r/b:1", &row));
-	assert_false(image_list_find("", "r/a:1", &row));
+	assert_string_equal(digest, D2);
+	assert_null(image_list_find(table, "r/c:1"));
+	assert_null(image_list_find(table, "r/b:1"));
+	assert_null(image_list_find("", "r/a:1"));
+}
+
+static void a_listing_gives_names_digests_and_sizes(void **state)
+{
+	(void)state;
+	static const char table[] = "REF TYPE DIGEST SIZE PLATFORMS LABELS \n"
+				    "r/a:1  application/x " D2 " 1.5 MiB linux/amd64 - \n"
+				    "r/wrong:1  application/x sha256:12 1.0 MiB linux/amd64 - \n"
+				    "r/b:1  application/x " D1 " -       - \n"
+				    "short\n";
+	struct image_rows rows;
+
+	image_rows_parse(table, &rows);
+	assert_int_equal(rows.count, 2);
+	assert_string_equal(rows.items[0].reference, "r/a:1");
+	assert_string_equal(rows.items[0].digest, D2);
+	assert_int_equal(rows.items[0].size, 3 << 19);
+	assert_string_equal(rows.items[1].reference, "r/b:1");
+	assert_int_equal(rows.items[1].size, 0);
+	image_rows_free(&rows);
+}
+
+static void containerd_says_where_its_content_is(void **state)
+{
+	(void)state;
+	static const char plugins[] =
+		"Type:          io.containerd.content.v1\nID:            content\n"
+		"Exports:      \n               root      /var/lib/c/content v1\n"
+		"                            \n"
+		"Type:          io.containerd.snapshotter.v1\nPlatforms:     linux/amd64\n"
+		"Exports:      \n               root      /srv/layers\n"
+		"               rootless  /no\n               root      relative\n";
+	_cleanup_str_list_ struct str_list found = STR_LIST_INIT, none = STR_LIST_INIT;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(image_directories_parse(plugins, &found, NULL), 0);
+	assert_int_equal(found.count, 2);
+	assert_string_equal(found.items[0], "/var/lib/c/content v1");
+	assert_string_equal(found.items[1], "/srv/layers");
+	assert_int_equal(image_directories_parse("Type: x\n", &none, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "does not say where"));
 }
 
 /* ---- JSON */
@@ -408,6 +447,8 @@ int main(void)
 		cmocka_unit_test(ctrs_words_are_classified),
 		cmocka_unit_test(progress_is_what_changes_from_frame_to_frame),
 		cmocka_unit_test(rows_are_found_by_their_whole_name),
+		cmocka_unit_test(a_listing_gives_names_digests_and_sizes),
+		cmocka_unit_test(containerd_says_where_its_content_is),
 		cmocka_unit_test(a_manifest_names_its_configuration),
 		cmocka_unit_test(an_index_leads_to_this_hosts_manifest),
 		cmocka_unit_test(wrong_manifests_are_refused),

@@ -385,6 +385,102 @@ static void without_containerd_nothing_is_removed(void **state)
 	new_store(NULL);
 }
 
+/* ---- what is there */
+
+struct answer {
+	bool done;
+	struct image_row row; /* of the first name */
+	size_t count;
+	struct str_list directories;
+};
+
+static void listed(void *data, const struct image_rows *rows, const struct error *err)
+{
+	struct answer *answer = data;
+
+	assert_null(err);
+	answer->done = true;
+	answer->count = rows->count;
+	for (size_t i = 0; i < rows->count; i++) {
+		if (str_eq(rows->items[i].reference, host.first))
+			answer->row = (struct image_row){
+				.digest = xstrdup(rows->items[i].digest),
+				.size = rows->items[i].size,
+			};
+	}
+}
+
+static void names_are_listed(void **state)
+{
+	(void)state;
+	struct image *image = pull(host.first);
+	struct answer answer = { 0 };
+
+	assert_int_equal(image_store_list(host.store, listed, &answer, NULL), 0);
+	assert_false(answer.done);
+	live_wait(host.loop, &answer.done);
+	assert_int_equal(answer.count, 1);
+	assert_string_equal(answer.row.digest, image->digest);
+	assert_true(answer.row.size > image->size * 9 / 10 &&
+		    answer.row.size < image->size * 11 / 10);
+	free(answer.row.digest);
+	remove_all(image->id, ARGS(host.first));
+	image_unref(image);
+}
+
+static void found(void *data, const struct str_list *directories, const struct error *err)
+{
+	struct answer *answer = data;
+
+	assert_null(err);
+	answer->done = true;
+	for (size_t i = 0; i < directories->count; i++)
+		str_list_add(&answer->directories, directories->items[i]);
+}
+
+static void containerd_tells_its_directories(void **state)
+{
+	(void)state;
+	struct answer answer = { 0 };
+	_cleanup_free_ char *root = xasprintf("%s/root/", host.dir);
+
+	assert_int_equal(image_store_directories(host.store, found, &answer, NULL), 0);
+	live_wait(host.loop, &answer.done);
+	assert_int_equal(answer.directories.count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(str_starts_with(answer.directories.items[i], root));
+		assert_int_equal(access(answer.directories.items[i], R_OK), 0);
+	}
+	str_list_free(&answer.directories);
+}
+
+/* An image that is only looked at goes when its name goes. */
+static void a_description_leaves_no_trace(void **state)
+{
+	(void)state;
+	struct image *image = pull(host.first);
+	_cleanup_free_ char *pin = xasprintf("berth-hold-%.32s", image->id + strlen("sha256:"));
+	struct live_fetch fetch = { 0 };
+
+	CTR("snapshots", "rm", pin);
+	new_store(NULL);
+	assert_int_equal(
+		image_describe(host.store, host.first, live_fetch_done, &fetch, NULL, NULL), 0);
+	live_wait(host.loop, &fetch.done);
+	assert_int_equal(fetch.failure, IMAGE_OK);
+	assert_string_equal(fetch.image->id, image->id);
+	assert_string_equal(fetch.image->created, "2026-01-02T03:04:05Z");
+	assert_int_equal(fetch.image->layers.count, 0);
+	assert_null(image_cached(host.store, host.first));
+	assert_false(live_command_succeeds(CTR_ARGS("snapshots", "info", pin)));
+	/* Who means to run it gets layers and pin. */
+	assert_int_equal(inspect(host.first), IMAGE_OK);
+	assert_int_equal(image_cached(host.store, host.first)->layers.count, 2);
+	remove_all(image->id, ARGS(host.first));
+	image_unref(fetch.image);
+	image_unref(image);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -434,6 +530,9 @@ int main(void)
 		cmocka_unit_test(the_store_may_go_while_it_removes),
 		cmocka_unit_test(nonsense_is_refused_at_once),
 		cmocka_unit_test(without_containerd_nothing_is_removed),
+		cmocka_unit_test(names_are_listed),
+		cmocka_unit_test(containerd_tells_its_directories),
+		cmocka_unit_test(a_description_leaves_no_trace),
 	};
 
 	live_need(ARGS("/usr/bin/ctr", "/usr/bin/containerd", "/usr/bin/docker-registry",
