@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 #define COMPACT_FROM 64
@@ -186,7 +187,7 @@ static int write_row(struct outbox *outbox, const struct row *row, struct error 
 	const struct task_state *task;
 
 	if (row->forget) {
-		int r = store_delete_task(outbox->store, row->spec->id, err);
+		int r = store_delete_task(outbox->store, row->spec->id, clock_wall_ms(), err);
 
 		return r < 0 ? r
 			     : store_save_ended(outbox->store, row->spec->arn, row->serial,

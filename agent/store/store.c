@@ -44,6 +44,12 @@ static const char *const schema[] = {
 	"NULL,"
 	"  sent INTEGER NOT NULL"
 	") STRICT;"
+	/* Of images that tasks pulled or used; see images.c for names. */
+	"CREATE TABLE image ("
+	"  id TEXT PRIMARY KEY, names TEXT NOT NULL, digest TEXT, size INTEGER NOT NULL,"
+	"  pulled_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL, pull_succeeded INTEGER NOT "
+	"NULL"
+	") STRICT, WITHOUT ROWID;"
 	"CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
@@ -155,7 +161,8 @@ int store_clear(struct store *store, struct error *err)
 		return r;
 	r = db_exec(
 		store->db,
-		"DELETE FROM task; DELETE FROM ended; DELETE FROM attachment; DELETE FROM fact;",
+		"DELETE FROM task; DELETE FROM ended; DELETE FROM attachment; DELETE FROM image;"
+		"DELETE FROM fact;",
 		err);
 	if (r < 0) {
 		db_rollback(store->db);

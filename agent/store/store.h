@@ -8,6 +8,7 @@
 
 #include "agent/engine/state.h"
 #include "base/error.h"
+#include "base/str.h"
 
 /*
  * What survives the agent: <data dir>/agent.db (SQLite, WAL, every commit on disk before it
@@ -41,8 +42,9 @@ void store_rollback(struct store *store);
 int store_save_task(struct store *store, const struct task_state *task, struct error *err);
 int store_save_container(struct store *store, const struct task_state *task,
 			 const struct container_state *container, struct error *err);
-/* The task's row and its containers'. Deleting what is not there is success. */
-int store_delete_task(struct store *store, const char *task_id, struct error *err);
+/* The task's row and its containers', whose images were last used `at_ms` then (wall clock).
+ * Deleting what is not there is success. */
+int store_delete_task(struct store *store, const char *task_id, int64_t at_ms, struct error *err);
 
 /* Names of tasks that have ended: nothing else is known of them any more. */
 struct store_ended_task {
@@ -111,7 +113,41 @@ int store_delete_attachment(struct store *store, const char *arn, struct error *
 int store_load_attachments(struct store *store, struct store_attachments *ret, struct error *err);
 void store_attachments_free(struct store_attachments *attachments);
 
-/* Forgets every task, attachment and fact: this is another instance now. */
+/* Images that tasks pulled or used, until they are removed from the host. All times are wall clock.
+ */
+struct store_image {
+	char *id;                /* digest of its configuration */
+	struct str_list names;   /* complete references; none: they lead to other images by now */
+	char *digest;            /* of the manifest or index; NULL: none */
+	int64_t size_bytes;      /* compressed; 0: unknown */
+	int64_t pulled_at_ms;    /* when it was first seen */
+	int64_t last_used_at_ms; /* when the last task that used it was forgotten; first: as above
+				  */
+	bool pull_succeeded;     /* it was pulled for a task, not only found here */
+};
+
+struct store_images {
+	struct store_image *items;
+	size_t count;
+};
+
+/* `name` leads to the image `id`, and to no other any more. */
+struct store_image_seen {
+	const char *name, *id, *digest;
+	int64_t size_bytes;
+	int64_t at_ms;
+	bool pull_succeeded; /* stays true once it was */
+};
+/* Writes only when something of it (but its time) is new. */
+int store_track_image(struct store *store, const struct store_image_seen *seen, struct error *err);
+/* Whether the image that `name` leads to was pulled for a task. */
+int store_image_was_pulled(struct store *store, const char *name, bool *ret, struct error *err);
+/* Deleting what is not there is success. */
+int store_delete_image(struct store *store, const char *id, struct error *err);
+int store_load_images(struct store *store, struct store_images *ret, struct error *err);
+void store_images_free(struct store_images *images);
+
+/* Forgets every task, attachment, image and fact: this is another instance now. */
 int store_clear(struct store *store, struct error *err);
 
 #endif

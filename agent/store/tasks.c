@@ -141,7 +141,7 @@ int store_save_container(struct store *store, const struct task_state *task,
 	return stmt_run(stmt, err);
 }
 
-int store_delete_task(struct store *store, const char *task_id, struct error *err)
+static int delete_row(struct store *store, const char *task_id, struct error *err)
 {
 	_cleanup_stmt_reset_ struct stmt *stmt = NULL;
 	int r = db_cached(store->db, "DELETE FROM task WHERE id = ?", &stmt, err);
@@ -150,6 +150,37 @@ int store_delete_task(struct store *store, const char *task_id, struct error *er
 		return r;
 	stmt_bind_text(stmt, 1, task_id);
 	return stmt_run(stmt, err);
+}
+
+static int leave_images(struct store *store, const char *task_id, int64_t at_ms, struct error *err)
+{
+	_cleanup_stmt_reset_ struct stmt *stmt = NULL;
+	int r = db_cached(store->db,
+			  "UPDATE image SET last_used_at = ?2 WHERE id IN"
+			  " (SELECT image_id FROM container WHERE task_id = ?1)",
+			  &stmt, err);
+
+	if (r < 0)
+		return r;
+	stmt_bind_text(stmt, 1, task_id);
+	stmt_bind_i64(stmt, 2, at_ms);
+	return stmt_run(stmt, err);
+}
+
+int store_delete_task(struct store *store, const char *task_id, int64_t at_ms, struct error *err)
+{
+	int r = store_begin(store, err);
+
+	if (r < 0)
+		return r;
+	r = leave_images(store, task_id, at_ms, err);
+	if (r == 0)
+		r = delete_row(store, task_id, err);
+	if (r < 0) {
+		store_rollback(store);
+		return r;
+	}
+	return store_commit(store, err);
 }
 
 /* ---- reading ---- */

@@ -202,8 +202,8 @@ static void saving_again_changes_the_row(void **state)
 	assert_int_equal(tasks.items[0]->containers[1].exit_code, 9);
 	store_tasks_free(&tasks);
 
-	assert_int_equal(store_delete_task(store, "t", NULL), 0);
-	assert_int_equal(store_delete_task(store, "t", NULL), 0);
+	assert_int_equal(store_delete_task(store, "t", 1, NULL), 0);
+	assert_int_equal(store_delete_task(store, "t", 1, NULL), 0);
 	tasks = load(store);
 	assert_int_equal(tasks.count, 0);
 	store_tasks_free(&tasks);
