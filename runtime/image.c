@@ -400,12 +400,8 @@ int image_store_ping(struct image_store *store,
 
 const struct image *image_cached(struct image_store *store, const char *reference)
 {
-	_cleanup_image_reference_ struct image_reference parsed = { 0 };
-	_cleanup_free_ char *complete = NULL;
+	_cleanup_free_ char *complete = image_name_complete(reference);
 
-	if (image_reference_parse(reference, &parsed, NULL) < 0)
-		return NULL;
-	complete = image_reference_complete(&parsed);
 	return image_cache_find(store, complete);
 }
 

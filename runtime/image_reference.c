@@ -136,6 +136,15 @@ char *image_reference_complete(const struct image_reference *reference)
 	return xasprintf("%s/%s:%s", reference->host, reference->repository, reference->tag);
 }
 
+char *image_name_complete(const char *text)
+{
+	_cleanup_image_reference_ struct image_reference reference = { 0 };
+
+	return image_reference_parse(text, &reference, NULL) == 0
+		       ? image_reference_complete(&reference)
+		       : xstrdup(text);
+}
+
 bool image_reference_is_loopback(const struct image_reference *reference)
 {
 	const char *host = reference->host;

@@ -25,6 +25,10 @@ void image_reference_free(struct image_reference *reference);
  */
 char *image_reference_complete(const struct image_reference *reference);
 
+/* The complete form of a name as people write it; what cannot be one stays as it is. The caller
+ * frees. */
+char *image_name_complete(const char *text);
+
 /* localhost, 127.* or [::1], with or without a port. */
 bool image_reference_is_loopback(const struct image_reference *reference);
 

@@ -19,7 +19,7 @@ struct executor;
 struct executor_config {
 	struct loop *loop;
 	const struct agent_config *config;
-	struct store *store; /* remembers which images were pulled once */
+	struct store *store; /* remembers which images tasks pulled and used */
 	/* The state of a task, as engine_task(): borrowed until the next event. NULL: unknown. */
 	const struct task_state *(*task)(void *data, const char *task_id);
 	void (*post)(void *data, const struct engine_event *event);

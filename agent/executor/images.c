@@ -10,9 +10,11 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/str.h"
+#include "runtime/image_reference.h"
 
 struct pull {
 	struct operation operation;
@@ -21,23 +23,23 @@ struct pull {
 	struct task_spec *spec;
 	size_t index;
 	char *reference;
-	char *name;  /* of the failed pull, when a local image is looked for instead */
-	char *error; /* likewise */
+	char *name;     /* of the failed pull, when a local image is looked for instead */
+	char *error;    /* likewise */
+	bool succeeded; /* it was asked for and came, not only found here */
 	int64_t logged_bytes;
 };
 
-/* A fact of the store: the behaviour "once" means once on this host, not once in this process. */
-static char *pulled_fact(const char *reference)
-{
-	return xasprintf("pulled-image/%s", reference);
-}
-
+/* The behaviour "once" means once on this host, not once in this process. */
 static bool pulled_before(struct executor *executor, const char *reference)
 {
-	_cleanup_free_ char *fact = pulled_fact(reference);
-	_cleanup_free_ char *value = NULL;
+	_cleanup_free_ char *name = image_name_complete(reference);
+	struct error err = ERROR_INIT;
+	bool pulled = false;
 
-	return store_get_fact(executor->config.store, fact, &value, NULL) == 0 && value;
+	if (store_image_was_pulled(executor->config.store, name, &pulled, &err) < 0)
+		log_warn("whether an image was pulled before cannot be read: it is pulled", "image",
+			 reference, "error", err.text);
+	return pulled;
 }
 
 static void pull_free(void *data)
@@ -100,6 +102,25 @@ static const char *failure_name(enum image_failure failure)
 	}
 }
 
+/* Before the task knows that it has the image. */
+static void track(struct pull *pull, const struct image *image)
+{
+	const struct store_image_seen seen = {
+		.name = image->reference,
+		.id = image->id,
+		.digest = str_is_empty(image->digest) ? NULL : image->digest,
+		.size_bytes = image->size,
+		.at_ms = clock_wall_ms(),
+		.pull_succeeded = pull->succeeded,
+	};
+	struct error err = ERROR_INIT;
+
+	if (store_track_image(pull->executor->config.store, &seen, &err) < 0)
+		log_error("the use of an image cannot be saved: it will not be removed when nobody "
+			  "needs it, and is pulled again",
+			  "image", pull->reference, "error", err.text);
+}
+
 static void finish(struct pull *pull, const struct image *image)
 {
 	struct live_container *container =
@@ -112,6 +133,7 @@ static void finish(struct pull *pull, const struct image *image)
 			   .id = image->id },
 	};
 
+	track(pull, image);
 	done.image.stop_signal = image_stop_signal(
 		spec->docker.stop_signal ? spec->docker.stop_signal : image->stop_signal);
 	if (container->image)
@@ -163,16 +185,9 @@ static void pulled(void *data, const struct image_result *result)
 	enum config_pull_behavior behavior = pull->executor->config.config->image_pull_behavior;
 
 	if (result->failure == IMAGE_OK) {
-		_cleanup_free_ char *fact = pulled_fact(pull->reference);
-		struct error err = ERROR_INIT;
-
 		log_info("image pulled", "image", pull->reference, "digest", result->image->digest,
 			 "task", pull->address.task_id);
-		if (behavior == CONFIG_PULL_ONCE &&
-		    store_set_fact(pull->executor->config.store, fact, "yes", &err) < 0)
-			log_warn("the store does not remember that this image was pulled: it will "
-				 "be pulled again",
-				 "image", pull->reference, "error", err.text);
+		pull->succeeded = true;
 		finish(pull, result->image);
 		return;
 	}

@@ -48,6 +48,9 @@ static void names_are_completed_as_docker_does(void **state)
 			fail_msg("%s", err.text);
 		complete = image_reference_complete(&reference);
 		assert_string_equal(complete, pairs[i][1]);
+		free(complete);
+		complete = image_name_complete(pairs[i][0]);
+		assert_string_equal(complete, pairs[i][1]);
 	}
 }
 
@@ -70,6 +73,9 @@ static void names_that_are_none_are_refused(void **state)
 		if (image_reference_parse(wrong[i], &reference, &err) != -EINVAL)
 			fail_msg("\"%s\" was taken", wrong[i]);
 		assert_non_null(strstr(err.text, "invalid reference format"));
+		_cleanup_free_ char *same = image_name_complete(wrong[i]);
+
+		assert_string_equal(same, wrong[i]);
 	}
 }
 
