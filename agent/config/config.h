@@ -108,6 +108,14 @@ struct agent_config {
 	int64_t image_pull_inactivity_timeout_ms;
 	enum config_pull_behavior image_pull_behavior;
 	bool pull_dependents_upfront;
+	bool disable_image_cleanup;
+	int64_t image_cleanup_interval_ms;
+	int64_t image_minimum_age_ms;
+	int64_t images_per_cleanup;
+	struct str_list excluded_images; /* as written: "busybox", "host:5000/a:1" */
+	int64_t image_disk_percent;      /* 0 = the disk does not matter */
+	bool untracked_image_cleanup;
+	int64_t untracked_image_minimum_age_ms;
 	int64_t task_cleanup_wait_ms;
 	int64_t task_cleanup_wait_jitter_ms;
 	struct str_list logging_drivers;

@@ -221,15 +221,47 @@ static void durations_are_read_as_go_reads_them(void **state)
 	}
 }
 
-/* cfg-C15, the half of it that is a setting of Berth. */
+/* cfg-C15 */
 static void a_short_cleanup_wait_is_the_default(void **state)
 {
 	_loaded_ got = load("ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=1ms",
-			    "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER=-5s");
+			    "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER=-5s",
+			    "ECS_IMAGE_CLEANUP_INTERVAL=5m");
 
 	assert_int_equal(got.config->task_cleanup_wait_ms, 3 * 3600 * 1000);
 	assert_int_equal(got.config->task_cleanup_wait_jitter_ms, 0);
-	assert_int_equal(got.report.warnings.count, 2);
+	assert_int_equal(got.config->image_cleanup_interval_ms, 30 * 60 * 1000);
+	assert_int_equal(got.report.warnings.count, 3);
+}
+
+static void image_cleanup_has_the_defaults_and_bounds_of_the_reference(void **state)
+{
+	_loaded_ none = load("HOME=/");
+	_loaded_ low =
+		load("ECS_IMAGE_CLEANUP_INTERVAL=10m", "ECS_IMAGE_MINIMUM_CLEANUP_AGE=-1h",
+		     "NON_ECS_IMAGE_MINIMUM_CLEANUP_AGE=1ms", "ECS_NUM_IMAGES_DELETE_PER_CYCLE=0",
+		     "ECS_DISABLE_IMAGE_CLEANUP=true", "ECS_ENABLE_UNTRACKED_IMAGE_CLEANUP=true",
+		     "ECS_EXCLUDE_UNTRACKED_IMAGE=busybox,r/a:1",
+		     "BERTH_IMAGE_CLEANUP_DISK_PERCENT=101");
+
+	assert_false(none.config->disable_image_cleanup);
+	assert_false(none.config->untracked_image_cleanup);
+	assert_int_equal(none.config->image_cleanup_interval_ms, 30 * 60 * 1000);
+	assert_int_equal(none.config->image_minimum_age_ms, 3600 * 1000);
+	assert_int_equal(none.config->untracked_image_minimum_age_ms, 3600 * 1000);
+	assert_int_equal(none.config->images_per_cleanup, 5);
+	assert_int_equal(none.config->excluded_images.count, 0);
+	assert_int_equal(none.config->image_disk_percent, 85);
+
+	assert_true(low.config->disable_image_cleanup);
+	assert_true(low.config->untracked_image_cleanup);
+	assert_int_equal(low.config->image_cleanup_interval_ms, 10 * 60 * 1000);
+	assert_int_equal(low.config->image_minimum_age_ms, 0);
+	assert_int_equal(low.config->untracked_image_minimum_age_ms, 1);
+	assert_int_equal(low.config->images_per_cleanup, 5);
+	assert_int_equal(low.config->excluded_images.count, 2);
+	assert_int_equal(low.config->image_disk_percent, 85);
+	assert_int_equal(low.report.warnings.count, 3);
 }
 
 /* cfg-C16 */
@@ -563,6 +595,7 @@ int main(void)
 		cmocka_unit_test(a_duration_without_unit_gives_way_with_a_warning),
 		cmocka_unit_test(durations_are_read_as_go_reads_them),
 		cmocka_unit_test(a_short_cleanup_wait_is_the_default),
+		cmocka_unit_test(image_cleanup_has_the_defaults_and_bounds_of_the_reference),
 		cmocka_unit_test(the_polling_interval_is_held_only_when_polling),
 		cmocka_unit_test(the_metadata_rate_needs_both_halves),
 		cmocka_unit_test(the_pids_limit_has_bounds),
