@@ -177,6 +177,13 @@ static const struct task_state *task_of(void *data, const char *task_id)
 	return engine_task(agent->engine, task_id);
 }
 
+static const struct task_state *next_task(void *data, const struct task_state *previous)
+{
+	const struct agent *agent = data;
+
+	return engine_next_task(agent->engine, previous);
+}
+
 static void executor_posts(void *data, const struct engine_event *event)
 {
 	drive_post(data, event);
@@ -205,6 +212,7 @@ int drive_new(struct agent *agent, const struct host_resources *host, struct err
 		.config = config,
 		.store = agent->store,
 		.task = task_of,
+		.next_task = next_task,
 		.post = executor_posts,
 		.namespace_opened = namespace_opened,
 		.namespace_closing = namespace_closing,
@@ -329,11 +337,15 @@ int drive_recover(struct agent *agent, struct error *err)
 
 	damaged = tasks.damaged_count > 0;
 	for (size_t i = 0; i < tasks.damaged_count; i++)
-		log_error("a saved task cannot be read; what is there of it is left alone", "task",
-			  tasks.damaged[i].task_id, "error", tasks.damaged[i].what);
+		log_error("a saved task cannot be read; what is there of it is left alone, and so "
+			  "are "
+			  "images that it may need",
+			  "task", tasks.damaged[i].task_id, "error", tasks.damaged[i].what);
 	store_tasks_free(&tasks);
 	store_ended_free(&ended);
-	if (!damaged)
-		executor_sweep(agent->executor);
+	if (damaged)
+		return 0;
+	executor_sweep(agent->executor);
+	executor_start_image_cleanup(agent->executor);
 	return 0;
 }

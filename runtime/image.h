@@ -178,6 +178,7 @@ struct image_rows {
 	struct image_row *items;
 	size_t count;
 };
+void image_rows_free(struct image_rows *rows);
 
 /* All names of the namespace. `rows` is valid during the callback. -ECONNREFUSED at once. */
 int image_store_list(struct image_store *store,

@@ -36,7 +36,6 @@ bool image_progress_line(struct image_progress_parser *parser, const char *line)
 
 /* The table of `ctr images ls`, without rows that are none. */
 void image_rows_parse(const char *table, struct image_rows *ret);
-void image_rows_free(struct image_rows *rows);
 /* The digest of `reference` in that table; NULL: not listed. The caller frees it. */
 char *image_list_find(const char *table, const char *reference);
 

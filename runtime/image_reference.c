@@ -145,6 +145,21 @@ char *image_name_complete(const char *text)
 		       : xstrdup(text);
 }
 
+int image_name_check(const char *text, struct error *err)
+{
+	_cleanup_image_reference_ struct image_reference reference = { 0 };
+	_cleanup_free_ char *complete = NULL;
+	int result = image_reference_parse(text, &reference, err);
+
+	if (result < 0)
+		return result;
+	complete = image_reference_complete(&reference);
+	if (!str_eq(text, complete))
+		return error_say(err, EINVAL, "image \"%.200s\": the complete name is %s", text,
+				 complete);
+	return 0;
+}
+
 bool image_reference_is_loopback(const struct image_reference *reference)
 {
 	const char *host = reference->host;

@@ -28,6 +28,8 @@ char *image_reference_complete(const struct image_reference *reference);
 /* The complete form of a name as people write it; what cannot be one stays as it is. The caller
  * frees. */
 char *image_name_complete(const char *text);
+/* -EINVAL: it cannot be a name, or is not in its complete form. */
+int image_name_check(const char *text, struct error *err);
 
 /* localhost, 127.* or [::1], with or without a port. */
 bool image_reference_is_loopback(const struct image_reference *reference);

@@ -204,23 +204,6 @@ static int begin(struct image_store *store, const char *image_id, const struct s
 	return 0;
 }
 
-static int check_names(const struct str_list *names, struct error *err)
-{
-	for (size_t i = 0; i < names->count; i++) {
-		_cleanup_image_reference_ struct image_reference reference = { 0 };
-		_cleanup_free_ char *complete = NULL;
-		int result = image_reference_parse(names->items[i], &reference, err);
-
-		if (result < 0)
-			return result;
-		complete = image_reference_complete(&reference);
-		if (!str_eq(names->items[i], complete))
-			return error_say(err, EINVAL, "image \"%.200s\": the complete name is %s",
-					 names->items[i], complete);
-	}
-	return 0;
-}
-
 /* Somebody is just asking for it. */
 static bool is_being_fetched(const struct image_store *store, const char *image_id,
 			     const struct str_list *names)
@@ -237,8 +220,10 @@ int image_remove(struct image_store *store, const char *image_id, const struct s
 		 void (*on_done)(void *data, const struct error *err), void *data,
 		 struct error *err)
 {
-	int result = check_names(names, err);
+	int result = 0;
 
+	for (size_t i = 0; i < names->count && result == 0; i++)
+		result = image_name_check(names->items[i], err);
 	if (result < 0)
 		return result;
 	if (image_id && !image_digest_is_valid(image_id))

@@ -73,9 +73,9 @@ const struct image_name_facts *image_policy_next_untracked(const struct image_po
 }
 
 bool image_policy_takes_untracked(const struct image_policy *policy,
-				  const struct image_situation *situation, const char *id,
-				  int64_t created_at_ms)
+				  const struct image_situation *situation, const char *name,
+				  const char *id, int64_t created_at_ms)
 {
-	return !map_get(situation->needed, id) &&
+	return !map_get(situation->needed, name) && !map_get(situation->needed, id) &&
 	       situation->now_ms - created_at_ms > policy->untracked_minimum_age_ms;
 }

@@ -64,7 +64,7 @@ const struct image_name_facts *image_policy_next_untracked(const struct image_po
 
 /* Whether it does, now that is known what it is. `created_at_ms` 0: it does not say, and is old. */
 bool image_policy_takes_untracked(const struct image_policy *policy,
-				  const struct image_situation *situation, const char *id,
-				  int64_t created_at_ms);
+				  const struct image_situation *situation, const char *name,
+				  const char *id, int64_t created_at_ms);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/executor/image_cleanup.h"
 #include "agent/executor/live.h"
 #include "agent/executor/paths.h"
 #include "base/alloc.h"
@@ -52,6 +53,21 @@ static int open_images(struct executor *executor, struct error *err)
 	};
 
 	return image_store_new(executor->config.loop, &images, &executor->images, err);
+}
+
+static struct image_cleanup *new_image_cleanup(struct executor *executor)
+{
+	const struct image_cleanup_config cleanup = {
+		.loop = executor->config.loop,
+		.config = executor->config.config,
+		.store = executor->config.store,
+		.images = executor->images,
+		.operations = executor->operations,
+		.next_task = executor->config.next_task,
+		.data = executor->config.data,
+	};
+
+	return image_cleanup_new(&cleanup);
 }
 
 static int open_cni(struct executor *executor, struct error *err)
@@ -102,8 +118,14 @@ int executor_new(const struct executor_config *config, struct executor **ret, st
 		executor_free(executor);
 		return r;
 	}
+	executor->image_cleanup = new_image_cleanup(executor);
 	*ret = executor;
 	return 0;
+}
+
+void executor_start_image_cleanup(struct executor *executor)
+{
+	image_cleanup_start(executor->image_cleanup);
 }
 
 struct ping {
@@ -137,6 +159,7 @@ void executor_free(struct executor *executor)
 		live_task_free(task);
 	if (executor->cni)
 		cni_runtime_free(executor->cni);
+	image_cleanup_free(executor->image_cleanup);
 	if (executor->images)
 		image_store_free(executor->images);
 	if (executor->runtime)

@@ -22,6 +22,8 @@ struct executor_config {
 	struct store *store; /* remembers which images tasks pulled and used */
 	/* The state of a task, as engine_task(): borrowed until the next event. NULL: unknown. */
 	const struct task_state *(*task)(void *data, const char *task_id);
+	/* All of them, as engine_next_task(). */
+	const struct task_state *(*next_task)(void *data, const struct task_state *previous);
 	void (*post)(void *data, const struct engine_event *event);
 	/*
 	 * The namespace of an awsvpc task is there (also when it is adopted): `listen_fd` listens
@@ -52,6 +54,10 @@ void executor_observe(struct executor *executor, const struct task_state *task,
 /* Removes what is there of tasks that `known` does not know: directories, mounts, namespaces,
  * control groups. Blocks. */
 void executor_sweep(struct executor *executor);
+
+/* From now on, images that no task needs are removed now and then, as the settings say. All tasks
+ * whose containers are on this host must be known. */
+void executor_start_image_cleanup(struct executor *executor);
 
 /* Whether containerd answers: for the health of the runtime. The callback comes once, later; asked
  * again before it came, it is the answer to both. */

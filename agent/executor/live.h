@@ -48,6 +48,7 @@ struct executor {
 	struct cgroup_host cgroups;
 	struct container_runtime *runtime;
 	struct image_store *images;
+	struct image_cleanup *image_cleanup;
 	struct cni_runtime *cni;
 	struct map *tasks;      /* id -> struct live_task */
 	struct map *containers; /* run id -> struct live_container */

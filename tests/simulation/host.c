@@ -541,6 +541,11 @@ void executor_sweep(struct executor *executor)
 	}
 }
 
+void executor_start_image_cleanup(struct executor *executor)
+{
+	(void)executor;
+}
+
 struct ping {
 	void (*done)(void *data, bool healthy);
 	void *data;

@@ -244,26 +244,28 @@ static void untracked_images_go_by_size_within_the_limit(void **state)
 
 static void untracked_images_have_an_age_of_their_own(void **state)
 {
-	struct map *needed = set_of("sha256:tracked");
+	struct map *needed = set_of("sha256:tracked,r/needed:1");
 	const struct image_policy policy = { .minimum_age_ms = 0,
 					     .untracked_minimum_age_ms = MINUTE };
 	const struct image_situation situation = { .now_ms = NOW, .needed = needed };
 	static const struct {
-		const char *id;
+		const char *name, *id;
 		int64_t created_at_ms;
 		bool goes;
 	} cases[] = {
-		{ "sha256:a", NOW - MINUTE, false },
-		{ "sha256:a", NOW - MINUTE - 1, true },
-		{ "sha256:a", NOW + 5, false },
-		{ "sha256:a", 0, true }, /* not said */
+		{ "r/a:1", "sha256:a", NOW - MINUTE, false },
+		{ "r/a:1", "sha256:a", NOW - MINUTE - 1, true },
+		{ "r/a:1", "sha256:a", NOW + 5, false },
+		{ "r/a:1", "sha256:a", 0, true }, /* not said */
 		/* Another name of an image that is tracked. */
-		{ "sha256:tracked", 0, false },
+		{ "r/a:1", "sha256:tracked", 0, false },
+		/* A task has come since it was looked at. */
+		{ "r/needed:1", "sha256:a", 0, false },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(image_policy_takes_untracked(&policy, &situation, cases[i].id,
-							      cases[i].created_at_ms),
+		assert_int_equal(image_policy_takes_untracked(&policy, &situation, cases[i].name,
+							      cases[i].id, cases[i].created_at_ms),
 				 cases[i].goes);
 	map_free(needed);
 }

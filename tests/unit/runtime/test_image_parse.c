@@ -51,6 +51,9 @@ static void names_are_completed_as_docker_does(void **state)
 		free(complete);
 		complete = image_name_complete(pairs[i][0]);
 		assert_string_equal(complete, pairs[i][1]);
+		assert_int_equal(image_name_check(complete, NULL), 0);
+		assert_int_equal(image_name_check(pairs[i][0], NULL),
+				 strcmp(pairs[i][0], complete) == 0 ? 0 : -EINVAL);
 	}
 }
 
@@ -76,6 +79,7 @@ static void names_that_are_none_are_refused(void **state)
 		_cleanup_free_ char *same = image_name_complete(wrong[i]);
 
 		assert_string_equal(same, wrong[i]);
+		assert_int_equal(image_name_check(wrong[i], NULL), -EINVAL);
 	}
 }
 
