@@ -108,6 +108,7 @@ static void clear(struct image_cleanup *cleanup)
 	map_free(TAKE(cleanup->skipped));
 	free(TAKE(cleanup->id));
 	str_list_free(&cleanup->names);
+	image_rows_free(&cleanup->untracked);
 }
 
 void image_cleanup_end(struct image_cleanup *cleanup)
@@ -216,7 +217,7 @@ static void step(struct image_cleanup *cleanup)
 			return;
 		}
 		if (!found) {
-			image_cleanup_end(cleanup);
+			image_untracked_begin(cleanup);
 			return;
 		}
 		if (image_cleanup_remove(cleanup, removed, &err) == 0)

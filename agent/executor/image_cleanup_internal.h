@@ -22,6 +22,8 @@ struct image_cleanup {
 	/* What is being removed. */
 	char *id;
 	struct str_list names;
+
+	struct image_rows untracked; /* names that may be of images that nothing is known of */
 };
 
 /* What is true now; `needed` is borrowed. */
@@ -44,5 +46,8 @@ bool image_cleanup_failed(struct image_cleanup *cleanup, const struct error *err
 
 /* The end of the pass. */
 void image_cleanup_end(struct image_cleanup *cleanup);
+
+/* image_untracked.c: the second half of a pass, and its end. */
+void image_untracked_begin(struct image_cleanup *cleanup);
 
 #endif
