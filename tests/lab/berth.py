@@ -154,13 +154,14 @@ class Turn:
 class Lab:
     """One private host. Use it as a context; at the end everything is stopped, and what is left is an error."""
 
-    def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1):
+    def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1,
+                 containerd_size=None):
         self.turn = Turn()
         self.directory = tempfile.mkdtemp(prefix="berth-lab-")
         self.cgroup = "/" + os.path.basename(self.directory)
         self.keep = keep
         self.before = leaks.snapshot(self)
-        self.containerd = Containerd(os.path.join(self.directory, "containerd"))
+        self.containerd = Containerd(os.path.join(self.directory, "containerd"), containerd_size)
         self.registry = Registry(os.path.join(self.directory, "registry"))
         self.control = Control(os.path.join(self.directory, "control"), subnet, state, control_arguments, scale)
         self.agents = []

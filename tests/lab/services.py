@@ -16,29 +16,43 @@ PLUGINS_OFF = ("io.containerd.grpc.v1.cri io.containerd.snapshotter.v1.aufs io.c
 
 
 class Containerd:
-    """For images and snapshots only: Berth runs its containers itself."""
+    """For images and snapshots only: Berth runs its containers itself. With a `size` its content is on a disk that small."""
 
-    def __init__(self, directory):
-        self.directory = directory
+    def __init__(self, directory, size=None):
+        self.directory, self.size = directory, size
+        self.root = os.path.join(directory, "root")
         self.address = os.path.join(directory, "c.sock")
-        os.makedirs(directory, exist_ok=True)
+        os.makedirs(self.root, exist_ok=True)
         config = os.path.join(directory, "config.toml")
         with open(config, "w") as file:
-            file.write(f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
+            file.write(f'version = 2\nroot = "{self.root}"\nstate = "{directory}/state"\n'
                        f'disabled_plugins = {PLUGINS_OFF!r}\n[grpc]\n  address = "{self.address}"\n'.replace("'", '"'))
         self.daemon = Daemon("containerd", ["containerd", "-c", config, "-l", "warn"],
                              os.path.join(directory, "containerd.log"))
 
     def start(self):
+        if self.size and not os.path.ismount(self.root):
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.size}", "berth-lab", self.root], check=True)
         self.daemon.start()
-        environment = dict(os.environ, CONTAINERD_ADDRESS=self.address)
-        wait_for("containerd", lambda: subprocess.run(["ctr", "version"], env=environment, timeout=5,
-                                                      stdout=subprocess.DEVNULL,
-                                                      stderr=subprocess.DEVNULL).returncode == 0)
+        wait_for("containerd", lambda: self.ctr("version", check=False).returncode == 0)
         return self
+
+    def ctr(self, *arguments, namespace="berth", check=True):
+        return subprocess.run(["ctr", "--address", self.address, "--namespace", namespace, *arguments], timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=check)
+
+    def names(self, namespace="berth"):
+        """The names of the images that it has."""
+        return set(self.ctr("images", "ls", "-q", namespace=namespace).stdout.split())
+
+    def blobs(self, namespace="berth"):
+        """The digests of the content that it has: manifests, configurations, layers."""
+        return set(self.ctr("content", "ls", "-q", namespace=namespace).stdout.split())
 
     def stop(self):
         self.daemon.stop()
+        if self.size and os.path.ismount(self.root):
+            subprocess.run(["umount", self.root], check=True)
 
 
 class Registry:
