@@ -15,6 +15,13 @@
 #define MIB                  (INT64_C(1024) * 1024)
 #define MEMORY_MIN_BYTES     (4 * MIB)
 
+const char *container_spec_image(const struct container_spec *container)
+{
+	if (container->docker.image)
+		return container->docker.image;
+	return container->image ? container->image : "";
+}
+
 int64_t container_spec_cpu_shares(const struct container_spec *container)
 {
 	int64_t shares =

@@ -97,7 +97,7 @@ struct restart_policy {
 struct container_spec {
 	const char *name; /* not empty; unique in the task */
 	const char *arn;
-	const char *image;
+	const char *image; /* as given; the one to run: container_spec_image() */
 
 	bool has_command; /* given and not empty: in place of the image's */
 	struct text_list command;
@@ -147,6 +147,9 @@ struct container_spec {
 	 */
 	const char *docker_config_error;
 };
+
+/* The image to run: config's Image wins when given. "": none is named. */
+const char *container_spec_image(const struct container_spec *container);
 
 /* CPU shares for the kernel: at least 2, at most 262144; hostConfig's CpuShares wins when given. */
 int64_t container_spec_cpu_shares(const struct container_spec *container);

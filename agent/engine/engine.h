@@ -326,7 +326,7 @@ struct engine_effect {
 			int64_t timeout_ms;
 		} probe;
 		struct {
-			const char *reference; /* as in the task definition */
+			const char *reference; /* as in the task definition; "": none */
 		} pull;
 		struct engine_resource resource; /* CREATE_RESOURCE */
 		struct {

@@ -18,9 +18,7 @@ size_t event_container(const struct task *task, const struct engine_event *event
 
 bool reference_has_digest(const struct container_spec *spec)
 {
-	const char *image = spec->docker.image ? spec->docker.image : spec->image;
-
-	return image && strchr(image, '@');
+	return strchr(container_spec_image(spec), '@') != NULL;
 }
 
 static const char *error_name(const struct engine_done *done, const char *otherwise)

@@ -51,8 +51,6 @@ bool stop_advance(struct engine *engine, struct task *task, size_t index)
 
 static void pull(struct engine *engine, struct task *task, size_t index)
 {
-	const struct container_spec *spec = task->state->containers[index].spec;
-
 	if (task->containers[index].flight & flight_bit(EFFECT_PULL_IMAGE))
 		return;
 	if (task->state->pull_started_at_ms == 0) {
@@ -60,7 +58,7 @@ static void pull(struct engine *engine, struct task *task, size_t index)
 		mark_task(task, PERSIST_SOON);
 	}
 	effect_start_container(engine, EFFECT_PULL_IMAGE, task, index)->pull.reference =
-		spec->docker.image ? spec->docker.image : spec->image;
+		container_spec_image(task->state->containers[index].spec);
 }
 
 static void create(struct engine *engine, struct task *task, size_t index)

@@ -254,8 +254,9 @@ static void creation_run(struct creation *creation)
 	if (container->image) {
 		creation->image = image_ref(container->image);
 		creation_planned(creation);
-	} else if (image_inspect(creation->executor->images, live_container_spec(container)->image,
-				 image_found, creation, NULL, &creation->err) < 0) {
+	} else if (image_inspect(creation->executor->images,
+				 container_spec_image(live_container_spec(container)), image_found,
+				 creation, NULL, &creation->err) < 0) {
 		creation_failed(creation, NULL);
 	}
 }

@@ -130,8 +130,9 @@ void act_probe(struct executor *executor, const struct engine_effect *effect)
 	if (!probe->image && live_container_spec(container)->docker.health_check.test.count == 0) {
 		struct error err = ERROR_INIT;
 
-		if (image_inspect(executor->images, live_container_spec(container)->image,
-				  image_found, probe, NULL, &err) < 0)
+		if (image_inspect(executor->images,
+				  container_spec_image(live_container_spec(container)), image_found,
+				  probe, NULL, &err) < 0)
 			probe_failed(probe, err.text);
 		return;
 	}

@@ -27,7 +27,8 @@ struct map *image_cleanup_needed(const struct image_cleanup *cleanup)
 	     (task = config->next_task(config->data, task));) {
 		for (size_t i = 0; i < task->container_count; i++) {
 			const struct container_state *container = &task->containers[i];
-			_cleanup_free_ char *name = image_name_complete(container->spec->image);
+			_cleanup_free_ char *name =
+				image_name_complete(container_spec_image(container->spec));
 
 			/* By name also when the id is known: after a restart of the agent it is by
 			 * its name that a container's image is found. */

@@ -57,7 +57,7 @@ static void measure(void *data)
 
 	disk->percent = -1;
 	for (size_t i = 0; i < disk->directories.count; i++) {
-		double percent;
+		double percent = -1;
 
 		if (image_disk_percent(disk->directories.items[i], &percent, &disk->err) < 0) {
 			disk->percent = -1;

@@ -45,7 +45,7 @@ static int plan_args(const struct plan_input *input, struct arena *arena,
 				 "CannotCreateContainerError: no command specified: neither the "
 				 "container definition "
 				 "nor image %s has a command or an entry point",
-				 spec->image);
+				 container_spec_image(spec));
 
 	args = arena_calloc(arena, entry.count + command.count + 1, sizeof(*args));
 	for (size_t i = 0; i < entry.count; i++)

@@ -27,6 +27,14 @@ def test_each_status_once(connected, peer):
     assert len(peer.called(SUBMIT)) == 1
 
 
+def test_a_container_that_names_no_image_stops_its_task(connected, peer):
+    _, acs = connected
+    payload(acs, "m1", task("t1", container={"image": None}))
+    expect_ack(acs, "m1")
+    body = peer.wait_call(SUBMIT, match=of_task("t1", "STOPPED"))
+    assert "invalid reference format" in body["containers"][0]["reason"]
+
+
 def test_invalid_parameter_is_not_repeated(connected, peer):
     """acs-S5, for the last status: it is left out"""
     _, acs = connected

@@ -231,6 +231,22 @@ static void a_failed_pull_stops_the_container(void **state)
 	world_free(world);
 }
 
+/* It is pulled like any other, and refused by whoever looks for what it names. */
+static void a_container_without_an_image_is_no_danger(void **state)
+{
+	struct world *world = world_new();
+	struct engine_effect *report;
+
+	world_run(world, "t", "", xstrdup("{\"name\":\"app\",\"essential\":true}"));
+	assert_string_equal(world_find(world, EFFECT_PULL_IMAGE, "t", "app")->pull.reference, "");
+	world_failed(world, EFFECT_PULL_IMAGE, "t", "app", "CannotPullImageManifestError",
+		     "it is empty");
+	report = world_report(world, "t");
+	assert_int_equal(report->report.status, TASK_STATUS_STOPPED);
+	engine_effect_free(report);
+	world_free(world);
+}
+
 /* eng-15: the registry's error stays with a container that runs from a local image. */
 static void a_tolerated_pull_error_is_told_while_it_runs(void **state)
 {
@@ -648,6 +664,7 @@ int main(void)
 		cmocka_unit_test(oom_is_the_reason),
 		cmocka_unit_test(a_failed_start_stops_the_task_and_is_removed),
 		cmocka_unit_test(a_failed_pull_stops_the_container),
+		cmocka_unit_test(a_container_without_an_image_is_no_danger),
 		cmocka_unit_test(a_tolerated_pull_error_is_told_while_it_runs),
 		cmocka_unit_test(a_tolerated_pull_error_is_not_the_reason_of_an_end),
 		cmocka_unit_test(a_start_is_saved_before_it_is_made),

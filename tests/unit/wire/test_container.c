@@ -171,6 +171,23 @@ static void limits_for_the_kernel_are_clamped(void **state)
 	}
 }
 
+static void the_image_to_run_may_be_dockers(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "'image':'a:1'", "a:1" },
+		{ "'image':'a:1','dockerConfig':{'config':'{\\'Image\\':\\'b:2\\'}'}", "b:2" },
+		{ "'image':'a:1','dockerConfig':{'config':'{\\'Image\\':null}'}", "a:1" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_(task_spec_unref_cleanup) struct task_spec *task =
+			task_with_container(cases[i][0]);
+
+		assert_string_equal(container_spec_image(&task->containers[0]), cases[i][1]);
+	}
+}
+
 static void health_check_type_is_exact(void **state)
 {
 	_cleanup_(task_spec_unref_cleanup) struct task_spec *exact =
@@ -204,6 +221,7 @@ int main(void)
 		cmocka_unit_test(an_empty_entry_point_is_not_an_absent_one),
 		cmocka_unit_test(overrides_replace_the_command),
 		cmocka_unit_test(limits_for_the_kernel_are_clamped),
+		cmocka_unit_test(the_image_to_run_may_be_dockers),
 		cmocka_unit_test(health_check_type_is_exact),
 		cmocka_unit_test(a_health_check_that_is_not_there_fails_the_creation),
 	};
