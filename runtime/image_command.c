@@ -44,6 +44,19 @@ char *image_pin_name(const struct image_store *store, const char *image_id)
 	return xasprintf("%s%.32s", store->pin_prefix, image_id + strlen("sha256:"));
 }
 
+int image_command_check(const struct process_result *result, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	enum image_failure failure;
+
+	if (result->timed_out)
+		return error_say(err, ETIMEDOUT, "ctr did not end in time");
+	if (result->exit_code == 0)
+		return 0;
+	failure = image_failure_from_ctr(result->errors, &text);
+	return error_say(err, image_failure_errno(failure), "%s", text);
+}
+
 static char *host_of(const char *reference)
 {
 	return xstrndup(reference, strcspn(reference, "/"));

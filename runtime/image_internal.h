@@ -85,6 +85,8 @@ struct image_store {
 /* image_command.c: ctr's command lines */
 void image_command(const struct image_store *store, struct str_list *argv);
 void image_command_pull(const struct image_fetch *fetch, struct str_list *argv);
+/* 0 when it ended well, else -errno and its own words; -ENOENT: what it was told is not there. */
+int image_command_check(const struct process_result *result, struct error *err);
 char *image_pin_name(const struct image_store *store, const char *image_id);
 /* Makes fetch->hosts_dir where its options need one. */
 int image_hosts_make(struct image_fetch *fetch, struct error *err);

@@ -34,18 +34,11 @@ void image_queries_free(struct image_store *store)
 
 static int check(const struct process_result *result, struct error *err)
 {
-	_cleanup_free_ char *text = NULL;
-	enum image_failure failure;
+	int r = image_command_check(result, err);
 
-	if (result->timed_out)
-		return error_say(err, ETIMEDOUT, "containerd did not answer within 60 seconds");
-	if (result->exit_code != 0) {
-		failure = image_failure_from_ctr(result->errors, &text);
-		return error_say(err, image_failure_errno(failure), "%s", text);
-	}
-	if (result->out_cut)
+	if (r == 0 && result->out_cut)
 		return error_say(err, EMSGSIZE, "containerd's answer is too large");
-	return 0;
+	return r;
 }
 
 static void answered(void *data, const struct process_result *result)

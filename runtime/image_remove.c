@@ -128,29 +128,15 @@ static int run_step(struct image_removal *removal, struct error *err)
 	return process_run(removal->store->loop, &spec, step_done, removal, &removal->process, err);
 }
 
-/* What is not there was to be removed anyway. */
-static int check(const struct process_result *result, struct error *err)
-{
-	_cleanup_free_ char *text = NULL;
-	enum image_failure failure;
-
-	if (result->timed_out)
-		return error_say(err, ETIMEDOUT, "ctr did not end in time");
-	if (result->exit_code == 0)
-		return 0;
-	failure = image_failure_from_ctr(result->errors, &text);
-	if (failure == IMAGE_NOT_FOUND)
-		return 0;
-	return error_say(err, image_failure_errno(failure), "%s", text);
-}
-
 static void step_done(void *data, const struct process_result *result)
 {
 	struct image_removal *removal = data;
 	struct error err = ERROR_INIT;
-	int r = check(result, &err);
+	int r = image_command_check(result, &err);
 
 	removal->process = NULL;
+	if (r == -ENOENT)
+		r = 0; /* it was to be removed anyway */
 	if (r < 0 && removal->step >= REMOVAL_LEASE) {
 		/* The image is gone; containerd collects by itself too, some time. */
 		log_warn("containerd does not collect what was removed just yet", "error",
