@@ -285,6 +285,8 @@ void image_cleanup_start(struct image_cleanup *cleanup)
 	if (settings->disable_image_cleanup ||
 	    settings->image_pull_behavior == CONFIG_PULL_PREFER_CACHED)
 		return;
+	log_debug("image cleanup is on", "interval_ms",
+		  LOG_NUM(settings->image_cleanup_interval_ms));
 	schedule(cleanup);
 }
 

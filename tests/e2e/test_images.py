@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images come as the pull behaviour says, and go when no task needs them. A pass of the cleanup is each 3 s here, not 10 min."""
+import contextlib
 import os
 import re
+import sqlite3
 
 import pytest
 
@@ -69,11 +71,13 @@ def wait_for_passes(agent, count, begin=0):
 # ---- pulls
 
 def test_once_pulls_what_no_task_pulled_though_it_is_there(lab):
-    """eng-17"""
+    """eng-17: nor is it pulled because a task used it as it was (eng-15)."""
     image = push(lab, "baked")
     lab.containerd.ctr("images", "pull", "--plain-http", image)
     lab.registry.stop()
-    start(lab, ECS_IMAGE_PULL_BEHAVIOR="once")
+    agent = start(lab, ECS_IMAGE_PULL_BEHAVIOR="default")
+    assert run_to_the_end(lab, image)["reason"].startswith("CannotPullImageManifestError: ")
+    start_again(agent, ECS_IMAGE_PULL_BEHAVIOR="once")
     task = lab.wait_status(run(lab, image), "STOPPED", SLOW)
     assert container(task)["reason"].startswith("CannotPullImageManifestError: ")
     assert "exitCode" not in container(task)
@@ -193,6 +197,34 @@ def wrapped_ctr(lab, text):
         script.write(f'#!/bin/sh\nHERE={here}\n{text}\nexec ctr "$@"\n')
     os.chmod(path, 0o755)
     return path, here
+
+
+def set_known(agent, arn, known):
+    """Writes a task's status into the store of an agent that does not run; returns what was there."""
+    task_id = arn.split("/")[-1]
+    with contextlib.closing(sqlite3.connect(os.path.join(agent.data, "agent.db"))) as store, store:
+        before = store.execute("SELECT known FROM task WHERE id = ?", (task_id,)).fetchone()[0]
+        store.execute("UPDATE task SET known = ? WHERE id = ?", (known, task_id))
+    return before
+
+
+def test_while_a_saved_task_cannot_be_read_no_image_goes(lab):
+    """It may run from any of them."""
+    agent = start(lab, **CLEANUP)
+    arn = run(lab, push(lab, "damaged"), FOREVER)
+    lab.wait_status(arn, "RUNNING", SLOW)
+    assert 'msg="image cleanup is on"' in agent.daemon.text()
+    agent.kill()
+    known = set_known(agent, arn, "NONSENSE")
+    begin = start_again(agent)
+    assert 'msg="image cleanup is on"' not in agent.daemon.text()[begin:]
+    assert "cannot be read" in agent.daemon.text()[begin:]
+    agent.kill()
+    set_known(agent, arn, known)
+    begin = start_again(agent)
+    assert 'msg="image cleanup is on"' in agent.daemon.text()[begin:]
+    lab.stop_task(arn)
+    assert container(lab.wait_status(arn, "STOPPED", SLOW))["exitCode"] == 42
 
 
 def touch(directory, name):
