@@ -337,8 +337,7 @@ int drive_recover(struct agent *agent, struct error *err)
 
 	damaged = tasks.damaged_count > 0;
 	for (size_t i = 0; i < tasks.damaged_count; i++)
-		log_error("a saved task cannot be read; what is there of it is left alone, and so "
-			  "are "
+		log_error("a saved task cannot be read; what is there of it is left alone, as are "
 			  "images that it may need",
 			  "task", tasks.damaged[i].task_id, "error", tasks.damaged[i].what);
 	store_tasks_free(&tasks);
