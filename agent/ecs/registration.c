@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "wire/api.h"
+#include "wire/architecture.h"
 
 #define BUDGET_MS       (3600LL * 1000)
 #define DEFAULT_CLUSTER "default"
@@ -205,6 +206,7 @@ static void collect_attributes(struct registration *registration)
 {
 	const struct agent_config *config = registration->config;
 	struct ecs_attributes *attributes = &registration->attributes;
+	_cleanup_free_ char *architecture = NULL;
 
 	if (!registration->saved_arn)
 		for (size_t i = 0; i < config->instance_attributes.count; i++)
@@ -215,6 +217,9 @@ static void collect_attributes(struct registration *registration)
 	ecs_attributes_add(attributes, "ecs.os-family", "LINUX");
 	if (*config->detailed_os_family)
 		ecs_attributes_add(attributes, "ecs.os-type-detailed", config->detailed_os_family);
+	/* No identity document goes along, from which the control plane would know. */
+	architecture = ecs_architecture_of_host();
+	ecs_attributes_add(attributes, "ecs.cpu-architecture", architecture);
 }
 
 static struct text_list port_texts(const struct config_ports *ports)

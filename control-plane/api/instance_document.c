@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "control-plane/api/member.h"
 #include "control-plane/store/attributes.h"
+#include "wire/architecture.h"
 
 #define RESOURCES_MAX        64
 #define PORTS_MAX            65536
@@ -161,6 +162,14 @@ static char *zone(struct api_call *call)
 	return xasprintf("%sa", store_scope(call->store)->region);
 }
 
+/* Of an agent that says nothing of it: it is most likely where this control plane is. */
+static char *architecture(struct api_call *call)
+{
+	char *name = instance_identity(call, "architecture");
+
+	return name ? name : ecs_architecture_of_host();
+}
+
 int instance_attributes_write(struct api_call *call, const char *cluster, const char *id)
 {
 	size_t i;
@@ -173,8 +182,7 @@ int instance_attributes_write(struct api_call *call, const char *cluster, const 
 	}
 	if (write_if_absent(call, cluster, id, "ecs.availability-zone", zone(call)) < 0 ||
 	    write_if_absent(call, cluster, id, "ecs.os-type", xstrdup("linux")) < 0 ||
-	    write_if_absent(call, cluster, id, "ecs.cpu-architecture",
-			    instance_identity(call, "architecture")) < 0 ||
+	    write_if_absent(call, cluster, id, "ecs.cpu-architecture", architecture(call)) < 0 ||
 	    write_if_absent(call, cluster, id, "ecs.instance-type",
 			    instance_identity(call, "instanceType")) < 0 ||
 	    write_if_absent(call, cluster, id, "ecs.ami-id", instance_identity(call, "imageId")) <

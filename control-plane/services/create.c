@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "control-plane/services/definition.h"
+#include "wire/architecture.h"
 
 static char *new_uuid(void)
 {
@@ -124,7 +125,7 @@ struct task *create_task(struct services *services, const struct run_request *re
 	task->started_by = xstrdup_null(request->started_by);
 	task->launch_type = xstrdup(request->launch_type);
 	task->zone = xstrdup_null(instance->zone);
-	task->cpu_architecture = xstrdup(architecture ? architecture : "x86_64");
+	task->cpu_architecture = architecture ? xstrdup(architecture) : ecs_architecture_of_host();
 	task->overrides = request->overrides ? json_dump_compact(request->overrides) : NULL;
 	task->cpu = xasprintf("%" PRId64, needs->cpu);
 	task->memory = xasprintf("%" PRId64, needs->memory);

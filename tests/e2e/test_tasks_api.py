@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """RunTask to STOPPED through the AWS client, with an agent that is scripted."""
 import json
+import platform
 import threading
 import time
 import urllib.error
@@ -46,7 +47,8 @@ def test_the_answer_of_run_task(plane, agent):
     assert task["taskArn"].startswith("arn:aws:ecs:us-west-2:000000000000:task/default/")
     assert len(task["taskArn"].split("/")[-1]) == 32
     assert task["attachments"] == [] and task["tags"] == []
-    assert task["attributes"] == [{"name": "ecs.cpu-architecture", "value": "x86_64"}]
+    assert task["attributes"] == [{"name": "ecs.cpu-architecture", "value": {
+        "aarch64": "arm64"}.get(platform.machine(), platform.machine())}]
     assert task["enableExecuteCommand"] is False and task["healthStatus"] == "UNKNOWN"
     container = task["containers"][0]
     assert container["lastStatus"] == "PENDING" and container["networkInterfaces"] == []

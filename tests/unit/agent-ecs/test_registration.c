@@ -16,6 +16,13 @@
 #define ARN                    "arn:aws:ecs:us-west-2:1:container-instance/demo/0f9d"
 #define FAILURE(name, message) "{\"__type\":\"" name "\",\"message\":\"" message "\"}"
 
+/* As the agent has it for the machine that the test runs on. */
+#if defined(__aarch64__)
+#define ARCHITECTURE "arm64"
+#else
+#define ARCHITECTURE "x86_64"
+#endif
+
 /* Everything that has a value, and what the instance adds. */
 #define GOOD                                                                                       \
 	"{\"containerInstance\":{\"containerInstanceArn\":\"" ARN "\",\"attributes\":["            \
@@ -23,6 +30,7 @@
 	"\"LINUX\"},"                                                                              \
 	"{\"name\":\"ecs.os-type-detailed\",\"value\":\"LINUX\"},{\"name\":\"stack\",\"value\":"   \
 	"\"prod\"},"                                                                               \
+	"{\"name\":\"ecs.cpu-architecture\",\"value\":\"" ARCHITECTURE "\"},"                      \
 	"{\"name\":\"ecs.availability-zone\",\"value\":\"us-west-2a\"}]}}"
 
 struct got {
@@ -119,6 +127,7 @@ static void a_new_instance_is_registered(void **state)
 	assert_true(has_attribute(body, "stack"));
 	assert_true(has_attribute(body, "ecs.capability.task-eni"));
 	assert_true(has_attribute(body, "ecs.os-type"));
+	assert_true(has_attribute(body, "ecs.cpu-architecture"));
 	assert_string_equal(json_string_value(json_object_get(
 				    json_array_get(json_object_get(body, "tags"), 0), "key")),
 			    "team");

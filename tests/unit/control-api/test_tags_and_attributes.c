@@ -166,8 +166,8 @@ static void attributes_are_put_listed_and_deleted(void **state)
 	next = xasprintf("{'cluster':'c1','targetType':'container-instance','nextToken':'%s'}",
 			 text_at(page, "nextToken"));
 	rest = call_ok(fixture, "ListAttributes", next);
-	/* ecs.availability-zone, ecs.os-type, stack */
-	assert_int_equal(json_array_size(at(rest, "attributes")), 3);
+	/* ecs.availability-zone, ecs.cpu-architecture, ecs.os-type, stack */
+	assert_int_equal(json_array_size(at(rest, "attributes")), 4);
 
 	gone = call_ok(fixture, "DeleteAttributes", delete);
 	assert_int_equal(json_array_size(at(gone, "attributes")), 1);
