@@ -239,15 +239,15 @@ int scheduler_place(const struct scheduler_instance *instances, size_t instance_
 	return 0;
 }
 
-const char *scheduler_check(const struct scheduler_instance *instance,
+const char *scheduler_check(const struct scheduler_instance *instance, size_t taken,
 			    const struct scheduler_request *request)
 {
-	const struct fit_taken nothing = { 0 };
+	const struct fit_taken before = { .tasks = taken };
 	const char *refusal;
 
 	if (instance->inactive)
 		return "INACTIVE";
-	refusal = fit_refusal(instance, &nothing, request, NULL);
+	refusal = fit_refusal(instance, &before, request, NULL);
 	if (!refusal && request->needs_eni && request->addresses_left == 0)
 		return "RESOURCE:ENI";
 	return refusal;

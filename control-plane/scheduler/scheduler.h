@@ -127,10 +127,11 @@ int scheduler_place(const struct scheduler_instance *instances, size_t instance_
 		    struct error *err);
 
 /*
- * StartTask: may one task start on this very instance? NULL yes, else the failure reason.
- * Constraints, strategies and DRAINING do not count here, resources and attributes do.
+ * StartTask: may one more task start on this very instance, which has taken `taken` tasks of the
+ * same request already? NULL yes, else the failure reason. Constraints, strategies and DRAINING do
+ * not count here, resources and attributes do.
  */
-const char *scheduler_check(const struct scheduler_instance *instance,
+const char *scheduler_check(const struct scheduler_instance *instance, size_t taken,
 			    const struct scheduler_request *request);
 
 /* Checks what scheduler_place() would refuse with -EINVAL, before any state is looked at. */

@@ -26,6 +26,7 @@ struct run {
 	struct subnet *subnets[16];
 	const char *zones[16];
 	struct services_view view;
+	size_t *started; /* StartTask: how many tasks on each instance of the view, by now */
 	struct run_result result;
 };
 
@@ -186,7 +187,7 @@ static int place(struct run *run, struct error *err)
 	return 0;
 }
 
-static struct scheduler_instance *find_instance(struct run *run, const char *arn)
+static const struct scheduler_instance *find_instance(const struct run *run, const char *arn)
 {
 	for (size_t i = 0; i < run->view.count; i++)
 		if (strcmp(run->view.instances[i].arn, arn) == 0)
@@ -194,34 +195,29 @@ static struct scheduler_instance *find_instance(struct run *run, const char *arn
 	return NULL;
 }
 
-/* What a task just created on it holds; the view is not read anew within one call. */
-static void take_of(struct run *run, struct scheduler_instance *instance)
-{
-	instance->cpu_remaining -= run->needs.cpu;
-	instance->memory_remaining -= run->needs.memory;
-	instance->enis_remaining -= run->scheduler.needs_eni;
-}
-
 static void start_on(struct run *run, const char *id)
 {
 	const struct arn_scope *scope = store_scope(run->services->store);
 	_cleanup_free_ char *arn = arn_container_instance(scope, run->request->cluster, id);
-	struct scheduler_instance *instance = find_instance(run, arn);
-	const char *refusal;
+	const struct scheduler_instance *instance = find_instance(run, arn);
 	size_t before = run->result.task_count;
+	const char *refusal;
+	size_t *started;
 
 	if (!instance) {
 		add_failure(run, arn, "MISSING", NULL);
 		return;
 	}
-	refusal = scheduler_check(instance, &run->scheduler);
+	/* One call may name an instance twice; the view is not read anew in between. */
+	started = &run->started[instance - run->view.instances];
+	refusal = scheduler_check(instance, *started, &run->scheduler);
 	if (refusal) {
 		add_failure(run, arn, refusal, failure_detail(run, instance, refusal));
 		return;
 	}
 	create_on(run, instance);
 	if (run->result.task_count > before) {
-		take_of(run, instance);
+		*started += 1;
 		run->scheduler.addresses_left -= run->scheduler.needs_eni;
 	}
 }
@@ -274,6 +270,7 @@ static int run_all(struct run *run, struct error *err)
 		return r;
 	if (!request->instance_ids)
 		return place(run, err);
+	run->started = xcalloc(run->view.count + 1, sizeof(*run->started));
 	for (size_t i = 0; i < request->instance_count; i++)
 		start_on(run, request->instance_ids[i]);
 	return 0;
@@ -286,6 +283,7 @@ int services_run(struct services *services, const struct run_request *request,
 	int r = run_all(&run, err);
 
 	services_view_free(&run.view);
+	free(run.started);
 	run_needs_clear(&run.needs);
 	if (r < 0)
 		run_result_clear(&run.result);

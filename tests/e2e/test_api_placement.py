@@ -40,3 +40,19 @@ def test_a_runtime_platform_with_the_real_agent(host):
     assert {"name": "ecs.cpu-architecture", "value": ARCHITECTURE} in instance["attributes"]
     task = host.wait_status(host.run(definition)[0], "STOPPED")
     assert task["containers"][0]["exitCode"] == 0
+
+
+def test_an_instance_named_twice_takes_what_fits(plane, agent):
+    """StartTask may name an instance twice: the second task does not get the port, the CPU that the first one holds."""
+    port = plane.define("port", containers=[{"name": "web", "image": "i", "memory": 10, "portMappings": [
+        {"containerPort": 80, "hostPort": 8080}]}])
+    answer = plane.ecs.start_task(taskDefinition=port, containerInstances=[agent.arn, agent.arn])
+    assert len(answer["tasks"]) == 1
+    assert answer["failures"] == [{"arn": agent.arn, "reason": "RESOURCE:PORTS"}]
+    half = plane.define("half", containers=[{"name": "web", "image": "i", "memory": 10, "cpu": 1024}])
+    answer = plane.ecs.start_task(taskDefinition=half, containerInstances=[agent.arn] * 3)
+    assert len(answer["tasks"]) == 2
+    assert answer["failures"] == [{"arn": agent.arn, "reason": "RESOURCE:CPU"}]
+    free = plane.define("free", containers=[{"name": "web", "image": "i", "memory": 10}])
+    answer = plane.ecs.start_task(taskDefinition=free, containerInstances=[agent.arn] * 10)
+    assert len(answer["tasks"]) == 10 and answer["failures"] == []

@@ -125,7 +125,7 @@ static void each_lack_has_its_reason(void **state)
 #undef R
 	for (size_t i = 0; i < n; i++) {
 		struct scheduler_result result;
-		const char *checked = scheduler_check(&table[i].instance, &table[i].request);
+		const char *checked = scheduler_check(&table[i].instance, 0, &table[i].request);
 
 		print_message("%s\n", table[i].name);
 		place(&table[i].instance, 1, &table[i].request, &result);
@@ -197,9 +197,54 @@ static void draining_and_inactive_instances_are_no_candidates(void **state)
 	assert_int_equal(result.placements[1], 1);
 	scheduler_result_free(&result);
 	/* StartTask may use a DRAINING one, not an INACTIVE one. */
-	assert_null(scheduler_check(&instances[0], &wanted));
+	assert_null(scheduler_check(&instances[0], 0, &wanted));
 	instances[0].inactive = true;
-	assert_string_equal(scheduler_check(&instances[0], &wanted), "INACTIVE");
+	assert_string_equal(scheduler_check(&instances[0], 0, &wanted), "INACTIVE");
+}
+
+/* StartTask on one instance twice: what the first task takes is not there for the second. */
+static void a_task_started_before_takes_its_share(void **state)
+{
+	static const uint16_t port_80[] = { 80 };
+	static const struct {
+		const char *name;
+		struct scheduler_request request;
+		const char *second, *third;
+	} table[] = {
+		{ "a static TCP port",
+		  { .tcp = { port_80, 1 } },
+		  "RESOURCE:PORTS",
+		  "RESOURCE:PORTS" },
+		{ "a static UDP port",
+		  { .udp = { port_80, 1 } },
+		  "RESOURCE:PORTS_UDP",
+		  "RESOURCE:PORTS_UDP" },
+		{ "CPU", { .cpu = 1000 }, NULL, "RESOURCE:CPU" },
+		{ "memory", { .memory = 1950 }, NULL, "RESOURCE:MEMORY" },
+		{ "an interface",
+		  { .needs_eni = true, .addresses_left = 9 },
+		  NULL,
+		  "RESOURCE:ENI" },
+		{ "a GPU", { .gpus = 1 }, NULL, "RESOURCE:GPU" },
+		{ "nothing", { .cpu = 0 }, NULL, NULL },
+	};
+	struct scheduler_instance one = instance("i1");
+
+	one.enis_remaining = 2;
+	one.gpus_remaining = 2;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		const char *const reasons[] = { NULL, table[i].second, table[i].third };
+
+		print_message("%s\n", table[i].name);
+		for (size_t taken = 0; taken < COUNT(reasons); taken++) {
+			const char *reason = scheduler_check(&one, taken, &table[i].request);
+
+			if (reasons[taken])
+				assert_string_equal(reason, reasons[taken]);
+			else
+				assert_null(reason);
+		}
+	}
 }
 
 /* api-87 */
@@ -413,6 +458,7 @@ int main(void)
 		cmocka_unit_test(a_static_port_is_taken_once_on_each_instance),
 		cmocka_unit_test(resources_are_taken_within_one_call),
 		cmocka_unit_test(draining_and_inactive_instances_are_no_candidates),
+		cmocka_unit_test(a_task_started_before_takes_its_share),
 		cmocka_unit_test(distinct_instance_counts_the_group),
 		cmocka_unit_test(member_of_is_asked_of_each_instance),
 		cmocka_unit_test(spread_over_zones_then_binpack),
