@@ -145,8 +145,9 @@ struct tcs_health {
 };
 
 struct tcs_instance_check {
-	const char *type;   /* "ContainerRuntime" */
-	const char *status; /* "OK", "IMPAIRED", "INITIALIZING", "INSUFFICIENT_DATA" */
+	const char *type;          /* "ContainerRuntime" */
+	const char *status;        /* "OK", "IMPAIRED", "INITIALIZING", "INSUFFICIENT_DATA" */
+	const char *status_reason; /* NULL: not told */
 	bool has_last_updated;
 	int64_t last_updated_ms;
 	bool has_last_status_change;

@@ -180,6 +180,8 @@ static int read_check(const struct json_at *at, struct arena *arena,
 	if (result == 0)
 		result = read_text(at, "status", arena, &check->status, err);
 	if (result == 0)
+		result = read_text(at, "statusReason", arena, &check->status_reason, err);
+	if (result == 0)
 		result = tcs_read_timestamp(at, "lastUpdated", &check->last_updated_ms,
 					    &check->has_last_updated, err);
 	if (result == 0)

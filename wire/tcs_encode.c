@@ -109,6 +109,7 @@ char *tcs_encode_instance_status(const struct tcs_instance_status *status, int64
 		if (check->has_last_updated)
 			write_epoch(&writer, "lastUpdated", check->last_updated_ms);
 		write_text(&writer, "status", check->status);
+		write_text(&writer, "statusReason", check->status_reason);
 		write_text(&writer, "type", check->type);
 		write_object_end(&writer);
 	}

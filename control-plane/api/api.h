@@ -227,5 +227,7 @@ json_t *task_definition_json(struct api_call *call, const struct task_definition
 /* The containerInstance object; with its tags when `with_tags`, else `tags: []`. */
 int api_container_instance_json(struct api_call *call, const struct container_instance_row *row,
 				bool with_tags, json_t **ret_object);
+/* Adds its healthStatus, which only CONTAINER_INSTANCE_HEALTH asks for. */
+void api_container_instance_set_health(json_t *object, const struct container_instance_row *row);
 
 #endif

@@ -58,6 +58,8 @@ static int describe_container_instances(struct api_call *call, json_t **ret_outp
 							&object);
 		if (r < 0)
 			return r;
+		if (object && api_includes(call, "CONTAINER_INSTANCE_HEALTH"))
+			api_container_instance_set_health(object, &row);
 		if (object)
 			json_array_append_new(instances, object);
 	}

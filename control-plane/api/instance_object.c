@@ -128,3 +128,13 @@ int api_container_instance_json(struct api_call *call, const struct container_in
 	*ret_object = TAKE(object);
 	return 0;
 }
+
+void api_container_instance_set_health(json_t *object, const struct container_instance_row *row)
+{
+	json_t *health = json_object();
+
+	api_set_string(health, "overallStatus",
+		       row->health_status ? row->health_status : "INSUFFICIENT_DATA");
+	api_set_document(health, "details", row->health_details ? row->health_details : "[]");
+	json_object_set_new(object, "healthStatus", health);
+}

@@ -61,5 +61,8 @@ void services_report_health(struct services *services, const char *instance_arn,
 			    const struct tcs_health *health);
 void services_report_metrics(struct services *services, const char *instance_arn,
 			     const struct tcs_metrics *metrics);
+/* The checks of the instance itself, for healthStatus. Written at once. */
+void services_report_instance_status(struct services *services, const char *instance_arn,
+				     const struct tcs_instance_status *status);
 
 #endif

@@ -83,6 +83,8 @@ static void take(struct session *session, const struct tcs_message *message)
 		send_text(session, tcs_encode_text(TCS_ACK_HEALTH, "OK"));
 		break;
 	case TCS_PUBLISH_INSTANCE_STATUS:
+		services_report_instance_status(services, session->instance_arn,
+						&message->instance_status);
 		send_text(session, tcs_encode_text(TCS_ACK_INSTANCE_STATUS, "OK"));
 		break;
 	case TCS_START_SESSION:

@@ -10,6 +10,7 @@
 #define COLUMNS                                                                                    \
 	"cluster, id, status, status_reason, ec2_instance_id, client_token, version_info,"         \
 	" resources, devices, agent_connected, version, registered_at_ms"
+#define SELECT "SELECT " COLUMNS ", health_status, health_details FROM container_instances"
 
 void container_instance_row_clear(struct container_instance_row *row)
 {
@@ -22,6 +23,8 @@ void container_instance_row_clear(struct container_instance_row *row)
 	free(row->version_info);
 	free(row->resources);
 	free(row->devices);
+	free(row->health_status);
+	free(row->health_details);
 	*row = (struct container_instance_row){ 0 };
 }
 
@@ -48,6 +51,8 @@ static struct container_instance_row read_row(struct stmt *stmt)
 		.agent_connected = stmt_i64(stmt, 9),
 		.version = stmt_i64(stmt, 10),
 		.registered_at_ms = stmt_i64(stmt, 11),
+		.health_status = xstrdup_null(stmt_text(stmt, 12)),
+		.health_details = xstrdup_null(stmt_text(stmt, 13)),
 	};
 }
 
@@ -71,9 +76,7 @@ int container_instance_get(struct store *store, const char *cluster, const char 
 	_cleanup_stmt_reset_ struct stmt *stmt = NULL;
 	int r;
 
-	r = db_cached(store_db(store),
-		      "SELECT " COLUMNS " FROM container_instances WHERE cluster = ? AND id = ?",
-		      &stmt, err);
+	r = db_cached(store_db(store), SELECT " WHERE cluster = ? AND id = ?", &stmt, err);
 	return r < 0 ? r : get_one(stmt, cluster, id, ret_row, err);
 }
 
@@ -85,7 +88,7 @@ int container_instance_get_by_token(struct store *store, const char *cluster,
 	int r;
 
 	r = db_cached(store_db(store),
-		      "SELECT " COLUMNS " FROM container_instances"
+		      SELECT
 		      " WHERE cluster = ? AND client_token = ? AND status != 'INACTIVE' LIMIT 1",
 		      &stmt, err);
 	return r < 0 ? r : get_one(stmt, cluster, client_token, ret_row, err);
@@ -178,6 +181,26 @@ int container_instance_set_connected(struct store *store, const char *cluster, c
 	return stmt_run(stmt, err);
 }
 
+int container_instance_set_health(struct store *store, const char *cluster, const char *id,
+				  const char *status, const char *details, struct error *err)
+{
+	_cleanup_stmt_reset_ struct stmt *stmt = NULL;
+	int r;
+
+	r = db_cached(store_db(store),
+		      "UPDATE container_instances SET health_status = ?1, health_details = ?2,"
+		      " version = version + (health_status IS NOT ?1)"
+		      " WHERE cluster = ?3 AND id = ?4",
+		      &stmt, err);
+	if (r < 0)
+		return r;
+	stmt_bind_text(stmt, 1, status);
+	stmt_bind_text(stmt, 2, details);
+	stmt_bind_text(stmt, 3, cluster);
+	stmt_bind_text(stmt, 4, id);
+	return stmt_run(stmt, err);
+}
+
 int container_instance_disconnect_all(struct store *store, struct error *err)
 {
 	return db_exec(store_db(store),
@@ -212,9 +235,9 @@ int container_instance_find(struct store *store, const char *cluster, const char
 	int r;
 
 	r = db_cached(store_db(store),
-		      "SELECT " COLUMNS " FROM container_instances WHERE cluster = ?1 AND id > ?2"
-		      " AND ((?3 IS NULL AND status != 'INACTIVE') OR status = ?3)"
-		      " ORDER BY id LIMIT ?4",
+		      SELECT " WHERE cluster = ?1 AND id > ?2"
+			     " AND ((?3 IS NULL AND status != 'INACTIVE') OR status = ?3)"
+			     " ORDER BY id LIMIT ?4",
 		      &stmt, err);
 	if (r < 0)
 		return r;

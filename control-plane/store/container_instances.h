@@ -24,6 +24,8 @@ struct container_instance_row {
 	char *version_info;    /* JSON object: agentVersion, agentHash, dockerVersion */
 	char *resources; /* JSON array: registeredResources, each complete as the API shows it */
 	char *devices;   /* JSON array: platformDevices; may be NULL */
+	char *health_status;  /* overallStatus of healthStatus; NULL: never published */
+	char *health_details; /* JSON array: its details; NULL with it */
 	bool agent_connected;
 	int64_t version; /* 1, and one more with each change that a client can see */
 	int64_t registered_at_ms;
@@ -60,6 +62,11 @@ int container_instance_set_status(struct store *store, const char *cluster, cons
 /* Follows the ACS session. The version grows only when the value changes. */
 int container_instance_set_connected(struct store *store, const char *cluster, const char *id,
 				     bool connected, struct error *err);
+
+/* As the agent publishes it: a status, and the details as a JSON array. The version grows only when
+ * the status changes. */
+int container_instance_set_health(struct store *store, const char *cluster, const char *id,
+				  const char *status, const char *details, struct error *err);
 
 /* At start: nobody is connected yet. */
 int container_instance_disconnect_all(struct store *store, struct error *err);

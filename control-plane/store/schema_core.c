@@ -64,3 +64,7 @@ const char store_schema_core_1[] =
 	"	value TEXT NOT NULL,"
 	"	UNIQUE (arn, key)"
 	");";
+
+const char store_schema_core_2[] =
+	"ALTER TABLE container_instances ADD COLUMN health_status TEXT;"
+	"ALTER TABLE container_instances ADD COLUMN health_details TEXT;";
