@@ -45,7 +45,7 @@ static int check_identity(struct api_call *call, const json_t *container)
 	return 0;
 }
 
-static int check_environment(struct api_call *call, const json_t *container)
+int container_environment_check(struct api_call *call, const json_t *container)
 {
 	const char *name = member_string(container, "name");
 	const json_t *files = member_list(container, "environmentFiles");
@@ -89,7 +89,8 @@ static bool in_environment(const json_t *container, const char *name)
 	return false;
 }
 
-static int check_secrets(struct api_call *call, const json_t *definition, const json_t *container)
+int container_secrets_check(struct api_call *call, const json_t *definition,
+			    const json_t *container)
 {
 	const json_t *secrets = member_list(container, "secrets");
 	size_t i;
@@ -227,8 +228,8 @@ static int check_restarts(struct api_call *call, const json_t *container)
 	return 0;
 }
 
-static int check_resource_requirements(struct api_call *call, const json_t *definition,
-				       const json_t *container)
+int container_resources_check(struct api_call *call, const json_t *definition,
+			      const json_t *container)
 {
 	static const char *const types[] = { "GPU", "InferenceAccelerator", NULL };
 	const char *name = member_string(container, "name");
@@ -287,12 +288,13 @@ static int check_rest(struct api_call *call, const json_t *container)
 
 int container_check(struct api_call *call, const json_t *definition, const json_t *container)
 {
-	if (check_identity(call, container) < 0 || check_environment(call, container) < 0 ||
-	    check_secrets(call, definition, container) < 0 ||
+	if (check_identity(call, container) < 0 ||
+	    container_environment_check(call, container) < 0 ||
+	    container_secrets_check(call, definition, container) < 0 ||
 	    check_repository(call, definition, container) < 0 ||
 	    check_mounts(call, definition, container) < 0 || check_health(call, container) < 0 ||
 	    check_restarts(call, container) < 0 ||
-	    check_resource_requirements(call, definition, container) < 0 ||
+	    container_resources_check(call, definition, container) < 0 ||
 	    check_rest(call, container) < 0)
 		return -EINVAL;
 	return 0;

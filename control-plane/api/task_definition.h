@@ -47,8 +47,14 @@ int64_t definition_memory(const json_t *definition);
 
 int sizes_check(struct api_call *call, json_t *definition); /* task_sizes.c */
 int container_sizes_check(struct api_call *call, const json_t *definition);
+int roles_check(struct api_call *call, const json_t *definition);
 int volumes_check(struct api_call *call, const json_t *definition); /* volume_check.c */
 int container_check(struct api_call *call, const json_t *definition, const json_t *container);
+int container_environment_check(struct api_call *call, const json_t *container);
+int container_secrets_check(struct api_call *call, const json_t *definition,
+			    const json_t *container);
+int container_resources_check(struct api_call *call, const json_t *definition,
+			      const json_t *container);
 int container_network_check(struct api_call *call, const json_t *definition,
 			    const json_t *container);
 int container_linux_check(struct api_call *call, const json_t *definition, const json_t *container);

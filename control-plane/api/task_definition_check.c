@@ -101,7 +101,7 @@ static int check_words(struct api_call *call, const json_t *definition)
 }
 
 /* A name or an ARN; only the form is looked at. */
-static int check_roles(struct api_call *call, const json_t *definition)
+int roles_check(struct api_call *call, const json_t *definition)
 {
 	static const char *const members[] = { "taskRoleArn", "executionRoleArn" };
 
@@ -275,7 +275,7 @@ int task_definition_check(struct api_call *call, json_t *definition)
 		return api_error(call, API_CLIENT, "Too many containers.");
 
 	if (check_size(call, definition) < 0 || check_words(call, definition) < 0 ||
-	    sizes_check(call, definition) < 0 || check_roles(call, definition) < 0 ||
+	    sizes_check(call, definition) < 0 || roles_check(call, definition) < 0 ||
 	    check_platform(call, definition) < 0 || check_constraints(call, definition) < 0 ||
 	    api_tags_check(call, member_list(definition, "tags")) < 0 ||
 	    volumes_check(call, definition) < 0 || check_containers(call, definition) < 0 ||

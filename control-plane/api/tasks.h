@@ -17,8 +17,17 @@ int api_task_json(struct api_call *call, const struct task *task, bool with_tags
 int api_task(struct api_call *call, const char *cluster, const char *reference,
 	     struct task **ret_task);
 
-/* overrides of RunTask and StartTask. */
+/* Of RunTask and StartTask. */
 extern const struct api_member api_task_overrides_members[];
+extern const struct api_member api_volume_configuration_members[];
+
+/* The overrides (NULL: none) of one call. Records InvalidParameterException in AWS's words. */
+int overrides_check(struct api_call *call, const json_t *definition, const json_t *overrides);
+/* The definition as the checked overrides make it, for further checks. The caller owns it. */
+json_t *overrides_apply(const json_t *definition, const json_t *overrides);
+
+/* volumeConfigurations: one for each volume that is configuredAtLaunch, and no others. */
+int launch_volumes_check(struct api_call *call, const json_t *definition);
 
 /*
  * What RunTask and StartTask have in common. Strings and JSON stay valid until run_input_clear().

@@ -9,125 +9,11 @@
 #include "control-plane/api/member.h"
 #include "control-plane/api/tasks.h"
 #include "control-plane/services/definition.h"
-#include "control-plane/services/size.h"
 #include "control-plane/store/tags.h"
 
-#define OVERRIDES_MAX 8192 /* characters */
-#define GROUP_MAX     255
-#define SUBNETS_MAX   16
-#define GROUPS_MAX    5
-
-static const struct api_member name_value_members[] = {
-	{ "name", API_STRING, NULL },
-	{ "value", API_STRING, NULL },
-	{ NULL, 0, NULL },
-};
-
-static const struct api_member file_members[] = {
-	{ "value", API_STRING, NULL },
-	{ "type", API_STRING, NULL },
-	{ NULL, 0, NULL },
-};
-
-static const struct api_member resource_members[] = {
-	{ "value", API_STRING, NULL },
-	{ "type", API_STRING, NULL },
-	{ NULL, 0, NULL },
-};
-
-static const struct api_member container_override_members[] = {
-	{ "name", API_STRING, NULL },
-	{ "command", API_STRINGS, NULL },
-	{ "environment", API_STRUCTS, name_value_members },
-	{ "environmentFiles", API_STRUCTS, file_members },
-	{ "cpu", API_INTEGER, NULL },
-	{ "memory", API_INTEGER, NULL },
-	{ "memoryReservation", API_INTEGER, NULL },
-	{ "resourceRequirements", API_STRUCTS, resource_members },
-	{ NULL, 0, NULL },
-};
-
-static const struct api_member accelerator_members[] = {
-	{ "deviceName", API_STRING, NULL },
-	{ "deviceType", API_STRING, NULL },
-	{ NULL, 0, NULL },
-};
-
-static const struct api_member storage_members[] = {
-	{ "sizeInGiB", API_INTEGER, NULL },
-	{ NULL, 0, NULL },
-};
-
-const struct api_member api_task_overrides_members[] = {
-	{ "containerOverrides", API_STRUCTS, container_override_members },
-	{ "cpu", API_STRING, NULL },
-	{ "memory", API_STRING, NULL },
-	{ "taskRoleArn", API_STRING, NULL },
-	{ "executionRoleArn", API_STRING, NULL },
-	{ "inferenceAcceleratorOverrides", API_STRUCTS, accelerator_members },
-	{ "ephemeralStorage", API_STRUCT, storage_members },
-	{ NULL, 0, NULL },
-};
-
-static bool has_container(const json_t *definition, const char *name)
-{
-	const json_t *container;
-	size_t i;
-
-	json_array_foreach (definition_containers(definition), i, container)
-		if (str_eq(member_string(container, "name"), name))
-			return true;
-	return false;
-}
-
-static int check_container_override(struct api_call *call, const json_t *definition,
-				    const json_t *override)
-{
-	static const char *const sizes[] = { "cpu", "memory", "memoryReservation" };
-	const char *name = member_string(override, "name");
-
-	if (str_is_empty(name))
-		return api_error(call, API_INVALID, "Container Name can not be blank.");
-	if (!has_container(definition, name))
-		return api_error(call, API_INVALID,
-				 "Override for container named %s is not a container in the "
-				 "TaskDefinition.",
-				 name);
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		if (member_integer(override, sizes[i], 0) < 0)
-			return api_error(call, API_INVALID,
-					 "Invalid '%s' setting for container '%s'.", sizes[i],
-					 name);
-	return 0;
-}
-
-static int check_overrides(struct api_call *call, const json_t *definition, const json_t *overrides)
-{
-	_cleanup_free_ char *text = NULL;
-	const char *cpu = member_string(overrides, "cpu");
-	const char *memory = member_string(overrides, "memory");
-	const json_t *item;
-	int64_t number;
-	size_t i;
-
-	if (!overrides)
-		return 0;
-	text = json_dump_compact(overrides);
-	if (strlen(text) > OVERRIDES_MAX)
-		return api_error(call, API_INVALID, "Overrides can have at most %d characters.",
-				 OVERRIDES_MAX);
-	json_array_foreach (member_list(overrides, "containerOverrides"), i, item) {
-		int r = check_container_override(call, definition, item);
-
-		if (r < 0)
-			return r;
-	}
-	if (!str_is_empty(cpu) && size_parse_cpu(cpu, &number) < 0)
-		return api_error(call, API_INVALID, "Invalid 'cpu' setting for task.");
-	if (!str_is_empty(memory) && size_parse_memory(memory, &number) < 0)
-		return api_error(call, API_INVALID, "Invalid 'memory' setting for task.");
-	return 0;
-}
+#define GROUP_MAX   255
+#define SUBNETS_MAX 16
+#define GROUPS_MAX  5
 
 static int read_strings(struct api_call *call, const json_t *list, const char *label, size_t max,
 			const char **to, size_t *ret_count)
@@ -244,17 +130,18 @@ int run_input_read(struct api_call *call, size_t started_by_max, struct run_inpu
 	if (r == 0)
 		r = read_names(call, started_by_max, &input->request);
 	if (r == 0)
-		r = check_overrides(call, input->definition, api_input_member(call, "overrides"));
+		r = overrides_check(call, input->definition, api_input_member(call, "overrides"));
 	if (r == 0)
 		r = read_network(call, input);
 	if (r == 0)
 		r = api_tags_check(call, api_input_member(call, "tags"));
 	if (r == 0 && propagate_tags)
 		r = api_check_enum(call, API_INVALID, "propagateTags", propagate_tags, propagate);
-	if (r == 0 && json_array_size(api_input_member(call, "volumeConfigurations")) > 0)
-		r = api_error(call, "UnsupportedFeatureException",
-			      "This control plane makes no EBS volumes: volumeConfigurations "
-			      "cannot be used.");
+	if (r == 0 && str_eq(propagate_tags, "SERVICE"))
+		r = api_error(call, API_INVALID,
+			      "propagateTags SERVICE is only for the tasks of a service.");
+	if (r == 0)
+		r = launch_volumes_check(call, input->definition);
 	if (r < 0)
 		return r;
 	input->request.cluster = input->cluster.name;

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "control-plane/api/member.h"
 #include "control-plane/api/operations.h"
+#include "control-plane/api/task_definition.h"
 #include "control-plane/api/tasks.h"
 #include "control-plane/services/services.h"
 #include "control-plane/store/tags.h"
@@ -70,7 +71,7 @@ static const struct api_member run_task_input[] = {
 	{ "startedBy", API_STRING, NULL },
 	{ "tags", API_STRUCTS, api_tag_members },
 	{ "taskDefinition", API_STRING, NULL },
-	{ "volumeConfigurations", API_ANY, NULL },
+	{ "volumeConfigurations", API_STRUCTS, api_volume_configuration_members },
 	{ NULL, 0, NULL },
 };
 
@@ -87,7 +88,7 @@ static const struct api_member start_task_input[] = {
 	{ "startedBy", API_STRING, NULL },
 	{ "tags", API_STRUCTS, api_tag_members },
 	{ "taskDefinition", API_STRING, NULL },
-	{ "volumeConfigurations", API_ANY, NULL },
+	{ "volumeConfigurations", API_STRUCTS, api_volume_configuration_members },
 	{ NULL, 0, NULL },
 };
 
@@ -248,6 +249,28 @@ static int check_launch_type(struct api_call *call, struct run_input *input)
 			 member_string(json_array_get(providers, 0), "capacityProvider"));
 }
 
+/* The definition, with its overrides, must be one for that launch type. */
+static int check_compatible(struct api_call *call, const struct run_input *input)
+{
+	const char *type = input->request.launch_type;
+	_cleanup_json_ json_t *result = NULL;
+	_cleanup_free_ char *refusal = NULL;
+	bool listed = false;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (member_list(input->definition, "compatibilities"), i, item)
+		listed = listed || str_eq(json_string_value(item), type);
+	if (!listed)
+		return api_error(call, API_INVALID,
+				 "Task definition does not support launch_type %s.", type);
+	if (!str_eq(type, "FARGATE") || !input->request.overrides)
+		return 0;
+	result = overrides_apply(input->definition, input->request.overrides);
+	refusal = fargate_refusal(result);
+	return refusal ? api_error(call, API_INVALID, "%s", refusal) : 0;
+}
+
 static bool needs_other_capacity(const struct run_input *input)
 {
 	return str_eq(input->request.launch_type, "FARGATE") ||
@@ -272,6 +295,8 @@ static int run_checked(struct api_call *call, struct run_input *input, json_t **
 	r = run_input_read(call, RUN_STARTED_BY_MAX, input);
 	if (r == 0)
 		r = check_launch_type(call, input);
+	if (r == 0)
+		r = check_compatible(call, input);
 	if (r == 0)
 		r = run_input_read_placement(call, input);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/str.h"
 #include "control-plane/services/create.h"
 #include "control-plane/services/definition.h"
 #include "control-plane/services/private.h"
@@ -47,6 +48,25 @@ static void require(struct run *run, const char *name, const char *value)
 			(struct scheduler_attribute){ .name = name, .value = value };
 }
 
+/* What the overrides ask for beyond the definition. */
+static void require_of_overrides(struct run *run)
+{
+	const json_t *overrides = run->request->overrides;
+	bool host_mode = str_eq(definition_mode(run->request->definition), "host");
+	const json_t *item;
+	size_t i;
+
+	if (!str_is_empty(definition_text(overrides, "taskRoleArn")) &&
+	    str_is_empty(definition_text(run->request->definition, "taskRoleArn")))
+		require(run,
+			host_mode ? "com.amazonaws.ecs.capability.task-iam-role-network-host"
+				  : "com.amazonaws.ecs.capability.task-iam-role",
+			NULL);
+	json_array_foreach (json_object_get(overrides, "containerOverrides"), i, item)
+		if (json_array_size(json_object_get(item, "environmentFiles")) > 0)
+			require(run, "ecs.capability.env-files.s3", NULL);
+}
+
 /* requiresAttributes, and what runtimePlatform says of the host. */
 static void gather_required(struct run *run)
 {
@@ -65,6 +85,7 @@ static void gather_required(struct run *run)
 			strcmp(architecture, "ARM64") == 0 ? "arm64" : "x86_64");
 	if (family)
 		require(run, "ecs.os-type", strcmp(family, "LINUX") == 0 ? "linux" : "windows");
+	require_of_overrides(run);
 	if (run->request->enable_execute_command)
 		require(run, "ecs.capability.execute-command", NULL);
 	run->scheduler.required = run->required;
