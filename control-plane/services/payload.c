@@ -13,6 +13,8 @@
 #include "control-plane/services/delivery.h"
 #include "wire/acs.h"
 
+#define RESTART_ATTEMPT_PERIOD_S 300
+
 static void set_text(json_t *object, const char *name, const char *text)
 {
 	if (!str_is_empty(text))
@@ -184,6 +186,20 @@ static json_t *port_mappings(const json_t *container)
 	return list;
 }
 
+/* Agents have no default for the time that a container must have run: it is always told. */
+static void set_restart_policy(json_t *object, const json_t *container)
+{
+	json_t *policy;
+
+	if (!definition_has(container, "restartPolicy"))
+		return;
+	policy = json_deep_copy(json_object_get(container, "restartPolicy"));
+	if (!definition_has(policy, "restartAttemptPeriod"))
+		json_object_set_new(policy, "restartAttemptPeriod",
+				    json_integer(RESTART_ATTEMPT_PERIOD_S));
+	json_object_set_new(object, "restartPolicy", policy);
+}
+
 static void set_sizes(json_t *object, const json_t *container, const json_t *override)
 {
 	int64_t number;
@@ -221,7 +237,7 @@ static json_t *container_object(const struct task *task, const struct task_conta
 	copy_list(object, container, "credentialSpecs");
 	copy(object, container, "startTimeout");
 	copy(object, container, "stopTimeout");
-	copy(object, container, "restartPolicy");
+	set_restart_policy(object, container);
 	copy(object, container, "firelensConfiguration");
 	set_secrets(object, container);
 	set_registry(object, container, task->execution_role.role_arn != NULL);
