@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "init/forwarding.h"
 #include "init/rules.h"
 #include "netns/netlink.h"
 #include "netns/route.h"
@@ -93,7 +94,7 @@ int host_prepare(const struct init_settings *settings, struct error *err)
 	if (r == 0)
 		r = sysctl_set(ROUTE_LOCALNET_ALL, "1", err);
 	if (r == 0)
-		r = sysctl_set("net/ipv4/ip_forward", "1", err);
+		r = forwarding_on(settings, err);
 	if (r == 0)
 		r = endpoint_route(true, err);
 	if (r == 0)
@@ -110,10 +111,13 @@ int host_restore(const struct init_settings *settings, struct error *err)
 	struct error other = ERROR_INIT;
 	int r;
 
-	(void)settings;
 	r = sysctl_get(ROUTE_LOCALNET_DEFAULT, &before, err);
 	if (r == 0)
 		r = sysctl_set(ROUTE_LOCALNET_ALL, before, err);
+	if (forwarding_restore(settings, &other) < 0 && r == 0) {
+		*err = other;
+		r = -other.code;
+	}
 	if (endpoint_route(false, &other) < 0)
 		log_warn("the route to the metadata endpoint could not be removed", "error",
 			 other.text);
