@@ -122,6 +122,9 @@ struct docker_config {
 	const char *runtime;
 	const struct docker_port_binding *port_bindings;
 	size_t port_binding_count;
+	/* A member of hostConfig that is given, would have an effect, and is not decoded; else NULL
+	 */
+	const char *unknown_member;
 };
 
 /*

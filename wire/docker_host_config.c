@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/number.h"
+#include "wire/docker_unknown.h"
 #include "wire/reader.h"
 
 /* Entries of ulimits, devices and port bindings: more are refused. */
@@ -317,5 +318,7 @@ int docker_host_config_read(const struct json_at *at, struct arena *arena,
 		result = read_devices(at, arena, config, err);
 	if (result == 0)
 		result = read_port_bindings(at, arena, config, err);
+	if (result == 0)
+		config->unknown_member = docker_unknown_host_member(at);
 	return result;
 }

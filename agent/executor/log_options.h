@@ -9,7 +9,7 @@
 
 /*
  * max-size ("10m", "512k", "1g", bytes) and max-file of the json-file log driver. Not given: no
- * limit, one file. Other options (labels, tag, mode, ...) do not change what is written. Pure.
+ * limit, one file. Others are not looked at: see plan_docker_unsupported(). Pure.
  * -EINVAL names the option.
  */
 int log_options_read(const struct text_map *options, int64_t *ret_max_bytes,

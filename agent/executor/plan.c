@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/executor/plan_docker.h"
 #include "agent/executor/plan_env.h"
 #include "agent/executor/plan_mounts.h"
 #include "base/alloc.h"
@@ -195,22 +196,29 @@ static void plan_annotations(const struct plan_input *input, struct arena *arena
 	ret->annotation_count = n;
 }
 
+/* Of the task; where it leaves them open, of the container's hostConfig. */
 static void plan_namespaces(const struct plan_input *input, struct container_config *ret)
 {
 	const struct task_spec *task = input->task->spec;
+	const struct docker_config *docker = &input->container->spec->docker;
+	bool pid_host = task->pid_mode == PID_MODE_HOST ||
+			(task->pid_mode == PID_MODE_PRIVATE && str_eq(docker->pid_mode, "host"));
+	bool ipc_open = task->ipc_mode == IPC_MODE_DEFAULT;
+	bool ipc_host =
+		task->ipc_mode == IPC_MODE_HOST || (ipc_open && str_eq(docker->ipc_mode, "host"));
+	bool ipc_none =
+		task->ipc_mode == IPC_MODE_NONE || (ipc_open && str_eq(docker->ipc_mode, "none"));
 
 	if (input->netns_path)
 		ret->net = (struct container_namespace){ NAMESPACE_PATH, input->netns_path };
 	else
 		ret->net.mode =
 			task->network_mode == NETWORK_MODE_HOST ? NAMESPACE_HOST : NAMESPACE_NEW;
-	ret->pid.mode = task->pid_mode == PID_MODE_HOST ? NAMESPACE_HOST : NAMESPACE_NEW;
-	ret->ipc.mode = task->ipc_mode == IPC_MODE_HOST ? NAMESPACE_HOST : NAMESPACE_NEW;
+	ret->pid.mode = pid_host ? NAMESPACE_HOST : NAMESPACE_NEW;
+	ret->ipc.mode = ipc_host ? NAMESPACE_HOST : NAMESPACE_NEW;
 	ret->uts.mode = NAMESPACE_NEW;
 	ret->cgroup.mode = NAMESPACE_HOST;
-	ret->shm_size = task->ipc_mode == IPC_MODE_NONE
-				? -1
-				: input->container->spec->docker.shm_size_bytes;
+	ret->shm_size = ipc_none ? -1 : docker->shm_size_bytes;
 }
 
 int plan_container(const struct plan_input *input, struct arena *arena,
@@ -274,7 +282,9 @@ const char *const *plan_health_command(const struct container_spec *container,
 	return command;
 }
 
-static const char *unsupported_container(const struct container_spec *container)
+static const char *unsupported_container(const struct task_spec *task,
+					 const struct container_spec *container,
+					 struct arena *arena)
 {
 	const struct docker_config *docker = &container->docker;
 
@@ -311,7 +321,9 @@ static const char *unsupported_container(const struct container_spec *container)
 		return "OomKillDisable";
 	if (!str_is_empty(docker->cpuset_mems))
 		return "CpusetMems";
-	return NULL;
+	if (container->managed_agent_count > 0)
+		return "a managed agent (ECS Exec)";
+	return plan_docker_unsupported(task, container, arena);
 }
 
 const char *plan_unsupported(const struct task_spec *task, struct arena *arena)
@@ -352,7 +364,7 @@ const char *plan_unsupported(const struct task_spec *task, struct arena *arena)
 		}
 	}
 	for (size_t i = 0; i < task->container_count && !what; i++) {
-		what = unsupported_container(&task->containers[i]);
+		what = unsupported_container(task, &task->containers[i], arena);
 		whose = task->containers[i].name;
 	}
 	if (!what)
