@@ -150,8 +150,10 @@ static void dispatch(struct acs_session *acs, struct acs_message *message)
 	case ACS_CONFIRM_ATTACHMENT:
 		ack(acs, message->confirm.cluster_arn, message->confirm.container_instance_arn,
 		    message->confirm.message_id);
-		if (handler->confirm)
-			handler->confirm(handler->data, &message->confirm);
+		log_warn("An attachment is announced that this agent cannot attach: it is left "
+			 "alone, and will not be reported",
+			 "type", message->confirm.attachment.type, "attachment",
+			 message->confirm.attachment.arn, "task", message->confirm.task_arn);
 		return;
 	case ACS_MANIFEST:
 		pending_acks_add(&acs->acks, message->manifest.message_id,

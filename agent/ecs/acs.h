@@ -38,8 +38,6 @@ struct acs_handler {
 	int (*credentials)(void *data, struct acs_credentials *credentials, struct error *err);
 	/* Interfaces that will appear. Acknowledged at once. */
 	void (*attach)(void *data, const struct acs_attach_interfaces *attach);
-	/* Other attachments, such as volumes. Acknowledged at once. May be NULL. */
-	void (*confirm)(void *data, const struct acs_confirm_attachment *confirm);
 	/* Time to look whether the host is well. Acknowledged at once. May be NULL. */
 	void (*heartbeat)(void *data);
 	/* The control plane does not know this instance any more: the session stays away for an
