@@ -50,7 +50,8 @@ static bool parse_authority(const char *text, size_t size, char **ret_host, uint
 	if (end == start || end - start > 253)
 		return false;
 	*ret_host = xstrndup(start, (size_t)(end - start));
-	if (brackets && (end == text + size || *end++ != ']'))
+	/* In brackets stands an IPv6 address, and nothing else. */
+	if (brackets && (!strchr(*ret_host, ':') || end == text + size || *end++ != ']'))
 		return false;
 	if (end == text + size)
 		return true;

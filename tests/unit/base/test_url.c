@@ -58,6 +58,8 @@ static void what_is_no_url_is_refused(void **state)
 		"http://[::1/",
 		"http://[::1]x/",
 		"http://h\\x/",
+		"http://[h]/",
+		"http://[127.0.0.1]/",
 		"http://h/\xc3\xa9",
 		"http://h:80x/x",
 	};
