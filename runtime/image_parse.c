@@ -344,6 +344,7 @@ int image_config_parse(const char *text, size_t size, struct image *image, char 
 		       struct error *err)
 {
 	_cleanup_json_ json_t *value = NULL;
+	_cleanup_json_ json_t *nothing = json_object();
 	struct json_at root = { 0 }, config = { 0 }, rootfs = { 0 }, diffs = { 0 };
 	int result = json_parse(text, size, &(struct json_limits){ .size = 8 << 20 }, &value, err);
 
@@ -359,7 +360,10 @@ int image_config_parse(const char *text, size_t size, struct image *image, char 
 		result = get_text(&root, "created", &image->created, err);
 	if (result == 0)
 		result = json_get_object(&root, "config", JSON_NULLABLE, &config, err);
-	if (result == 0 && json_present(&config))
+	/* An image without one says nothing of all that; it is not NULL for it. */
+	if (result == 0 && !json_present(&config))
+		config = json_root(nothing);
+	if (result == 0)
 		result = parse_run_config(&config, image, err);
 	if (result == 0)
 		result = json_get_object(&root, "rootfs", JSON_REQUIRED, &rootfs, err);
