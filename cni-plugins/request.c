@@ -282,9 +282,10 @@ int cni_call_read(struct cni_call *call, const struct cni_plugin *plugin,
 {
 	struct cni_request *request = &call->request;
 	const char *text = get_env(world, "CNI_COMMAND");
-	bool known = find_command(text, &request->command);
+	enum cni_command command = CNI_COMMAND_VERSION;
+	bool known = find_command(text, &command);
 
-	*call = (struct cni_call){ .request.netns_fd = -1, .request.command = request->command };
+	*call = (struct cni_call){ .request.netns_fd = -1, .request.command = command };
 	if (known && request->command == CNI_COMMAND_VERSION)
 		return 0;
 	if (known && read_environment(request, world, err) < 0)

@@ -29,7 +29,8 @@ struct cni_interface {
 struct cni_ip {
 	struct ip_prefix address;
 	struct ip_address gateway; /* family 0: absent */
-	int interface;             /* index into interfaces, or CNI_ABSENT */
+	int interface; /* index into interfaces, or CNI_ABSENT; when read, as it was given: it may
+			  lead nowhere */
 };
 
 struct cni_route {
