@@ -11,8 +11,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "control-plane/scheduler/fit.h"
-
-#define PATTERN_MAX 256
+#include "control-plane/scheduler/query_pattern.h"
 
 static const char attribute_prefix[] = "attribute:";
 
@@ -94,27 +93,10 @@ static int parse_time(const char *text, int64_t *ret_ms, struct error *err)
 			 text);
 }
 
-static int compile_pattern(struct query_test *test, struct error *err)
-{
-	_cleanup_free_ char *whole = NULL;
-
-	if (strlen(test->values[0]) > PATTERN_MAX)
-		return error_say(err, EINVAL,
-				 "Invalid expression: a pattern has at most %d characters.",
-				 PATTERN_MAX);
-	whole = xasprintf("^(%s)$", test->values[0]);
-	if (regcomp(&test->pattern, whole, REG_EXTENDED | REG_NOSUB) != 0)
-		return error_say(err, EINVAL,
-				 "Invalid expression: '%s' is not a regular expression.",
-				 test->values[0]);
-	test->has_pattern = true;
-	return 0;
-}
-
 int query_test_prepare(struct query_test *test, struct error *err)
 {
 	if (test->comparison == QUERY_MATCHES || test->comparison == QUERY_NOT_MATCHES)
-		return compile_pattern(test, err);
+		return query_pattern_compile(test->values[0], &test->pattern, err);
 	if (test->subject == QUERY_REGISTERED_AT)
 		return parse_time(test->values[0], &test->number, err);
 	if (test->subject == QUERY_RUNNING_TASKS_COUNT &&
@@ -132,8 +114,7 @@ void query_test_clear(struct query_test *test)
 	for (size_t i = 0; i < test->value_count; i++)
 		free(test->values[i]);
 	free(test->values);
-	if (test->has_pattern)
-		regfree(&test->pattern);
+	query_pattern_free(test->pattern);
 	*test = (struct query_test){ 0 };
 }
 
@@ -206,7 +187,7 @@ static bool text_holds(const struct query_test *test, const char *value)
 		return found == (test->comparison == QUERY_IN);
 	case QUERY_MATCHES:
 	case QUERY_NOT_MATCHES:
-		found = regexec(&test->pattern, value, 0, NULL, 0) == 0;
+		found = query_pattern_matches(test->pattern, value);
 		return found == (test->comparison == QUERY_MATCHES);
 	case QUERY_EQUALS:
 		return strcmp(value, test->values[0]) == 0;

@@ -2,8 +2,6 @@
 #ifndef BERTH_CONTROL_PLANE_SCHEDULER_QUERY_VALUE_H
 #define BERTH_CONTROL_PLANE_SCHEDULER_QUERY_VALUE_H
 
-#include <regex.h>
-
 #include "control-plane/scheduler/scheduler.h"
 
 /* One comparison of the cluster query language: subject, operator, values. */
@@ -33,15 +31,16 @@ enum query_operator {
 	QUERY_NOT_MATCHES,
 };
 
+struct query_pattern;
+
 struct query_test {
 	enum query_subject subject;
 	char *attribute; /* QUERY_ATTRIBUTE: its name */
 	enum query_operator comparison;
 	char **values;
 	size_t value_count;
-	regex_t pattern; /* MATCHES, NOT_MATCHES */
-	bool has_pattern;
-	int64_t number; /* REGISTERED_AT: ms; RUNNING_TASKS_COUNT */
+	struct query_pattern *pattern; /* MATCHES, NOT_MATCHES */
+	int64_t number;                /* REGISTERED_AT: ms; RUNNING_TASKS_COUNT */
 };
 
 /* Sets the subject from its word; false when there is no such subject. */
