@@ -21,7 +21,7 @@ int api_task(struct api_call *call, const char *cluster, const char *reference,
 extern const struct api_member api_task_overrides_members[];
 extern const struct api_member api_volume_configuration_members[];
 
-/* The overrides (NULL: none) of one call. Records InvalidParameterException in AWS's words. */
+/* The overrides (NULL: none) of one call, and what no task can have here. Records the error. */
 int overrides_check(struct api_call *call, const json_t *definition, const json_t *overrides);
 /* The definition as the checked overrides make it, for further checks. The caller owns it. */
 json_t *overrides_apply(const json_t *definition, const json_t *overrides);
