@@ -40,7 +40,9 @@ enum image_failure {
 	IMAGE_UNAUTHORIZED,  /* 401, 403 */
 	IMAGE_UNREACHABLE,   /* refused, no route, no such host, TLS failed, timeout of a connection
 			      */
-	IMAGE_TIMEOUT,       /* our own limits: whole, begin or inactivity */
+	IMAGE_TIMEOUT,       /* the whole pull took longer than it may */
+	IMAGE_STALLED,       /* nothing moved, or containerd did not answer, for as long as that may
+				last */
 	IMAGE_NO_CONTAINERD, /* containerd is not running, or its socket is not there */
 	IMAGE_NO_SPACE,      /* disk full */
 	IMAGE_WRONG_PLATFORM, /* for another architecture or system than this host's */

@@ -15,6 +15,7 @@ const char *image_failure_name(enum image_failure failure)
 		[IMAGE_UNAUTHORIZED] = "unauthorized",
 		[IMAGE_UNREACHABLE] = "unreachable",
 		[IMAGE_TIMEOUT] = "timeout",
+		[IMAGE_STALLED] = "stalled",
 		[IMAGE_NO_CONTAINERD] = "containerd is not running",
 		[IMAGE_NO_SPACE] = "no space",
 		[IMAGE_WRONG_PLATFORM] = "wrong platform",
@@ -37,6 +38,7 @@ int image_failure_errno(enum image_failure failure)
 	case IMAGE_UNREACHABLE:
 		return EHOSTUNREACH;
 	case IMAGE_TIMEOUT:
+	case IMAGE_STALLED:
 		return ETIMEDOUT;
 	case IMAGE_NO_CONTAINERD:
 		return ECONNREFUSED;

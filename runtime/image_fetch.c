@@ -315,15 +315,17 @@ static void step_failed(struct image_fetch *fetch, const struct process_result *
 	enum image_failure failure;
 
 	if (fetch->timed_out) {
-		image_fetch_finish(fetch, IMAGE_TIMEOUT,
+		image_fetch_finish(fetch, IMAGE_STALLED,
 				   "inactivity time exceeded timeout while pulling image");
 		return;
 	}
 	if (result->timed_out) {
-		image_fetch_finish(fetch, IMAGE_TIMEOUT,
-				   fetch->step == IMAGE_STEP_PULL
-					   ? "the pull did not end within its time limit"
-					   : "containerd did not answer within 60 seconds");
+		if (fetch->step == IMAGE_STEP_PULL)
+			image_fetch_finish(fetch, IMAGE_TIMEOUT,
+					   "the pull did not end within its time limit");
+		else
+			image_fetch_finish(fetch, IMAGE_STALLED,
+					   "containerd did not answer within 60 seconds");
 		return;
 	}
 	failure = image_failure_from_ctr(result->errors, &text);
@@ -391,7 +393,7 @@ static void no_progress(void *data)
 
 	fetch->timed_out = true;
 	process_cancel(TAKE(fetch->process));
-	image_fetch_finish(fetch, IMAGE_TIMEOUT,
+	image_fetch_finish(fetch, IMAGE_STALLED,
 			   "inactivity time exceeded timeout while pulling image");
 }
 

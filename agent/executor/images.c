@@ -97,6 +97,8 @@ static const char *failure_name(enum image_failure failure)
 	case IMAGE_UNREACHABLE:
 	case IMAGE_BAD_REFERENCE:
 		return "CannotPullImageManifestError";
+	case IMAGE_TIMEOUT:
+		return "DockerTimeoutError";
 	default:
 		return "CannotPullContainerError";
 	}
@@ -143,9 +145,23 @@ static void finish(struct pull *pull, const struct image *image)
 	pull_free(pull);
 }
 
+/* What the task is told of it. */
+static struct error explain(const struct pull *pull, enum image_failure failure,
+			    const struct error *err)
+{
+	struct error told = *err;
+
+	if (failure == IMAGE_TIMEOUT)
+		say_timed_out(&told, "pulled",
+			      pull->executor->config.config->image_pull_timeout_ms);
+	return told;
+}
+
 static void fail(struct pull *pull, enum image_failure failure, const struct error *err)
 {
-	answer_failed(pull->executor, &pull->address, failure_name(failure), err);
+	const struct error told = explain(pull, failure, err);
+
+	answer_failed(pull->executor, &pull->address, failure_name(failure), &told);
 	pull_free(pull);
 }
 
@@ -183,6 +199,7 @@ static void pulled(void *data, const struct image_result *result)
 {
 	struct pull *pull = data;
 	enum config_pull_behavior behavior = pull->executor->config.config->image_pull_behavior;
+	struct error told;
 
 	if (result->failure == IMAGE_OK) {
 		log_info("image pulled", "image", pull->reference, "digest", result->image->digest,
@@ -195,8 +212,9 @@ static void pulled(void *data, const struct image_result *result)
 		fail(pull, result->failure, result->err);
 		return;
 	}
+	told = explain(pull, result->failure, result->err);
 	pull->name = xstrdup(failure_name(result->failure));
-	pull->error = xstrdup(result->err->text);
+	pull->error = xstrdup(told.text);
 	inspect(pull);
 }
 

@@ -279,7 +279,7 @@ static void a_silent_registry_is_given_up(void **state)
 	live_pull_begin(&wait, host.store, name, NULL, 700);
 	live_wait(host.loop, &wait.done);
 	kill(host.plain.pid, SIGCONT);
-	assert_int_equal(wait.failure, IMAGE_TIMEOUT);
+	assert_int_equal(wait.failure, IMAGE_STALLED);
 	assert_string_equal(wait.err.text, "inactivity time exceeded timeout while pulling image");
 }
 

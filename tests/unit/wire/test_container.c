@@ -117,7 +117,7 @@ static void an_empty_entry_point_is_not_an_absent_one(void **state)
 	assert_false(empty->containers[0].has_command);
 }
 
-/* acs-M9: as a string that holds JSON, and as an object. */
+/* acs-M9, eng-61: as a string that holds JSON, and as an object. */
 static void overrides_replace_the_command(void **state)
 {
 	static const struct {
