@@ -3,6 +3,7 @@
 #define BERTH_AGENT_AGENT_H
 
 #include "agent/config/config.h"
+#include "agent/crash_point.h"
 #include "agent/ecs/acs.h"
 #include "agent/ecs/attachments.h"
 #include "agent/ecs/client.h"
@@ -31,6 +32,7 @@ struct agent {
 	struct web *web;
 	struct http_client *http;
 	struct store *store;
+	struct crash_points *crash_points; /* NULL but in tests; borrowed */
 
 	/* drive.c */
 	struct engine *engine;

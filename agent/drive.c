@@ -25,7 +25,10 @@ void drive_flush(struct agent *agent)
 {
 	struct error err = ERROR_INIT;
 
+	if (outbox_commits(agent->outbox))
+		crash_point_commit_begins(agent->crash_points);
 	if (outbox_flush(agent->outbox, &err) == 0) {
+		crash_point_commit_over(agent->crash_points);
 		loop_timer_stop(agent->retry);
 		save_boot_id(agent);
 		return;
@@ -127,10 +130,8 @@ static void drop_role(struct agent *agent, const struct engine_effect *effect)
 		credentials_store_drop_role(agent->task_credentials, task->spec->arn);
 }
 
-static void act(void *data, const struct engine_effect *effect)
+static void carry_out(struct agent *agent, const struct engine_effect *effect)
 {
-	struct agent *agent = data;
-
 	if (executor_does(effect->type)) {
 		executor_act(agent->executor, effect);
 		return;
@@ -168,6 +169,16 @@ static void act(void *data, const struct engine_effect *effect)
 	}
 }
 
+static void act(void *data, const struct engine_effect *effect)
+{
+	struct agent *agent = data;
+
+	crash_point_commit_over(agent->crash_points);
+	crash_point_effect(agent->crash_points, "act-before", effect);
+	carry_out(agent, effect);
+	crash_point_effect(agent->crash_points, "act-after", effect);
+}
+
 /* ---- what the executor asks of us ---- */
 
 static const struct task_state *task_of(void *data, const char *task_id)
@@ -186,7 +197,10 @@ static const struct task_state *next_task(void *data, const struct task_state *p
 
 static void executor_posts(void *data, const struct engine_event *event)
 {
-	drive_post(data, event);
+	struct agent *agent = data;
+
+	crash_point_event(agent->crash_points, event);
+	drive_post(agent, event);
 }
 
 static void namespace_opened(void *data, const char *task_id, int listen_fd)

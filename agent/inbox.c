@@ -169,6 +169,9 @@ void inbox_reported(void *data, const char *task_arn, uint64_t serial, bool acce
 		.task_id = task_id_of_arn(task_arn),
 		.report = serial,
 	};
+	struct agent *agent = data;
 
-	drive_post(data, &event);
+	crash_point(agent->crash_points, "accepted-before", NULL, NULL);
+	drive_post(agent, &event);
+	crash_point(agent->crash_points, "accepted-after", NULL, NULL);
 }

@@ -92,7 +92,7 @@ static int open_log(const struct agent_config *config, struct error *err)
 	return log_open(&log, err);
 }
 
-static int run(struct agent_config *config)
+static int run(struct agent_config *config, struct crash_points *crash_points)
 {
 	struct agent *agent = NULL;
 	struct error err = ERROR_INIT;
@@ -111,6 +111,7 @@ static int run(struct agent_config *config)
 		log_critical("cannot start", "error", err.text);
 		return r == -EWOULDBLOCK ? ECS_EXIT_TERMINAL : ECS_EXIT_ERROR;
 	}
+	agent->crash_points = crash_points;
 	agent_run(agent);
 	exit_code = agent->exit_code;
 	agent_free(agent);
@@ -131,6 +132,7 @@ int main(int argc, char **argv)
 	struct agent_config *config = NULL;
 	struct config_report report = { 0 };
 	struct error err = ERROR_INIT;
+	_cleanup_(crash_points_free_cleanup) struct crash_points *crash_points = NULL;
 	const char *file = CONFIG_FILE;
 	bool check = false;
 	int option;
@@ -169,6 +171,7 @@ int main(int argc, char **argv)
 	mallopt(M_ARENA_MAX, 2);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
+	crash_points = crash_points_take();
 	r = config_load(environ, file, &config, &report, &err);
 	print_report(&report, stderr);
 	if (r < 0 && report.mistakes.count == 0)
@@ -181,5 +184,5 @@ int main(int argc, char **argv)
 		config_free(config);
 		return 0;
 	}
-	return run(config);
+	return run(config, crash_points);
 }

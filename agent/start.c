@@ -28,11 +28,13 @@ static void save_attachment(void *data, const struct attachment *attachment)
 	};
 	struct error err = ERROR_INIT;
 
+	crash_point(agent->crash_points, "save-before", "ATTACHMENT", NULL);
 	/* Without it the attachment is announced again, or expires: the task is then reported as it
 	 * is. */
 	if (store_save_attachment(agent->store, &row, &err) < 0)
 		log_error("a network attachment cannot be saved", "attachment",
 			  attachment->attachment_arn, "error", err.text);
+	crash_point(agent->crash_points, "save-after", "ATTACHMENT", NULL);
 }
 
 static void forget_attachment(void *data, const char *attachment_arn)
@@ -40,9 +42,11 @@ static void forget_attachment(void *data, const char *attachment_arn)
 	struct agent *agent = data;
 	struct error err = ERROR_INIT;
 
+	crash_point(agent->crash_points, "forget-before", "ATTACHMENT", NULL);
 	if (store_delete_attachment(agent->store, attachment_arn, &err) < 0)
 		log_error("a network attachment cannot be forgotten", "attachment", attachment_arn,
 			  "error", err.text);
+	crash_point(agent->crash_points, "forget-after", "ATTACHMENT", NULL);
 }
 
 static void restore_attachments(struct agent *agent)

@@ -176,9 +176,14 @@ void outbox_add(struct outbox *outbox, const struct engine_effects *effects)
 	}
 }
 
+bool outbox_commits(const struct outbox *outbox)
+{
+	return outbox->row_count > 0 || outbox->has_sequence_number;
+}
+
 bool outbox_waits(const struct outbox *outbox)
 {
-	return outbox->row_count > 0 || outbox->has_sequence_number || outbox->effect_count > 0;
+	return outbox_commits(outbox) || outbox->effect_count > 0;
 }
 
 /* What is written is the state as it is now: never older than what was decided. */
@@ -207,7 +212,7 @@ static int commit(struct outbox *outbox, struct error *err)
 {
 	int r;
 
-	if (outbox->row_count == 0 && !outbox->has_sequence_number)
+	if (!outbox_commits(outbox))
 		return 0;
 	sort_rows(outbox);
 	r = store_begin(outbox->store, err);

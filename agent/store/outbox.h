@@ -33,6 +33,9 @@ void outbox_add(struct outbox *outbox, const struct engine_effects *effects);
 /* True when there is something to flush. */
 bool outbox_waits(const struct outbox *outbox);
 
+/* True when the next flush writes to the store. */
+bool outbox_commits(const struct outbox *outbox);
+
 /* Commits, then acts, in order. On failure everything is kept for the next call. */
 int outbox_flush(struct outbox *outbox, struct error *err);
 

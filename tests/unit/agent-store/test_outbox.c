@@ -103,12 +103,14 @@ static void nothing_is_done_before_it_is_durable(void **state)
 
 	payload(world, "t", "RUNNING");
 	assert_true(outbox_waits(world->outbox));
+	assert_true(outbox_commits(world->outbox));
 	assert_string_equal(strbuf_text(&world->done), "");
 	assert_int_equal(saved(world->store), 0);
 	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
 	assert_string_equal(strbuf_text(&world->done), "ACKNOWLEDGE PULL_IMAGE CREATE_RESOURCE ");
 	assert_int_equal(world->saved_when_acknowledged, 1);
 	assert_false(outbox_waits(world->outbox));
+	assert_false(outbox_commits(world->outbox));
 }
 
 /* The disk is full: no acknowledgement, no deed, and nothing lost when there is room again. */
