@@ -60,6 +60,8 @@ static int run_in_transaction(struct api_call *call, json_t **ret_output)
 	struct error err = ERROR_INIT;
 	int r;
 
+	if (call->api->services)
+		services_begin(call->api->services);
 	if (store_begin(call->store, &err) < 0)
 		return api_server_error(call, &err);
 	r = call->operation->handler(call, ret_output);

@@ -40,7 +40,7 @@ struct services {
 	struct task **queue;            /* dirty or to be told */
 	size_t queue_count;
 	size_t queue_capacity;
-	bool wrote; /* in the transaction of this turn */
+	bool wrote; /* since services_begin() */
 	struct loop_timer *timer;
 };
 

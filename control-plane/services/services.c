@@ -165,16 +165,19 @@ void services_add_task(struct services *services, struct task *task)
 	map_set(services->by_arn, task->arn, task);
 }
 
-static void forget_all(struct services *services)
+/* Out of the service, and to the caller. */
+static struct task **take_all(struct services *services, size_t *ret_count)
 {
-	for (size_t i = 0; i < services->task_count; i++) {
-		map_remove(services->by_arn, services->tasks[i]->arn);
-		task_free(services->tasks[i]);
-	}
-	services->task_count = 0;
+	struct task **tasks = TAKE(services->tasks);
+
+	for (size_t i = 0; i < services->task_count; i++)
+		map_remove(services->by_arn, tasks[i]->arn);
+	*ret_count = services->task_count;
+	services->task_count = services->task_capacity = 0;
 	services->queue_count = 0;
 	for (size_t i = 0; i < services->subnet_count; i++)
 		subnet_reset(services->subnets[i]);
+	return tasks;
 }
 
 static int load_task(void *data, const struct task_row *row, struct error *err)
@@ -204,19 +207,48 @@ static int load_all(struct services *services, struct error *err)
 	return task_each(services->store, load_task, services, err);
 }
 
-void services_rolled_back(struct services *services)
+void services_begin(struct services *services)
 {
 	struct error err = ERROR_INIT;
+
+	services->wrote = false;
+	if (write_dirty(services, &err) < 0)
+		log_error("task changes could not be written; they stay in memory and are tried "
+			  "again",
+			  "error", err.text);
+}
+
+/* What is not worth a write of its own, and must not be forgotten all the same: a task that its
+ * agent has is not stopped without it. */
+static void take_unwritten(struct task *task, const struct task *before)
+{
+	task->sent = task->sent || before->sent;
+	if (task->attach_sent_ms == 0)
+		task->attach_sent_ms = before->attach_sent_ms;
+}
+
+void services_rolled_back(struct services *services)
+{
+	_cleanup_free_ struct task **before = NULL;
+	struct error err = ERROR_INIT;
+	size_t before_count;
 
 	if (!services->wrote)
 		return;
 	services->wrote = false;
-	forget_all(services);
+	before = take_all(services, &before_count);
 	if (load_all(services, &err) < 0) {
 		/* Memory and store would differ from here on: start anew from the store. */
 		log_critical("tasks cannot be read back after a failed transaction", "error",
 			     err.text);
 		abort();
+	}
+	for (size_t i = 0; i < before_count; i++) {
+		struct task *task = services_find_task(services, before[i]->arn);
+
+		if (task)
+			take_unwritten(task, before[i]);
+		task_free(before[i]);
 	}
 	for (size_t i = 0; i < services->task_count; i++)
 		if (services->tasks[i]->state != TASK_STOPPED)

@@ -127,9 +127,11 @@ int services_instance_deregistered(struct services *services, const char *instan
 const char *services_task_metrics(const struct services *services, const char *task_arn);
 
 /*
- * Whoever rolls a store transaction back must call this: what the service changed in it is read
- * back from the store. Nothing when it changed nothing.
+ * Whoever begins a store transaction calls this before, and when it is rolled back the other one
+ * after: what the service changed in it is read back from the store. What agents said meanwhile is
+ * written before it, so that another's failure does not take it back.
  */
+void services_begin(struct services *services);
 void services_rolled_back(struct services *services);
 
 /* --- what sessions plug in

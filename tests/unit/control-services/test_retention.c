@@ -145,6 +145,7 @@ static void a_rolled_back_call_leaves_nothing(void **state)
 	kept = fixture_task(fixture, "vpc", "subnet-a", NULL);
 	strcpy(kept_arn, kept->arn);
 	fixture_turn(fixture);
+	services_begin(fixture->services);
 	fixture_must(store_begin(fixture->store, &err), &err);
 	fixture_must(fixture_run(fixture, "vpc", 1, "subnet-a", NULL, &result, &err), &err);
 	strcpy(arn, result.tasks[0]->arn);
@@ -161,6 +162,39 @@ static void a_rolled_back_call_leaves_nothing(void **state)
 	fixture_must(fixture_run(fixture, "vpc", 10, "subnet-a", NULL, &result, &err), &err);
 	assert_int_equal(result.task_count, 10);
 	run_result_clear(&result);
+}
+
+/* A task that its agent has been given is not stopped without it, and what the agent said counts.
+ */
+static void a_rolled_back_call_takes_nothing_back_of_others(void **state)
+{
+	struct fixture *fixture = *state;
+	struct run_result result;
+	struct error err = ERROR_INIT;
+	struct task *task;
+	char sent[256], acknowledged[256];
+
+	fixture_instance(fixture, ID1);
+	fixture_definition(fixture, "web", WEB);
+	strcpy(sent, fixture_task(fixture, "web", NULL, NULL)->arn);
+	strcpy(acknowledged, fixture_task(fixture, "web", NULL, NULL)->arn);
+	fixture_turn(fixture);
+	delivery_sent(fixture->services, services_find_task(fixture->services, sent));
+	delivery_acknowledged(fixture->services,
+			      services_find_task(fixture->services, acknowledged), DELIVERY_RUN);
+
+	services_begin(fixture->services);
+	fixture_must(store_begin(fixture->store, &err), &err);
+	fixture_must(fixture_run(fixture, "web", 1, NULL, NULL, &result, &err), &err);
+	run_result_clear(&result);
+	store_rollback(fixture->store);
+	services_rolled_back(fixture->services);
+
+	assert_true(services_find_task(fixture->services, acknowledged)->run_acknowledged);
+	task = services_find_task(fixture->services, sent);
+	fixture_must(services_stop(fixture->services, task, "enough", &err), &err);
+	assert_int_equal(task->state, TASK_PENDING);
+	assert_int_equal(task->desired, TASK_STOPPED);
 }
 
 /* A store that cannot be written for a while: calls fail whole, what agents said is kept and
@@ -241,6 +275,7 @@ int main(void)
 		TEST(live_tasks_are_bounded),
 		TEST(everything_survives_a_restart),
 		TEST(a_rolled_back_call_leaves_nothing),
+		TEST(a_rolled_back_call_takes_nothing_back_of_others),
 		TEST(a_store_that_fails_for_a_while),
 		TEST(tokens_are_kept_with_their_answer),
 	};
