@@ -75,6 +75,10 @@ static void recover_container(struct engine *engine, struct task *task, size_t i
 			vanished(engine, task, index);
 		return;
 	case SEEN_CREATED:
+		/* Killed before the pull was saved: what its image says, such as the signal that
+		 * stops it, is not known. It is pulled again, and making it finds it made. */
+		if (state->known < CONTAINER_STATUS_PULLED)
+			return;
 		if (state->created_at_ms == 0)
 			state->created_at_ms = engine->wall_ms;
 		if (state->known < CONTAINER_STATUS_CREATED)

@@ -94,6 +94,23 @@ static void what_was_created_is_started_and_not_created_again(void **state)
 	world_free(world);
 }
 
+/* What the pull told was not saved: digest and stop signal would be missing for ever. */
+static void what_was_created_before_its_pull_was_saved_is_pulled_again(void **state)
+{
+	struct world *world = world_recovered(saved_task("t", "", CONTAINER_STATUS_NONE, false),
+					      (struct engine_observation){ .seen = SEEN_CREATED });
+
+	world_answer(world, "t", "app",
+		     (struct engine_done){ .type = EFFECT_PULL_IMAGE,
+					   .image = { .digest = "sha256:1", .stop_signal = 12 } });
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "app");
+	world_done(world, EFFECT_START_CONTAINER, "t", "app");
+	assert_string_equal(world_container(world, "t", "app")->image_digest, "sha256:1");
+	world_stop(world, "t");
+	assert_int_equal(world_find(world, EFFECT_STOP_CONTAINER, "t", "app")->stop.signal, 12);
+	world_free(world);
+}
+
 /* The start was decided, and the process has already ended: it is not started a second time. */
 static void what_was_started_and_ended_is_not_started_again(void **state)
 {
@@ -333,6 +350,7 @@ int main(void)
 		cmocka_unit_test(what_is_gone_has_vanished),
 		cmocka_unit_test(an_interrupted_pull_is_repeated),
 		cmocka_unit_test(what_was_created_is_started_and_not_created_again),
+		cmocka_unit_test(what_was_created_before_its_pull_was_saved_is_pulled_again),
 		cmocka_unit_test(what_was_started_and_ended_is_not_started_again),
 		cmocka_unit_test(what_died_before_its_start_never_ran),
 		cmocka_unit_test(a_decided_start_without_any_trace_is_not_repeated),
