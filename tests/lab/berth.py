@@ -26,6 +26,19 @@ def program(name):
     return os.path.join(BUILD, "bin", name)
 
 
+def sanitized():
+    """Whether the build has the sanitizers, which make everything several times slower."""
+    try:
+        with open(os.path.join(BUILD, "CMakeCache.txt")) as file:
+            return "BERTH_SANITIZE:BOOL=ON" in file.read()
+    except FileNotFoundError:
+        return False
+
+
+def cluster_of(task_arn):
+    return task_arn.split("/")[1]
+
+
 def environment(**more):
     """The environment of a daemon: nothing of the caller's but what finding programs and the sanitizers need."""
     kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "HOME")
@@ -106,6 +119,7 @@ class Agent:
                              BERTH_CGROUP_PARENT=lab.cgroup, ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="1s",
                              ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER="0s")
         self.settings.update({key: str(value) for key, value in settings.items() if value is not None})
+        self.cluster, self.cgroup = self.settings["ECS_CLUSTER"], self.settings["BERTH_CGROUP_PARENT"]
         self.daemon = Daemon("berth-agent", [program("berth-agent")], os.path.join(self.directory, "agent.log"),
                              environment(**self.settings))
 
@@ -118,8 +132,9 @@ class Agent:
     def connected(self):
         if not self.daemon.alive():
             raise RuntimeError("berth-agent ended: " + self.daemon.text()[-3000:])
-        return any(instance["agentConnected"] for instance in self.lab.instances() if instance["containerInstanceArn"] ==
-                   self.metadata()["ContainerInstanceArn"])
+        own = self.metadata()["ContainerInstanceArn"]
+        return any(instance["agentConnected"] for instance in self.lab.instances(self.cluster)
+                   if instance["containerInstanceArn"] == own)
 
     def introspect(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.introspection}{path}", timeout=5) as answer:
@@ -216,13 +231,13 @@ class Lab:
         definition = answer["taskDefinition"]
         return f"{definition['family']}:{definition['revision']}"
 
-    def run(self, definition, count=1, awsvpc=True, **more):
+    def run(self, definition, count=1, awsvpc=True, cluster="default", **more):
         """RunTask; returns the ARNs. Failures are an error."""
         if awsvpc:
             more.setdefault("networkConfiguration", {"awsvpcConfiguration": {"subnets": ["subnet-berth"]}})
         tasks, failures = [], []
         while count > 0:
-            answer = self.control.call("RunTask", cluster="default", taskDefinition=definition, count=min(count, 10),
+            answer = self.control.call("RunTask", cluster=cluster, taskDefinition=definition, count=min(count, 10),
                                        **more)
             tasks += [task["taskArn"] for task in answer["tasks"]]
             failures += answer["failures"]
@@ -232,9 +247,11 @@ class Lab:
         return tasks
 
     def describe(self, *arns):
+        """Tasks of one cluster."""
         tasks = []
         for start in range(0, len(arns), 100):
-            tasks += self.control.call("DescribeTasks", cluster="default", tasks=list(arns[start:start + 100]))["tasks"]
+            tasks += self.control.call("DescribeTasks", cluster=cluster_of(arns[0]),
+                                       tasks=list(arns[start:start + 100]))["tasks"]
         return tasks
 
     def task(self, arn):
@@ -253,14 +270,15 @@ class Lab:
             raise
 
     def stop_task(self, arn, reason="a test asks for it"):
-        return self.control.call("StopTask", cluster="default", task=arn, reason=reason)
+        return self.control.call("StopTask", cluster=cluster_of(arn), task=arn, reason=reason)
 
     def close(self, check=True):
         """Stops every task through the control plane, then the daemons; then nothing may be left."""
         problems = []
         try:
             if self.control.daemon.alive() and any(agent.daemon.alive() for agent in self.agents):
-                arns = self.control.call("ListTasks", cluster="default")["taskArns"]
+                arns = [arn for cluster in sorted({agent.cluster for agent in self.agents if agent.daemon.alive()})
+                        for arn in self.control.call("ListTasks", cluster=cluster)["taskArns"]]
                 for arn in arns:
                     self.stop_task(arn)
                 for arn in arns:

@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -14,8 +15,8 @@ def _run(*argv):
     return done.stdout if done.returncode == 0 else ""
 
 
-def _processes(directory):
-    """Processes that name the lab's directory in their arguments, and every berth program with it in its environment."""
+def _processes(directory, task_id=""):
+    """Processes that name the lab's directory, and the task, in their arguments, environment or control group."""
     found = {}
     for path in glob.glob("/proc/[0-9]*"):
         with contextlib.suppress(OSError):
@@ -29,7 +30,7 @@ def _processes(directory):
             with open(f"{path}/cgroup") as file:
                 groups = file.read()
             if (directory in arguments or directory.encode() in names or "/" + os.path.basename(directory) in groups) \
-                    and "pytest" not in arguments:
+                    and "pytest" not in arguments and (task_id in arguments or task_id in groups):
                 found[pid] = f"process {pid}: {arguments[:200]}"
     return found
 
@@ -58,6 +59,32 @@ def snapshot(lab):
     found |= {f"namespace {path}" for path in glob.glob(f"{lab.directory}/*/run/netns/*")}
     found |= set(_processes(lab.directory).values())
     return found
+
+
+def of_task(agent, task_id):
+    """What an agent's host holds of one task: all of it has the task's id in its name."""
+    found = [f"cgroup {path}" for path in cgroups(agent.cgroup) if os.path.basename(path.rstrip("/")) == task_id]
+    found += [f"mount {where}" for where in mounts(agent.directory) if task_id in where]
+    found += [f"interface {link['ifname']} ({link['ifalias']})" for link in json.loads(_run("ip", "-j", "link") or "[]")
+              if task_id in link.get("ifalias", "")]
+    # Not by os.walk: a directory that is open here is open in whatever another thread is about to start, and then busy.
+    found += [f"file {path}" for path in _run("find", agent.data, agent.run, "-name", f"*{task_id}*").splitlines()]
+    return found + list(_processes(agent.directory, task_id).values())
+
+
+def of_agent(agent):
+    """What is left of a stopped agent that has no tasks any more, and was given a control group of its own."""
+    with contextlib.closing(sqlite3.connect(os.path.join(agent.data, "agent.db"))) as store:
+        found = [f"row of {table}: {row}" for table in ("task", "container") for row in store.execute(f"SELECT * FROM {table}")]
+    found += [f"mount {where}" for where in mounts(agent.directory)]
+    for root in glob.glob("/sys/fs/cgroup/*/") + ["/sys/fs/cgroup/"]:
+        group = root.rstrip("/") + agent.cgroup
+        try:
+            if os.path.isdir(group):
+                os.rmdir(group)
+        except OSError as error:
+            found.append(f"cgroup {group}: {error}")
+    return found + list(_processes(agent.directory).values())
 
 
 def difference(before, now, seconds=5):
