@@ -11,10 +11,13 @@
 
 #define COMPACT_FROM 64
 
-/* A row to be written or, `forget`, deleted. The names live in the spec. */
+/*
+ * A task whose rows are to be written or, `forget`, deleted. All of its rows, whichever of them the
+ * engine named: they are written as they are at the commit, which is later, and must be of one
+ * moment.
+ */
 struct row {
 	struct task_spec *spec;
-	const char *container; /* NULL: the task's own row */
 	bool forget;
 	uint64_t serial, oldest_kept; /* of `forget` */
 };
@@ -68,20 +71,14 @@ void outbox_free(struct outbox *outbox)
 	free(outbox);
 }
 
-/* Deletions first, then tasks before their containers. */
+/* Deletions first. */
 static int compare_rows(const void *a, const void *b)
 {
 	const struct row *one = a, *other = b;
 
 	if (one->forget != other->forget)
 		return one->forget ? -1 : 1;
-	if (!one->container != !other->container)
-		return one->container ? 1 : -1;
-	int by_task = strcmp(one->spec->id, other->spec->id);
-
-	if (by_task != 0 || !one->container)
-		return by_task;
-	return strcmp(one->container, other->container);
+	return strcmp(one->spec->id, other->spec->id);
 }
 
 static void sort_rows(struct outbox *outbox)
@@ -116,7 +113,6 @@ static void add_row(struct outbox *outbox, const struct engine_effect *effect)
 
 	*row = (struct row){
 		.spec = task_spec_ref((struct task_spec *)effect->spec),
-		.container = effect->container,
 		.forget = effect->type == EFFECT_FORGET_TASK,
 	};
 	if (row->forget) {
@@ -190,10 +186,10 @@ bool outbox_waits(const struct outbox *outbox)
 static int write_row(struct outbox *outbox, const struct row *row, struct error *err)
 {
 	const struct task_state *task;
+	int r;
 
 	if (row->forget) {
-		int r = store_delete_task(outbox->store, row->spec->id, clock_wall_ms(), err);
-
+		r = store_delete_task(outbox->store, row->spec->id, clock_wall_ms(), err);
 		return r < 0 ? r
 			     : store_save_ended(outbox->store, row->spec->arn, row->serial,
 						row->oldest_kept, err);
@@ -201,11 +197,10 @@ static int write_row(struct outbox *outbox, const struct row *row, struct error 
 	task = engine_task(outbox->engine, row->spec->id);
 	if (!task)
 		return 0; /* forgotten since */
-	if (!row->container)
-		return store_save_task(outbox->store, task, err);
-	const struct container_state *container = task_state_container(task, row->container);
-
-	return container ? store_save_container(outbox->store, task, container, err) : 0;
+	r = store_save_task(outbox->store, task, err);
+	for (size_t i = 0; r == 0 && i < task->container_count; i++)
+		r = store_save_container(outbox->store, task, &task->containers[i], err);
+	return r;
 }
 
 static int commit(struct outbox *outbox, struct error *err)

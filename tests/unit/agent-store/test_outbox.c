@@ -80,13 +80,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void payload(struct world *world, const char *id, const char *desired)
+static void payload_with(struct world *world, const char *id, const char *desired, const char *more)
 {
 	char *json = xasprintf(
 		"{\"arn\":\"arn:aws:ecs:here:1:task/c/"
 		"%s\",\"desiredStatus\":\"%s\",\"networkMode\":"
-		"\"host\",\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true}]}",
-		id, desired);
+		"\"host\",\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true}%s]}",
+		id, desired, more);
 	struct task_spec *spec = NULL;
 
 	assert_int_equal(task_spec_decode_text(json, strlen(json), &spec, NULL), 0);
@@ -95,6 +95,48 @@ static void payload(struct world *world, const char *id, const char *desired)
 			    .payload = { .message_id = "m", .tasks = &spec, .task_count = 1 } });
 	task_spec_unref(spec);
 	free(json);
+}
+
+static void payload(struct world *world, const char *id, const char *desired)
+{
+	payload_with(world, id, desired, "");
+}
+
+static void done(struct world *world, const char *container, enum engine_effect_type type)
+{
+	step(world, (struct engine_event){ .type = EVENT_EFFECT_DONE,
+					   .task_id = "t",
+					   .container = container,
+					   .attempt = 1,
+					   .done = { .type = type } });
+}
+
+/* What one event had saved at once is written later in the turn, when another, whose changes may
+ * wait, has come in between: half of those would be written too. */
+static void the_rows_of_a_task_are_of_one_moment(void **state)
+{
+	struct world *world = *state;
+	struct store_tasks tasks;
+
+	payload_with(world, "t", "RUNNING", ",{\"name\":\"b\",\"image\":\"i\"}");
+	done(world, "a", EFFECT_PULL_IMAGE);
+	done(world, "b", EFFECT_PULL_IMAGE);
+	done(world, "a", EFFECT_CREATE_CONTAINER);
+	done(world, "a", EFFECT_START_CONTAINER);
+	done(world, "b", EFFECT_CREATE_CONTAINER);
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	done(world, "b", EFFECT_START_CONTAINER); /* RUNNING: the task and b are saved at once */
+	step(world, (struct engine_event){ .type = EVENT_CONTAINER_EXITED,
+					   .task_id = "t",
+					   .container = "a",
+					   .attempt = 1,
+					   .exit = { .code_known = true } });
+	assert_int_equal(outbox_flush(world->outbox, NULL), 0);
+	assert_int_equal(store_load_tasks(world->store, &tasks, NULL), 0);
+	assert_int_equal(tasks.items[0]->desired, TASK_STATUS_STOPPED);
+	assert_int_equal(tasks.items[0]->containers[0].desired, CONTAINER_STATUS_STOPPED);
+	assert_int_equal(tasks.items[0]->containers[1].desired, CONTAINER_STATUS_STOPPED);
+	store_tasks_free(&tasks);
 }
 
 static void nothing_is_done_before_it_is_durable(void **state)
@@ -196,6 +238,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_is_done_before_it_is_durable, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(the_rows_of_a_task_are_of_one_moment, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(while_the_disk_is_full_nothing_is_done_or_lost,
 						set_up, tear_down),
