@@ -153,8 +153,10 @@ static void carry_out(struct agent *agent, const struct engine_effect *effect)
 		break;
 	case EFFECT_FORGET_TASK:
 		log_info("task forgotten", "task", effect->task_id);
-		if (effect->spec)
+		if (effect->spec) {
 			credentials_store_drop_task(agent->task_credentials, effect->spec->arn);
+			attachments_forget_task(agent->attachments, effect->spec->arn);
+		}
 		break;
 	case EFFECT_STATUS_CHANGED:
 		drop_role(agent, effect);

@@ -99,8 +99,8 @@ static void on_response(void *data, const struct ecs_response *response)
 					 backoff_next_ms(&attachments->backoff, random_unit())));
 		return;
 	}
-	/* It is remembered until it would have expired, so that a copy of the announcement is not
-	 * reported again. */
+	/* It is remembered until its task is forgotten, or until it would have expired, so that a
+	 * copy of the announcement is not reported again. */
 	announced->sent = true;
 	save(announced);
 }
@@ -230,6 +230,19 @@ void attachments_link_appeared(struct attachments *attachments, const char *mac)
 	while ((announced = map_next(attachments->announced, &cursor, NULL)))
 		if (str_eq_nocase(announced->mac, mac))
 			is_there(announced);
+}
+
+void attachments_forget_task(struct attachments *attachments, const char *task_arn)
+{
+	struct announced *announced;
+	size_t cursor = 0;
+
+	while ((announced = map_next(attachments->announced, &cursor, NULL))) {
+		if (!str_eq(announced->task_arn, task_arn))
+			continue;
+		forget(announced);
+		cursor = 0;
+	}
 }
 
 size_t attachments_count(const struct attachments *attachments)

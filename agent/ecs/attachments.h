@@ -49,6 +49,8 @@ void attachments_restore(struct attachments *attachments, const struct attachmen
 /* A device with this MAC address (any case) is there. Others than the announced ones are ignored.
  */
 void attachments_link_appeared(struct attachments *attachments, const char *mac);
+/* The task is forgotten, and its interfaces with it. */
+void attachments_forget_task(struct attachments *attachments, const char *task_arn);
 size_t attachments_count(const struct attachments *attachments);
 
 #endif

@@ -68,6 +68,8 @@ act-before CLEAN_UP_TASK
 act-after CLEAN_UP_TASK
 answer-before CLEAN_UP_TASK
 act-before FORGET_TASK
+forget-before ATTACHMENT
+forget-after ATTACHMENT
 act-after FORGET_TASK
 """.strip().splitlines()
 

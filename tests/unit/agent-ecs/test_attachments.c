@@ -161,6 +161,22 @@ static void a_refused_report_is_repeated_until_it_expires(void **state)
 	tear_down(&f);
 }
 
+/* Else a busy host would hold five minutes' worth of interfaces that are long gone. */
+static void those_of_a_task_go_with_it(void **state)
+{
+	struct fixture f;
+
+	set_up(&f, VETH);
+	announce(&f, "arn:t1", 60000);
+	fake_run_until(&f.fake, is_sent, &f);
+	attachments_forget_task(f.attachments, "arn:t2");
+	assert_int_equal(attachments_count(f.attachments), 1);
+	attachments_forget_task(f.attachments, "arn:t1");
+	assert_int_equal(attachments_count(f.attachments), 0);
+	assert_int_equal(f.forgotten, 1);
+	tear_down(&f);
+}
+
 static void saved_ones_come_back_unless_they_have_expired(void **state)
 {
 	struct attachment attachment = { .mac = MAC,
@@ -199,6 +215,7 @@ int main(void)
 		cmocka_unit_test(an_interface_of_the_instance_has_a_call_of_its_own),
 		cmocka_unit_test(one_that_comes_too_late_is_not_reported),
 		cmocka_unit_test(a_refused_report_is_repeated_until_it_expires),
+		cmocka_unit_test(those_of_a_task_go_with_it),
 		cmocka_unit_test(saved_ones_come_back_unless_they_have_expired),
 	};
 
