@@ -7,7 +7,6 @@ import signal
 import time
 
 from tests.lab import leaks
-from tests.lab.processes import oldest
 
 JOB_CODE, APP_CODE = 7, 42
 STOP_SIGNAL = "SIGUSR1"  # of the image: it must not be forgotten either
@@ -16,7 +15,6 @@ JOB = f"echo x >> /marks/job; read word < /marks/go; exit {JOB_CODE}"
 APP = f"trap 'exit {APP_CODE}' USR1; echo x >> /marks/app; sleep 1000 & while :; do wait; done"
 TIMES = ("createdAt", "pullStartedAt", "pullStoppedAt", "startedAt", "stoppingAt", "executionStoppedAt", "stoppedAt")
 STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
-MEMORY = "/sys/fs/cgroup/memory" if os.path.isdir("/sys/fs/cgroup/memory") else "/sys/fs/cgroup"
 
 
 def push_image(lab):
@@ -136,10 +134,7 @@ class Scenario:
 
     def process(self, name):
         """The first process of a container that has started, if it is there."""
-        group = f"{MEMORY}{self.agent.cgroup}/{self.arn.split('/')[-1]}/{name}/cgroup.procs"
-        with contextlib.suppress(OSError), open(group) as file:
-            return oldest(file.read().split()) if self.mark(name) else None
-        return None
+        return self.agent.process(self.arn, name) if self.mark(name) else None
 
     def same_process(self, name):
         before, now = self.before.get(name), self.process(name)

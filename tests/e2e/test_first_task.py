@@ -9,7 +9,6 @@ import urllib.request
 import pytest
 
 from tests.lab.berth import wait_for
-from tests.lab.processes import oldest
 
 FOREVER = ["sh", "-c", "trap 'exit 42' TERM; while :; do sleep 0.1; done"]
 WEB = ["sh", "-c", "trap 'exit 42' TERM; httpd -f -p 80 -h /www & while :; do sleep 0.1; done"]
@@ -32,10 +31,9 @@ def container(task, name="app"):
 
 
 def main_pid(lab, task_arn, name="app"):
-    """The container's first process, as the host sees it: the oldest of its group."""
-    task_id = task_arn.split("/")[-1]
-    with open(f"/sys/fs/cgroup/memory{lab.cgroup}/{task_id}/{name}/cgroup.procs") as file:
-        return oldest(file.read().split())
+    pid = lab.agents[0].process(task_arn, name)
+    assert pid, f"{name} of {task_arn} has no process"
+    return pid
 
 
 def test_awsvpc_task_answers_reports_stops_and_hands_back_its_exit_code(host):

@@ -8,7 +8,6 @@ import pytest
 
 from tests.e2e.test_first_task import FOREVER, container, main_pid
 from tests.lab.berth import wait_for
-from tests.lab.processes import oldest
 from tests.lab.wire import DOWN, UP, Wire
 
 
@@ -198,11 +197,6 @@ def parent(pid):
         return int(file.read().rpartition(")")[2].split()[1])
 
 
-def pause_pid(lab, arn):
-    with open(f"/sys/fs/cgroup/memory{lab.cgroup}/{arn.split('/')[-1]}/~internal~ecs~pause/cgroup.procs") as file:
-        return oldest(file.read().split())
-
-
 def kill(*pids):
     """In this order, each gone before the next."""
     for pid in pids:
@@ -228,7 +222,7 @@ def test_killed_while_the_agent_is_away(host, victims, code, reason, ends):
     task.run()
     task.wait_started()
     app = main_pid(host, task.arn)
-    pids = {"app": app, "monitor": parent(app), "pause": pause_pid(host, task.arn)}
+    pids = {"app": app, "monitor": parent(app), "pause": agent.process(task.arn, "~internal~ecs~pause")}
     agent.kill()
     kill(*(pids[name] for name in victims))
     agent.start()

@@ -12,12 +12,13 @@ import tempfile
 import urllib.request
 
 from . import leaks
-from .processes import Daemon, free_port, wait_for
+from .processes import Daemon, free_port, oldest, wait_for
 from .services import Containerd, Registry
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "debug"))
 REGION, KEY, SECRET = "us-west-2", "AKIDBERTHTEST", "berth-test-secret"
+MEMORY_GROUPS = "/sys/fs/cgroup/memory" if os.path.isdir("/sys/fs/cgroup/memory") else "/sys/fs/cgroup"
 SANITIZER_EXIT = 99  # what CI sets in ASAN_OPTIONS
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": REGION}
 
@@ -143,6 +144,13 @@ class Agent:
     def metadata(self):
         return self.introspect("/v1/metadata")
 
+    def process(self, task_arn, container="app"):
+        """A container's first process, as the host sees it: the oldest of its group. None: it has none."""
+        group = f"{MEMORY_GROUPS}{self.cgroup}/{task_arn.split('/')[-1]}/{container}/cgroup.procs"
+        with contextlib.suppress(OSError), open(group) as file:
+            return oldest(file.read().split())
+        return None
+
     def kill(self):
         return self.daemon.kill(signal.SIGKILL)
 
@@ -156,7 +164,7 @@ class Turn:
     def __init__(self, directory="/run/lock"):
         # The directory itself is locked: no file stays.
         self.descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        wait_for(f"the other lab of this host to end (it holds {directory})", self.take, 300, every=0.05)
+        wait_for(f"the other lab of this host to end (it holds {directory})", self.take, 1200, every=0.05)
 
     def take(self):
         fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many short tasks of all shapes on one host whose parts are killed at random: each must end as its shape says."""
+import collections
+import concurrent.futures
+import contextlib
+import os
+import random
+import signal
+import time
+
+from tests.lab import leaks
+from tests.lab.berth import wait_for
+
+from .killer import Killer
+from .plane import PATIENCE, Plane
+from .shapes import shapes
+
+# What the agent may grow by between two equal moments. PSS also changes with how many other programs have mapped the same
+# libraries at that moment, which is up to some hundred KiB; what is anonymous is the agent's alone. Of connections to the
+# control plane it keeps as many as it last needed at once, at most ten for reports.
+GROWTH = {"PSS": 1024, "anonymous": 256, "descriptors": 12}
+WARM_UP = 100  # tasks, in which an agent that has just started grows to its size
+RESTARTED, RESTARTED_LATER = "restarted, after a quarter", "restarted, at the end"
+ONE_LIFE, ONE_LIFE_LATER = "one life, in the middle", "one life, at the end"
+
+# How a task ended: `let_off` is why it may have ended otherwise ("": it did not), `wrong` what is wrong with it.
+Result = collections.namedtuple("Result", "seconds let_off wrong")
+
+
+class Soak:
+    def __init__(self, lab, tasks, seed, parallel):
+        self.lab, self.tasks, self.seed, self.parallel = lab, tasks, seed, parallel
+        self.marks = os.path.join(lab.directory, "marks")
+        os.mkdir(self.marks)
+        self.plane, self.killer = Plane(lab), Killer(lab, seed)
+        self.agent = lab.agent().start()
+        lab.registry.image("soak")
+        self.shapes = shapes(f"{lab.registry.host}/nowhere:1")
+        self.definitions = {shape.name: self.define(number, shape) for number, shape in enumerate(self.shapes)}
+        self.results = {shape.name: [] for shape in self.shapes}
+        self.measures, self.seconds = {}, 0
+
+    def define(self, number, shape):
+        image = f"{self.lab.registry.host}/soak:1"
+        return self.lab.define(f"soak{number}", [dict({"image": image}, **container) for container in shape.containers],
+                               mode=shape.mode, volumes=[{"name": "marks", "host": {"sourcePath": self.marks}}])
+
+    def run(self):
+        """The first four fifths with everything being killed; the last one, in one life of the agent, without killing it."""
+        quarter, calm, middle = self.tasks // 4, self.tasks * 8 // 10, self.tasks * 9 // 10
+        began = time.monotonic()
+        try:
+            with self.plane:
+                self.some(0, quarter, "agent", "containerd", "control")
+                self.measure(RESTARTED, restart=True)
+                self.some(quarter, calm, "agent", "containerd", "control")
+                self.measure(RESTARTED_LATER, restart=True)
+                self.some(calm, middle, "containerd", "control")
+                self.measure(ONE_LIFE)
+                self.some(middle, self.tasks, "containerd", "control")
+                self.measure(ONE_LIFE_LATER)
+        finally:
+            self.seconds = time.monotonic() - began
+        if self.agent.stop() != 0:
+            self.killer.problems.append(f"the agent ended badly: {self.agent.daemon.text()[-5000:]}")
+
+    def some(self, begin, end, *victims):
+        """Runs these tasks, until the agent has forgotten them."""
+        self.killer.start(*victims)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
+                list(pool.map(self.one, range(begin, end)))
+        finally:
+            self.killer.stop()
+        wait_for("the agent to be connected", self.agent.connected, 60)
+        try:
+            wait_for("the agent to clean up", lambda: not self.kept(), PATIENCE, every=0.1)
+        except TimeoutError:
+            self.killer.problems += [f"not cleaned up: {arn}\n{self.story(arn)}" for arn in self.kept()]
+            raise
+
+    def kept(self):
+        return [task["Arn"] for task in self.agent.introspect("/v1/tasks")["Tasks"]]
+
+    # ---- one task ----
+
+    def one(self, number):
+        rng = random.Random(f"{self.seed}/{number}")
+        shape = rng.choices(self.shapes, [shape.weight for shape in self.shapes])[0]
+        base, name, began = rng.randrange(0, 120), f"task{number}", time.monotonic()
+        arn, let_off = None, ""
+        try:
+            arn = self.launch(shape, name, base)
+            if shape.act and self.plane.follow(arn, "RUNNING")["lastStatus"] == "RUNNING":
+                wait_for("the mark of its start", lambda: self.starts(name, "app"), 60, every=0.02)
+                if shape.act == "stop":
+                    self.plane.stop(arn)
+                else:
+                    os.kill(self.agent.process(arn), signal.SIGKILL)
+            task = self.plane.follow(arn, "STOPPED")
+            starts = {container["name"]: self.starts(name, container["name"]) for container in shape.containers}
+            wrong = shape.check(task, base, starts)
+            if wrong and self.lost_containerd(task, began) and max(starts.values()) <= 1:
+                let_off, wrong = "containerd was away", []
+        except Exception as error:  # the others go on, and this one is told of
+            wrong = [f"{type(error).__name__}: {error}"]
+        if wrong:
+            wrong = [f"{name} ({shape.name}) {arn}: {text}" for text in wrong] + [self.story(arn)]
+        self.results[shape.name].append(Result(time.monotonic() - began, let_off, wrong))
+
+    def launch(self, shape, name, base):
+        members = {"taskDefinition": self.definitions[shape.name], "overrides": {"containerOverrides": [
+            {"name": container["name"], "environment": [{"name": "MARK", "value": name}, {"name": "CODE", "value": str(base)}]}
+            for container in shape.containers]}}
+        if shape.mode == "awsvpc":
+            members["networkConfiguration"] = {"awsvpcConfiguration": {"subnets": ["subnet-berth"]}}
+        return self.plane.run(name, **members)
+
+    def starts(self, name, container):
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(self.marks, f"{name}.{container}")) as file:
+            return len(file.read().split())
+        return 0
+
+    def lost_containerd(self, task, began):
+        """A pull, or a look at an image, met a containerd that was just being started again, and says so."""
+        return self.killer.without_containerd(began, time.monotonic()) and any(
+            container.get("reason", "").startswith("Cannot") for container in task["containers"])
+
+    def story(self, arn):
+        """What the agents have logged of a task."""
+        with open(self.agent.daemon.log, errors="replace") as file:
+            return "".join(line for line in file if arn and arn.split("/")[-1] in line)[-20000:]
+
+    # ---- the outcome ----
+
+    def measure(self, name, restart=False):
+        if restart:
+            self.agent.kill()
+            self.agent.start()
+        with open(f"/proc/{self.agent.daemon.pid}/smaps_rollup") as file:
+            memory = dict(line.split()[:2] for line in file if line.startswith("Pss"))
+        self.measures[name] = {"PSS": int(memory["Pss:"]), "anonymous": int(memory["Pss_Anon:"]),
+                               "descriptors": len(os.listdir(f"/proc/{self.agent.daemon.pid}/fd"))}
+
+    def wrong(self):
+        """What is not as it should be after run(), as texts."""
+        found = [text for results in self.results.values() for result in results for text in result.wrong]
+        found += self.killer.problems
+        pairs = [(RESTARTED, RESTARTED_LATER)]
+        if self.tasks >= 10 * WARM_UP:
+            pairs.append((ONE_LIFE, ONE_LIFE_LATER))
+        for before, after in pairs:
+            for what, most in GROWTH.items():
+                grown = self.measures[after][what] - self.measures[before][what]
+                if grown > most:
+                    found.append(f"{after}: {what} of the agent grew by {grown}, which is more than {most}")
+        return found + [f"left: {item}" for item in leaks.of_agent(self.agent)]
+
+    def report(self, out):
+        print(f"{'shape':28}{'tasks':>7}{'right':>7}{'let off':>9}{'wrong':>7}{'median s':>10}{'longest':>9}", file=out)
+        for name, results in self.results.items():
+            seconds = sorted(result.seconds for result in results) or [0]
+            let_off, wrong = sum(bool(result.let_off) for result in results), sum(bool(result.wrong) for result in results)
+            print(f"{name:28}{len(results):7}{len(results) - let_off - wrong:7}{let_off:9}{wrong:7}"
+                  f"{seconds[len(seconds) // 2]:10.1f}{seconds[-1]:9.1f}", file=out)
+        print(f"\n{self.tasks} tasks in {self.seconds:.0f} s, {self.tasks / self.seconds:.1f} a second, {self.parallel} at once, "
+              f"seed {self.seed}; killed: " + ", ".join(f"{who} {count} times" for who, count in self.killer.kills.items()),
+              file=out)
+        print(f"\n{'the agent':28}{'PSS KiB':>10}{'anonymous KiB':>15}{'descriptors':>13}", file=out)
+        for name, measure in {**self.measures, "may grow by": GROWTH}.items():
+            print(f"{name:28}{measure['PSS']:10}{measure['anonymous']:15}{measure['descriptors']:13}", file=out)
