@@ -15,10 +15,10 @@ from .killer import Killer
 from .plane import PATIENCE, Plane
 from .shapes import shapes
 
-# What the agent may grow by between two equal moments. PSS also changes with how many other programs have mapped the same
-# libraries at that moment, which is up to some hundred KiB; what is anonymous is the agent's alone. Of connections to the
-# control plane it keeps as many as it last needed at once, at most ten for reports.
-GROWTH = {"PSS": 1024, "anonymous": 256, "descriptors": 12}
+# What the agent may grow by between two equal moments, in KiB. PSS is only told: it changes by megabytes with how many other
+# programs of the host have mapped the same libraries at that moment. RSS counts those as its own, and what is anonymous is the
+# agent's alone. Of connections to the control plane it keeps as many as it last needed at once, at most ten for reports.
+GROWTH = {"RSS": 1024, "anonymous": 256, "descriptors": 12}
 WARM_UP = 100  # tasks, in which an agent that has just started grows to its size
 RESTARTED, RESTARTED_LATER = "restarted, after a quarter", "restarted, at the end"
 ONE_LIFE, ONE_LIFE_LATER = "one life, in the middle", "one life, at the end"
@@ -138,8 +138,8 @@ class Soak:
             self.agent.kill()
             self.agent.start()
         with open(f"/proc/{self.agent.daemon.pid}/smaps_rollup") as file:
-            memory = dict(line.split()[:2] for line in file if line.startswith("Pss"))
-        self.measures[name] = {"PSS": int(memory["Pss:"]), "anonymous": int(memory["Pss_Anon:"]),
+            memory = dict(line.split()[:2] for line in file if line.endswith("kB\n"))
+        self.measures[name] = {"PSS": int(memory["Pss:"]), "RSS": int(memory["Rss:"]), "anonymous": int(memory["Anonymous:"]),
                                "descriptors": len(os.listdir(f"/proc/{self.agent.daemon.pid}/fd"))}
 
     def wrong(self):
@@ -166,6 +166,6 @@ class Soak:
         print(f"\n{self.tasks} tasks in {self.seconds:.0f} s, {self.tasks / self.seconds:.1f} a second, {self.parallel} at once, "
               f"seed {self.seed}; killed: " + ", ".join(f"{who} {count} times" for who, count in self.killer.kills.items()),
               file=out)
-        print(f"\n{'the agent':28}{'PSS KiB':>10}{'anonymous KiB':>15}{'descriptors':>13}", file=out)
-        for name, measure in {**self.measures, "may grow by": GROWTH}.items():
-            print(f"{name:28}{measure['PSS']:10}{measure['anonymous']:15}{measure['descriptors']:13}", file=out)
+        print(f"\n{'the agent':28}{'PSS KiB':>10}{'RSS KiB':>10}{'anonymous KiB':>15}{'descriptors':>13}", file=out)
+        for name, measure in {**self.measures, "may grow by": {"PSS": "", **GROWTH}}.items():
+            print(f"{name:28}{measure['PSS']:>10}{measure['RSS']:10}{measure['anonymous']:15}{measure['descriptors']:13}", file=out)
