@@ -8,11 +8,15 @@ import time
 
 from tests.lab import leaks
 
-JOB_CODE, APP_CODE = 7, 42
+JOB_CODE, APP_CODE, TWICE_CODE = 7, 42, 5
 STOP_SIGNAL = "SIGUSR1"  # of the image: it must not be forgotten either
 # Each start leaves a mark: two marks would be two starts.
 JOB = f"echo x >> /marks/job; read word < /marks/go; exit {JOB_CODE}"
 APP = f"trap 'exit {APP_CODE}' USR1; echo x >> /marks/app; sleep 1000 & while :; do wait; done"
+# The first run fails, and its policy has it run again; how the second one ends, the policy ignores.
+TWICE = f"echo x >> /marks/twice; [ $(wc -l < /marks/twice) -gt 1 ] && exit {TWICE_CODE}; sleep 2; exit 3"
+TIME_SCALE = 60  # of the attempt period: 60 seconds are its least
+CONTAINERS = ("job", "app", "twice")
 TIMES = ("createdAt", "pullStartedAt", "pullStoppedAt", "startedAt", "stoppingAt", "executionStoppedAt", "stoppedAt")
 STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
 
@@ -24,7 +28,7 @@ def push_image(lab):
 class Scenario:
     """
     `job` runs until it is told to end, with a code of its own; then `app` starts, is probed, and is stopped by request, with
-    another. The agent, the cluster and the directories are the scenario's own, so that many go on side by side in one lab.
+    another. Beside them, `twice` fails, is restarted and ends. The agent, the cluster and the directories are the scenario's own, so that many go on side by side in one lab.
     """
 
     def __init__(self, lab, name, *points):
@@ -37,11 +41,13 @@ class Scenario:
         self.statuses, self.before, self.deaths, self.arn, self.held = [], {}, 0, None, []
         lab.control.call("CreateCluster", clusterName=name)
         self.agent = lab.agent(f"{name}/agent", ECS_CLUSTER=name, BERTH_CGROUP_PARENT=f"{lab.cgroup}/{name}",
-                               BERTH_CRASH_TRACE=self.trace)
+                               BERTH_CRASH_TRACE=self.trace, BERTH_TIME_SCALE=TIME_SCALE)
         image = f"{lab.registry.host}/crash:1"
         mount = {"image": image, "mountPoints": [{"sourceVolume": "marks", "containerPath": "/marks"}]}
         self.definition = lab.define(name, [
             dict(mount, name="job", essential=False, command=["sh", "-c", JOB]),
+            dict(mount, name="twice", essential=False, command=["sh", "-c", TWICE],
+                 restartPolicy={"enabled": True, "ignoredExitCodes": [TWICE_CODE], "restartAttemptPeriod": 60}),
             dict(mount, name="app", command=["sh", "-c", APP],
                  dependsOn=[{"containerName": "job", "condition": "COMPLETE"}],
                  healthCheck={"command": ["CMD-SHELL", "echo x >> /marks/probe"], "interval": 5, "timeout": 4})],
@@ -60,6 +66,7 @@ class Scenario:
         finally:
             os.close(go)
         self.until("RUNNING", lambda: self.status() == "RUNNING")
+        self.until("end of twice", lambda: self.container("twice")["lastStatus"] == "STOPPED")
         self.same_process("app")
         if self.deaths == 0:
             self.held = leaks.of_task(self.agent, self.arn.split("/")[-1])
@@ -84,7 +91,7 @@ class Scenario:
                                                ("lastStatus", "exitCode", "reason", "imageDigest")}
                            for container in task["containers"]},
             "attempts": [container["runtimeId"].split("-", 1)[1] for container in task["containers"]],
-            "starts": {name: self.mark(name) for name in ("job", "app")},
+            "starts": {name: self.mark(name) for name in CONTAINERS},
         }
 
     def end(self):
@@ -119,6 +126,9 @@ class Scenario:
         if self.arn:
             self.before.update({name: pid for name in ("job", "app") if (pid := self.process(name))})
         self.start_agent()
+
+    def container(self, name):
+        return next(container for container in self.lab.task(self.arn)["containers"] if container["name"] == name)
 
     def status(self):
         status = self.lab.task(self.arn)["lastStatus"]

@@ -22,6 +22,12 @@ save-after ATTACHMENT
 act-before PULL_IMAGE job
 act-after PULL_IMAGE job
 answer-before PULL_IMAGE job
+act-before PULL_IMAGE twice
+act-after PULL_IMAGE twice
+answer-before PULL_IMAGE twice
+act-before CREATE_RESOURCE
+act-after CREATE_RESOURCE
+answer-before CREATE_RESOURCE
 act-before OPEN_NETNS
 act-after OPEN_NETNS
 answer-before OPEN_NETNS
@@ -34,7 +40,17 @@ answer-before CREATE_CONTAINER job
 act-before START_CONTAINER job
 act-after START_CONTAINER job
 answer-before START_CONTAINER job
+act-before CREATE_CONTAINER twice
+act-after CREATE_CONTAINER twice
+answer-before CREATE_CONTAINER twice
+act-before START_CONTAINER twice
+act-after START_CONTAINER twice
+answer-before START_CONTAINER twice
 exit-before job
+exit-before twice
+act-before RESTART_CONTAINER twice
+act-after RESTART_CONTAINER twice
+answer-before RESTART_CONTAINER twice
 act-before PULL_IMAGE app
 act-after PULL_IMAGE app
 answer-before PULL_IMAGE app
@@ -61,6 +77,9 @@ answer-before TEAR_DOWN_NETWORK
 act-before REMOVE_CONTAINER job
 act-after REMOVE_CONTAINER job
 answer-before REMOVE_CONTAINER job
+act-before REMOVE_CONTAINER twice
+act-after REMOVE_CONTAINER twice
+answer-before REMOVE_CONTAINER twice
 act-before REMOVE_CONTAINER app
 act-after REMOVE_CONTAINER app
 answer-before REMOVE_CONTAINER app
@@ -74,7 +93,7 @@ act-after FORGET_TASK
 """.strip().splitlines()
 
 # Killed once more while it finds out what is true: before and after the first thing that the next agent saves.
-TWICE = ["act-after CREATE_CONTAINER job", "answer-before START_CONTAINER app", "act-after STOP_CONTAINER app",
+TWICE = ["act-after CREATE_CONTAINER job", "act-after RESTART_CONTAINER twice", "answer-before START_CONTAINER app", "act-after STOP_CONTAINER app",
          "answer-before TEAR_DOWN_NETWORK", "act-after CLEAN_UP_TASK"]
 
 SPREAD = 6  # under the sanitizers one name of so many, and its first passing only
@@ -136,8 +155,9 @@ def test_the_points_are_these(runs):
     """A point that is new, or is not passed any more, is a change to this list."""
     assert {line.split("#")[0] for line in runs.reference.passed()} == set(POINTS)
     assert {text.split()[0] for text in runs.reference.held} == {"cgroup", "mount", "interface", "file", "process"}
-    assert runs.outcome["starts"] == {"job": 1, "app": 1}
-    assert {name: container["exitCode"] for name, container in runs.outcome["containers"].items()} == {"job": 7, "app": 42}
+    assert runs.outcome["starts"] == {"job": 1, "app": 1, "twice": 2}
+    assert {name: container["exitCode"] for name, container in runs.outcome["containers"].items()} == {
+        "job": 7, "app": 42, "twice": 5}
 
 
 @pytest.mark.parametrize("name", POINTS[::SPREAD] if sanitized() else POINTS)
