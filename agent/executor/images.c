@@ -9,12 +9,20 @@
 #include "agent/executor/plan.h"
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "runtime/image_reference.h"
+
+#define PULL_TRIES 5
+
+static const struct backoff_policy between_tries = {
+	.min_ms = 1100, .max_ms = 5000, .multiplier = 2, .jitter = 0.2
+};
 
 struct pull {
 	struct operation operation;
@@ -23,9 +31,14 @@ struct pull {
 	struct task_spec *spec;
 	size_t index;
 	char *reference;
-	char *name;     /* of the failed pull, when a local image is looked for instead */
-	char *error;    /* likewise */
-	bool succeeded; /* it was asked for and came, not only found here */
+	int tries;
+	enum image_failure failure; /* of the last one */
+	char *name, *error;         /* what the task is told of it; NULL: nothing has failed */
+	bool falls_back;            /* to a local image is being looked, the registry has failed */
+	int64_t deadline_ms;        /* monotonic: of all tries together */
+	struct backoff backoff;
+	struct loop_timer *wait; /* until the next one */
+	bool succeeded;          /* it was asked for and came, not only found here */
 	int64_t logged_bytes;
 };
 
@@ -52,6 +65,7 @@ static void pull_free(void *data)
 	free(pull->reference);
 	free(pull->name);
 	free(pull->error);
+	loop_timer_free(pull->wait);
 	free(pull);
 }
 
@@ -165,25 +179,101 @@ static void fail(struct pull *pull, enum image_failure failure, const struct err
 	pull_free(pull);
 }
 
+static void begin(struct pull *pull);
 static void start_pull(struct pull *pull);
+
+static void keep_failure(struct pull *pull, enum image_failure failure, const struct error *err)
+{
+	const struct error told = explain(pull, failure, err);
+
+	pull->failure = failure;
+	str_replace(&pull->name, failure_name(failure));
+	str_replace(&pull->error, told.text);
+}
+
+static void forget_failure(struct pull *pull)
+{
+	pull->failure = IMAGE_OK;
+	str_replace(&pull->name, NULL);
+	str_replace(&pull->error, NULL);
+}
+
+static void fail_as_kept(struct pull *pull)
+{
+	struct error last;
+
+	error_say(&last, EIO, "%s", pull->error);
+	answer_failed(pull->executor, &pull->address, pull->name, &last);
+	pull_free(pull);
+}
+
+/* The same may go well a few seconds later. */
+static bool may_pass(enum image_failure failure)
+{
+	switch (failure) {
+	case IMAGE_UNREACHABLE:
+	case IMAGE_STALLED:
+	case IMAGE_NO_CONTAINERD:
+	case IMAGE_CORRUPT:
+	case IMAGE_FAILED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_wanted(const struct pull *pull)
+{
+	const struct container_state *state =
+		live_container_state(live_container_get(pull->executor, pull->spec, pull->index));
+
+	return state && state->desired != CONTAINER_STATUS_STOPPED;
+}
+
+static void try_again(void *data)
+{
+	struct pull *pull = data;
+
+	if (is_wanted(pull))
+		begin(pull);
+	else
+		fail_as_kept(pull);
+}
+
+/* There is no image from the registry, nor is one here. */
+static void wait_or_give_up(struct pull *pull)
+{
+	int64_t wait_ms = config_scaled_ms(pull->executor->config.config,
+					   backoff_next_ms(&pull->backoff, random_unit()));
+
+	if (may_pass(pull->failure) && pull->tries < PULL_TRIES && is_wanted(pull) &&
+	    clock_monotonic_ms() + wait_ms < pull->deadline_ms) {
+		log_warn("an image could not be pulled, and is tried again", "image",
+			 pull->reference, "task", pull->address.task_id, "tries",
+			 LOG_NUM(pull->tries), "wait_ms", LOG_NUM(wait_ms), "error", pull->error);
+		if (!pull->wait)
+			pull->wait = loop_timer_new(pull->executor->config.loop, try_again, pull);
+		loop_timer_start(pull->wait, wait_ms);
+		return;
+	}
+	fail_as_kept(pull);
+}
 
 static void inspected(void *data, const struct image_result *result)
 {
 	struct pull *pull = data;
 
 	if (result->failure == IMAGE_OK) {
+		if (!pull->falls_back)
+			forget_failure(pull);
 		finish(pull, result->image);
-	} else if (pull->error) {
-		/* There is no local image either: what the registry said is the reason. */
-		struct error first;
-
-		error_say(&first, EIO, "%s", pull->error);
-		answer_failed(pull->executor, &pull->address, pull->name, &first);
-		pull_free(pull);
-	} else if (result->failure == IMAGE_NOT_FOUND) {
+	} else if (!pull->falls_back && result->failure == IMAGE_NOT_FOUND) {
 		start_pull(pull);
 	} else {
-		fail(pull, result->failure, result->err);
+		/* What the registry said is the reason. */
+		if (!pull->falls_back)
+			keep_failure(pull, result->failure, result->err);
+		wait_or_give_up(pull);
 	}
 }
 
@@ -199,23 +289,24 @@ static void pulled(void *data, const struct image_result *result)
 {
 	struct pull *pull = data;
 	enum config_pull_behavior behavior = pull->executor->config.config->image_pull_behavior;
-	struct error told;
 
 	if (result->failure == IMAGE_OK) {
 		log_info("image pulled", "image", pull->reference, "digest", result->image->digest,
 			 "task", pull->address.task_id);
 		pull->succeeded = true;
+		forget_failure(pull);
 		finish(pull, result->image);
 		return;
 	}
-	if (behavior != CONFIG_PULL_DEFAULT || result->failure == IMAGE_WRONG_PLATFORM) {
-		fail(pull, result->failure, result->err);
-		return;
-	}
-	told = explain(pull, result->failure, result->err);
-	pull->name = xstrdup(failure_name(result->failure));
-	pull->error = xstrdup(told.text);
-	inspect(pull);
+	keep_failure(pull, result->failure, result->err);
+	/* With one that is here there is no need to wait; without containerd none is. */
+	pull->falls_back = behavior == CONFIG_PULL_DEFAULT &&
+			   result->failure != IMAGE_WRONG_PLATFORM &&
+			   result->failure != IMAGE_NO_CONTAINERD;
+	if (pull->falls_back)
+		inspect(pull);
+	else
+		wait_or_give_up(pull);
 }
 
 static void progressed(void *data, const struct image_progress *progress)
@@ -250,7 +341,7 @@ static void start_pull(struct pull *pull)
 	_cleanup_free_ char *password = NULL;
 	struct image_pull_request request = {
 		.reference = pull->reference,
-		.timeout_ms = config->image_pull_timeout_ms,
+		.timeout_ms = pull->deadline_ms - clock_monotonic_ms(),
 		.inactivity_timeout_ms = config->image_pull_inactivity_timeout_ms,
 		.on_progress = progressed,
 		.on_done = pulled,
@@ -268,31 +359,22 @@ static void start_pull(struct pull *pull)
 		request.registry.scheme = REGISTRY_SCHEME_HTTPS;
 		request.registry.ca_file = config->registry_ca_file;
 	}
+	pull->logged_bytes = 0;
+	if (request.timeout_ms < 1)
+		request.timeout_ms = 1;
 	if (image_pull(pull->executor->images, &request, NULL, &err) < 0)
 		fail(pull, IMAGE_BAD_REFERENCE, &err);
 }
 
-void act_pull(struct executor *executor, const struct engine_effect *effect)
+/* One try. */
+static void begin(struct pull *pull)
 {
-	struct pull *pull = xcalloc(1, sizeof(*pull));
+	struct executor *executor = pull->executor;
 	enum config_pull_behavior behavior = executor->config.config->image_pull_behavior;
-	_cleanup_(arena_free_cleanup) struct arena *arena = arena_new();
-	const char *unsupported = plan_unsupported(effect->spec, arena);
 	const struct image *cached;
 
-	pull->executor = executor;
-	operation_begin(executor->operations, &pull->operation, pull_free, pull);
-	pull->address = address_of(effect);
-	pull->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
-	pull->index = effect->container_index;
-	pull->reference = xstrdup(effect->pull.reference);
-	if (unsupported) {
-		struct error err;
-
-		error_say(&err, ENOTSUP, "%s", unsupported);
-		fail(pull, IMAGE_FAILED, &err);
-		return;
-	}
+	pull->tries++;
+	pull->falls_back = false;
 	if (behavior == CONFIG_PULL_PREFER_CACHED ||
 	    (behavior == CONFIG_PULL_ONCE && pulled_before(executor, pull->reference))) {
 		cached = image_cached(executor->images, pull->reference);
@@ -303,4 +385,28 @@ void act_pull(struct executor *executor, const struct engine_effect *effect)
 		return;
 	}
 	start_pull(pull);
+}
+
+void act_pull(struct executor *executor, const struct engine_effect *effect)
+{
+	struct pull *pull = xcalloc(1, sizeof(*pull));
+	_cleanup_(arena_free_cleanup) struct arena *arena = arena_new();
+	const char *unsupported = plan_unsupported(effect->spec, arena);
+
+	pull->executor = executor;
+	operation_begin(executor->operations, &pull->operation, pull_free, pull);
+	pull->address = address_of(effect);
+	pull->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
+	pull->index = effect->container_index;
+	pull->reference = xstrdup(effect->pull.reference);
+	pull->deadline_ms = clock_monotonic_ms() + executor->config.config->image_pull_timeout_ms;
+	backoff_reset(&pull->backoff, &between_tries);
+	if (unsupported) {
+		struct error err;
+
+		error_say(&err, ENOTSUP, "%s", unsupported);
+		fail(pull, IMAGE_FAILED, &err);
+		return;
+	}
+	begin(pull);
 }

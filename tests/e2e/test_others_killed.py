@@ -61,18 +61,48 @@ def works(lab):
 
 # ---- containerd ----
 
-def test_containerd_killed_during_a_pull(host):
-    """eng-81: the pull fails with what happened, or was quick enough; afterwards pulls work again."""
-    registry = host.registry.daemon
+def killed_during_a_pull(lab):
+    """The ARN of a task whose image was just being pulled when containerd died."""
+    registry = lab.registry.daemon
+    image = lab.registry.image("late")
     os.kill(registry.pid, signal.SIGSTOP)
     try:
-        arn = host.run(host.define("late", [{"image": host.image, "command": FOREVER}]))[0]
-        logged(host.agents[0], f'msg="effect" effect="PULL_IMAGE" task="{arn.split("/")[-1]}"')
-        host.containerd.daemon.kill()
+        arn = lab.run(lab.define("late", [{"image": image, "command": FOREVER}]))[0]
+        logged(lab.agents[0], f'msg="effect" effect="PULL_IMAGE" task="{arn.split("/")[-1]}"')
+        lab.containerd.daemon.kill()
     finally:
         os.kill(registry.pid, signal.SIGCONT)
-    task = host.wait_status(arn, "STOPPED", 60)
+    logged(lab.agents[0], "an image could not be pulled, and is tried again")
+    return arn
+
+
+def test_containerd_killed_during_a_pull(host):
+    """eng-81: when it is there again, so is the image."""
+    arn = killed_during_a_pull(host)
+    host.containerd.start()
+    task = host.wait_status(arn, "RUNNING", 60)
+    assert "reason" not in container(task)
+    host.stop_task(arn)
+    host.wait_status(arn, "STOPPED", 60)
+
+
+def test_containerd_that_stays_away(lab):
+    """The pull fails with what happened, after five tries; later ones work again."""
+    agent = lab.agent(BERTH_TIME_SCALE="20").start()
+    arn = killed_during_a_pull(lab)
+    task = lab.wait_status(arn, "STOPPED", 60)
     assert container(task)["reason"].startswith("CannotPull") and "exitCode" not in container(task)
+    assert "containerd" in container(task)["reason"]
+    assert agent.daemon.text().count("an image could not be pulled, and is tried again") == 4
+    lab.containerd.start()
+    works(lab)
+
+
+def test_a_task_is_stopped_while_its_pull_waits(host):
+    arn = killed_during_a_pull(host)
+    host.stop_task(arn)
+    task = host.wait_status(arn, "STOPPED", 60)
+    assert "exitCode" not in container(task)
     host.containerd.start()
     works(host)
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the agent, containerd and the control plane now and then, and starts them again."""
-import math
 import random
 import signal
 import threading
@@ -16,7 +15,6 @@ class Killer:
     def __init__(self, lab, seed):
         self.lab, self.random = lab, random.Random(seed)
         self.kills = dict.fromkeys(self.WAITS, 0)
-        self.outages = []  # of containerd: begin and end, monotonic
         self.problems = []
         self.next = {}
         self.stopped = threading.Event()
@@ -54,14 +52,9 @@ class Killer:
         agent.start(wait=False)
 
     def containerd(self):
-        self.outages.append([time.monotonic(), math.inf])
         self.lab.containerd.daemon.kill()
         self.lab.containerd.start()
-        self.outages[-1][1] = time.monotonic()
 
     def control(self):
         self.lab.control.daemon.kill()
         self.lab.control.start()
-
-    def without_containerd(self, begin, end):
-        return any(begin <= until and since <= end for since, until in self.outages)

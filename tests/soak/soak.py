@@ -23,8 +23,8 @@ WARM_UP = 100  # tasks, in which an agent that has just started grows to its siz
 RESTARTED, RESTARTED_LATER = "restarted, after a quarter", "restarted, at the end"
 ONE_LIFE, ONE_LIFE_LATER = "one life, in the middle", "one life, at the end"
 
-# How a task ended: `let_off` is why it may have ended otherwise ("": it did not), `wrong` what is wrong with it.
-Result = collections.namedtuple("Result", "seconds let_off wrong")
+# How a task ended: `wrong` is what is wrong with it.
+Result = collections.namedtuple("Result", "seconds wrong")
 
 
 class Soak:
@@ -88,7 +88,7 @@ class Soak:
         rng = random.Random(f"{self.seed}/{number}")
         shape = rng.choices(self.shapes, [shape.weight for shape in self.shapes])[0]
         base, name, began = rng.randrange(0, 120), f"task{number}", time.monotonic()
-        arn, let_off = None, ""
+        arn = None
         try:
             arn = self.launch(shape, name, base)
             if shape.act and self.plane.follow(arn, "RUNNING")["lastStatus"] == "RUNNING":
@@ -100,13 +100,11 @@ class Soak:
             task = self.plane.follow(arn, "STOPPED")
             starts = {container["name"]: self.starts(name, container["name"]) for container in shape.containers}
             wrong = shape.check(task, base, starts)
-            if wrong and self.lost_containerd(task, began) and max(starts.values()) <= 1:
-                let_off, wrong = "containerd was away", []
         except Exception as error:  # the others go on, and this one is told of
             wrong = [f"{type(error).__name__}: {error}"]
         if wrong:
             wrong = [f"{name} ({shape.name}) {arn}: {text}" for text in wrong] + [self.story(arn)]
-        self.results[shape.name].append(Result(time.monotonic() - began, let_off, wrong))
+        self.results[shape.name].append(Result(time.monotonic() - began, wrong))
 
     def launch(self, shape, name, base):
         members = {"taskDefinition": self.definitions[shape.name], "overrides": {"containerOverrides": [
@@ -120,11 +118,6 @@ class Soak:
         with contextlib.suppress(FileNotFoundError), open(os.path.join(self.marks, f"{name}.{container}")) as file:
             return len(file.read().split())
         return 0
-
-    def lost_containerd(self, task, began):
-        """A pull, or a look at an image, met a containerd that was just being started again, and says so."""
-        return self.killer.without_containerd(began, time.monotonic()) and any(
-            container.get("reason", "").startswith("Cannot") for container in task["containers"])
 
     def story(self, arn):
         """What the agents have logged of a task."""
@@ -157,11 +150,11 @@ class Soak:
         return found + [f"left: {item}" for item in leaks.of_agent(self.agent)]
 
     def report(self, out):
-        print(f"{'shape':28}{'tasks':>7}{'right':>7}{'let off':>9}{'wrong':>7}{'median s':>10}{'longest':>9}", file=out)
+        print(f"{'shape':28}{'tasks':>7}{'right':>7}{'wrong':>7}{'median s':>10}{'longest':>9}", file=out)
         for name, results in self.results.items():
             seconds = sorted(result.seconds for result in results) or [0]
-            let_off, wrong = sum(bool(result.let_off) for result in results), sum(bool(result.wrong) for result in results)
-            print(f"{name:28}{len(results):7}{len(results) - let_off - wrong:7}{let_off:9}{wrong:7}"
+            wrong = sum(bool(result.wrong) for result in results)
+            print(f"{name:28}{len(results):7}{len(results) - wrong:7}{wrong:7}"
                   f"{seconds[len(seconds) // 2]:10.1f}{seconds[-1]:9.1f}", file=out)
         print(f"\n{self.tasks} tasks in {self.seconds:.0f} s, {self.tasks / self.seconds:.1f} a second, {self.parallel} at once, "
               f"seed {self.seed}; killed: " + ", ".join(f"{who} {count} times" for who, count in self.killer.kills.items()),
