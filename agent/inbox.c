@@ -120,6 +120,9 @@ static void attach(void *data, const struct acs_attach_interfaces *message)
 {
 	struct agent *agent = data;
 
+	/* Forgotten with its task, it would be taken for a new one. */
+	if (message->task_arn && engine_has_ended(agent->engine, message->task_arn))
+		return;
 	attachments_add(agent->attachments, message);
 }
 

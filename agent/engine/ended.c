@@ -15,7 +15,7 @@ static size_t bucket_of(const char *arn)
 	return table_hash(arn) % ENDED_BUCKETS;
 }
 
-bool ended_has(const struct engine *engine, const char *arn)
+bool engine_has_ended(const struct engine *engine, const char *arn)
 {
 	for (const struct ended *ended = engine->ended_buckets[bucket_of(arn)]; ended;
 	     ended = ended->next_hashed)

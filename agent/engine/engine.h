@@ -364,6 +364,8 @@ const struct engine_effects *engine_step(struct engine *engine, int64_t now_ms,
 
 const struct task_state *engine_task(const struct engine *engine, const char *task_id);
 const struct task_state *engine_task_by_arn(const struct engine *engine, const char *arn);
+/* It was here, has ended and was forgotten a while ago. */
+bool engine_has_ended(const struct engine *engine, const char *arn);
 /* All tasks in order of arrival: NULL gives the first, NULL comes after the last. */
 const struct task_state *engine_next_task(const struct engine *engine,
 					  const struct task_state *previous);

@@ -342,7 +342,6 @@ bool refused_pending(const struct engine *engine, const char *arn);
 void reports_free(struct task *task);
 
 /* ended.c */
-bool ended_has(const struct engine *engine, const char *arn);
 void ended_add(struct engine *engine, const char *arn, uint64_t serial);
 void ended_clear(struct engine *engine);
 

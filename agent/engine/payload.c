@@ -80,7 +80,7 @@ static bool apply(struct engine *engine, struct task_spec *spec,
 		free(reason);
 		return false;
 	}
-	if (ended_has(engine, spec->arn)) {
+	if (engine_has_ended(engine, spec->arn)) {
 		/* Late, or a copy: it has had its run. Whoever asks has perhaps not heard of the
 		 * end. */
 		refused_add(engine, spec->arn, "");
