@@ -39,6 +39,19 @@ void health_started(struct engine *engine, struct task *task, size_t index)
 		engine->now_ms + or_default(check->interval_ms, HEALTH_CHECK_INTERVAL_DEFAULT_MS);
 }
 
+/* Probes go on in the same beat: an agent that keeps dying must not put the next one off for ever.
+ */
+void health_resumed(struct engine *engine, struct task *task, size_t index)
+{
+	struct container *container = &task->containers[index];
+	const struct container_state *state = &task->state->containers[index];
+	int64_t interval_ms = or_default(state->spec->docker.health_check.interval_ms,
+					 HEALTH_CHECK_INTERVAL_DEFAULT_MS);
+
+	health_started(engine, task, index);
+	container->next_probe_ms -= (engine->now_ms - container->started_at_ms) % interval_ms;
+}
+
 void health_advance(struct engine *engine, struct task *task, size_t index)
 {
 	struct container *container = &task->containers[index];

@@ -298,6 +298,8 @@ bool network_advance(struct engine *engine, struct task *task);
 bool network_settled(const struct task *task);
 void health_advance(struct engine *engine, struct task *task, size_t index);
 void health_started(struct engine *engine, struct task *task, size_t index);
+/* It was started in an earlier life of the agent, at container->started_at_ms. */
+void health_resumed(struct engine *engine, struct task *task, size_t index);
 void cleanup_schedule(struct engine *engine, struct task *task, int64_t stopped_ms_ago);
 void cleanup_hasten(struct engine *engine); /* when the limit of tasks comes near */
 /* Removes containers whose time has come. */

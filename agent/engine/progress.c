@@ -16,10 +16,15 @@ static int stop_signal(const struct container_state *container)
 	return number ? number : SIGTERM;
 }
 
-static int64_t stop_grace_ms(const struct engine *engine, const struct container_spec *spec)
+/* What is left of it: one of an earlier life of the agent, or that failed, has used it too. */
+static int64_t stop_grace_ms(const struct engine *engine, const struct container_state *container)
 {
-	return spec->stop_timeout_s > 0 ? spec->stop_timeout_s * 1000
-					: engine->config.stop_timeout_ms;
+	int64_t grace_ms = container->spec->stop_timeout_s > 0
+				   ? container->spec->stop_timeout_s * 1000
+				   : engine->config.stop_timeout_ms;
+	int64_t used_ms = engine->now_ms - container->stop_begun_ms;
+
+	return used_ms < grace_ms ? grace_ms - used_ms : 0;
 }
 
 /* It wants to be STOPPED, and is not: after everybody who depends on it. */
@@ -41,11 +46,15 @@ bool stop_advance(struct engine *engine, struct task *task, size_t index)
 		wake_at(task, container->retry_at_ms);
 		return false;
 	}
+	if (state->stop_begun_ms == 0) {
+		task->state->containers[index].stop_begun_ms = engine->now_ms;
+		mark_container(task, index, PERSIST_SOON);
+	}
 	struct engine_effect *effect =
 		effect_start_container(engine, EFFECT_STOP_CONTAINER, task, index);
 
 	effect->stop.signal = stop_signal(state);
-	effect->stop.grace_ms = stop_grace_ms(engine, state->spec);
+	effect->stop.grace_ms = stop_grace_ms(engine, state);
 	return false;
 }
 

@@ -36,7 +36,7 @@ static void runs(struct engine *engine, struct task *task, size_t index, int pid
 	container->started_at_ms -= ms_since_last_start(engine, state);
 	if (state->known < CONTAINER_STATUS_RUNNING)
 		container_reach(engine, task, index, CONTAINER_STATUS_RUNNING, PERSIST_SOON);
-	health_started(engine, task, index);
+	health_resumed(engine, task, index);
 }
 
 static void exited(struct engine *engine, struct task *task, size_t index,
@@ -63,6 +63,8 @@ static void recover_container(struct engine *engine, struct task *task, size_t i
 	struct container_state *state = &task->state->containers[index];
 
 	task->containers[index].may_exist = !state->removed;
+	if (task->rebooted || state->stop_begun_ms > engine->now_ms)
+		state->stop_begun_ms = 0;
 	if (restart_recover(engine, task, index, observation))
 		return;
 	switch (observation->seen) {

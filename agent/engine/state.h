@@ -59,6 +59,9 @@ struct container_state {
 	 */
 	bool restarting;
 	int64_t last_restart_at_ms;
+	/* Monotonic, of this boot of the host: its grace goes on while the agent does not; 0: its
+	 * stop has not begun. */
+	int64_t stop_begun_ms;
 
 	/* Not saved. */
 	int pid; /* of its first process while it runs, else 0 */

@@ -109,7 +109,8 @@ int store_save_container(struct store *store, const struct task_state *task,
 	int r = db_cached(store->db,
 			  "INSERT OR REPLACE INTO container VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
 			  "?8, ?9, ?10, ?11,"
-			  " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+			  " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, "
+			  "?25)",
 			  &stmt, err);
 
 	if (r < 0)
@@ -138,6 +139,7 @@ int store_save_container(struct store *store, const struct task_state *task,
 	stmt_bind_i64(stmt, 22, container->last_restart_at_ms);
 	stmt_bind_text(stmt, 23, container->pull_error);
 	stmt_bind_i64(stmt, 24, container->known_since_ms);
+	stmt_bind_i64(stmt, 25, container->stop_begun_ms);
 	return stmt_run(stmt, err);
 }
 
@@ -253,6 +255,7 @@ static int read_container(struct stmt *stmt, struct container_state *container, 
 	container->last_restart_at_ms = stmt_i64(stmt, 20);
 	str_replace(&container->pull_error, stmt_text(stmt, 21));
 	container->known_since_ms = stmt_i64(stmt, 22);
+	container->stop_begun_ms = stmt_i64(stmt, 23);
 	return 0;
 }
 
@@ -266,7 +269,7 @@ static int read_containers(struct store *store, struct task_state *task, struct 
 		" removed, image_digest, digest_resolved, image_id, stop_signal, created_at, "
 		"started_at,"
 		" finished_at, exit_code, oom_killed, reason, restarting, last_restart_at,"
-		" pull_error, known_since"
+		" pull_error, known_since, stop_begun"
 		" FROM container WHERE task_id = ?",
 		&stmt, err);
 

@@ -257,6 +257,54 @@ static void health_starts_anew(void **state)
 	world_free(world);
 }
 
+/* Started 50 s ago, probed every 30 s: the next one is due in 10, whenever the agent came. */
+static void probes_go_on_in_their_beat(void **state)
+{
+	struct world *world = world_recovered(
+		saved_task("t",
+			   ",\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":\"{"
+			   "\\\"Healthcheck\\\":{\\\"Test\\\":[\\\"CMD\\\",\\\"x\\\"],"
+			   "\\\"Interval\\\":30000000000}}\"}",
+			   CONTAINER_STATUS_RUNNING, true),
+		(struct engine_observation){ .seen = SEEN_RUNNING, .pid = 42 });
+
+	world_wait(world, 9999);
+	assert_null(world_find(world, EFFECT_PROBE_HEALTH, "t", "app"));
+	world_wait(world, 1);
+	assert_non_null(world_find(world, EFFECT_PROBE_HEALTH, "t", "app"));
+	world_free(world);
+}
+
+/* What of it was over when the agent came, is over; after a reboot the clock has begun anew. */
+static void a_grace_goes_on_without_the_agent(void **state)
+{
+	static const struct {
+		int64_t begun_ms;
+		bool rebooted;
+		int64_t grace_ms;
+	} cases[] = { { 0, false, 30000 },
+		      { 500, false, 29500 },
+		      { 5000, false, 30000 },
+		      { 500, true, 30000 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct task_state *task = saved_task("t", "", CONTAINER_STATUS_RUNNING, true);
+		struct world *world = world_before_recovery();
+
+		task->desired = TASK_STATUS_STOPPED;
+		task->containers[0].desired = CONTAINER_STATUS_STOPPED;
+		task->containers[0].stop_begun_ms = cases[i].begun_ms;
+		world->rebooted = cases[i].rebooted;
+		world_recover(world, task, (struct engine_observation){ .seen = SEEN_RUNNING },
+			      (struct engine_observation){ 0 });
+		world_finish_recovery(world);
+		assert_int_equal(
+			world_find(world, EFFECT_STOP_CONTAINER, "t", "app")->stop.grace_ms,
+			cases[i].grace_ms);
+		world_free(world);
+	}
+}
+
 static struct task_state *saved_awsvpc(enum network_status status, enum container_status known)
 {
 	struct task_state *task = saved_task("t", "", known, known >= CONTAINER_STATUS_RUNNING);
@@ -358,6 +406,8 @@ int main(void)
 		cmocka_unit_test(only_what_was_not_accepted_is_said_again),
 		cmocka_unit_test(the_ledger_is_as_before),
 		cmocka_unit_test(health_starts_anew),
+		cmocka_unit_test(probes_go_on_in_their_beat),
+		cmocka_unit_test(a_grace_goes_on_without_the_agent),
 		cmocka_unit_test(a_half_made_network_is_finished),
 		cmocka_unit_test(a_network_that_is_there_is_kept),
 		cmocka_unit_test(a_lost_pause_process_stops_the_task),

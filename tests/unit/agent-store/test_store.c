@@ -106,6 +106,11 @@ static void every_saved_fact_comes_back(void **state)
 	a->created_at_ms = 31;
 	a->started_at_ms = 32;
 	a->finished_at_ms = 33;
+	a->restarting = true;
+	a->last_restart_at_ms = 34;
+	a->known_since_ms = 35;
+	a->stop_begun_ms = 36;
+	a->pull_error = xstrdup("no registry");
 	a->has_exit_code = true;
 	a->exit_code = 0;
 	a->reason = xstrdup("OutOfMemoryError: ...");
@@ -157,6 +162,11 @@ static void every_saved_fact_comes_back(void **state)
 	assert_true(back_a->has_exit_code);
 	assert_int_equal(back_a->exit_code, 0);
 	assert_string_equal(back_a->reason, "OutOfMemoryError: ...");
+	assert_true(back_a->restarting);
+	assert_int_equal(back_a->last_restart_at_ms, 34);
+	assert_int_equal(back_a->known_since_ms, 35);
+	assert_int_equal(back_a->stop_begun_ms, 36);
+	assert_string_equal(back_a->pull_error, "no registry");
 	/* What is not there stays away. */
 	assert_false(back_b->has_exit_code || back_b->removed || back_b->start_intended);
 	assert_null(back_b->reason);
@@ -299,7 +309,8 @@ static void a_damaged_row_does_not_hide_the_others(void **state)
 				"image_digest,"
 				" digest_resolved, image_id, stop_signal, created_at, started_at,"
 				" finished_at, exit_code, oom_killed, reason, restarting,"
-				" last_restart_at, pull_error, known_since FROM container",
+				" last_restart_at, pull_error, known_since, stop_begun FROM "
+				"container",
 				NULL),
 			0);
 		char *damage = strstr(cases[i].damage, "container")
