@@ -11,10 +11,11 @@ import time
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import peer as peers  # noqa: E402  (the path above comes first)
-
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), ROOT]
+import peer as peers  # noqa: E402  (the paths above come first)
+from tests.lab import leaks, skips  # noqa: E402
+
 BUILD = os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "release"))
 AGENT = os.path.join(BUILD, "bin", "berth-agent")
 
@@ -24,6 +25,8 @@ class Agent:
 
     def __init__(self, url, directory):
         self.directory, self.process = directory, None
+        self.cgroup = f"/berth-conformance-{os.getpid()}"
+        self.code = None  # the exit code of the last life
         self.settings = {
             "PATH": os.environ["PATH"],
             "AWS_DEFAULT_REGION": peers.REGION,
@@ -37,7 +40,7 @@ class Agent:
             "BERTH_RUN_DIR": os.path.join(directory, "run"),
             "BERTH_LIBEXEC_DIR": os.path.join(BUILD, "bin"),
             "BERTH_CONTAINERD_ADDRESS": os.path.join(directory, "containerd.sock"),
-            "BERTH_CGROUP_PARENT": f"/berth-conformance-{os.getpid()}",
+            "BERTH_CGROUP_PARENT": self.cgroup,
             "BERTH_INTROSPECTION_PORT": "0",
             "BERTH_METADATA_PORT": "0",
         }
@@ -54,9 +57,11 @@ class Agent:
         """A client of containerd whose pulls never end (until the agent does): tasks stay where they are."""
         path = os.path.join(self.directory, "ctr")
         with open(path, "w") as script:
-            # As long as its parent is the agent: its number alone may soon be another's.
-            script.write('#!/bin/sh\nwhile read -r pid name state parent rest </proc/$$/stat && [ "$parent" = "$PPID" ]; '
-                         'do sleep 0.1; done\n')
+            # As long as its parent is the agent: its number alone may soon be another's. Where the agent was killed before
+            # this shell began, the parent has been init from the beginning.
+            script.write('#!/bin/sh\n[ "$PPID" != 1 ] || exit 1\n'
+                         'while [ -e "$0" ] && read -r pid name state parent rest </proc/$$/stat && '
+                         '[ "$parent" = "$PPID" ]; do sleep 0.1; done\n')
         os.chmod(path, 0o755)
         return path
 
@@ -83,7 +88,7 @@ class Agent:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
-        self.process = None
+        self.process, self.code = None, code
         return code
 
     def is_running(self):
@@ -94,23 +99,21 @@ class Agent:
             return log.read()
 
 
-def remove_control_groups(name):
-    """The agent makes its parent group in each hierarchy; nothing runs in it."""
-    for place, folders, _ in os.walk("/sys/fs/cgroup"):
-        if name in folders:
-            for inner, _, _ in os.walk(os.path.join(place, name), topdown=False):
-                os.rmdir(inner)
-        if place.count("/") >= 5:
-            folders.clear()
+def left_of(agent):
+    """
+    What an agent that has ended has left on the host. The parent of its control groups stays and must be empty. Where it was
+    killed, so does the mount below which network namespaces are kept; that is removed here.
+    """
+    keeper = f"{agent.settings['BERTH_RUN_DIR']}/netns"
+    if (agent.code or 0) < 0 and keeper in leaks.mounts(agent.directory):
+        subprocess.run(["umount", keeper], check=True)
 
-
-def unmount_below(directory):
-    """The agent keeps the place of network namespaces mounted over its own life."""
-    with open("/proc/self/mounts") as mounts:
-        points = [line.split()[1] for line in mounts]
-    for point in reversed(points):
-        if point.startswith(directory + "/"):
-            subprocess.run(["umount", point], check=True)
+    def now():
+        return ({f"mount {where}" for where in leaks.mounts(agent.directory)} |
+                {f"control group {group}" for group in leaks.cgroups(agent.cgroup)} |
+                set(leaks.processes(agent.directory)))
+    left = leaks.difference(set(), now, 30)
+    return left + [f"control group {group} is in use" for group in leaks.sweep(agent)]
 
 
 @pytest.fixture
@@ -142,11 +145,15 @@ def agent(peer, request):
     if os.path.exists(agent.log):
         print(agent.text())
     agent.containerd.close()
-    unmount_below(directory)
+    assert left_of(agent) == []
     shutil.rmtree(directory)
-    remove_control_groups(agent.settings["BERTH_CGROUP_PARENT"].strip("/"))
     if code is not None:
         assert code == 0, "the agent stops in order"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    skips.judge((yield).get_result())
 
 
 @pytest.fixture

@@ -9,27 +9,23 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-from tests.lab.berth import Lab, program  # noqa: E402  (the path above comes first)
-
-
-def why_not():
-    """What this host lacks for real containers, or None."""
-    if os.geteuid() != 0:
-        return "real containers need root"
-    for tool in ("containerd", "ctr", "docker-registry", "runc"):
-        if not shutil.which(tool):
-            return f"{tool} is not installed"
-    if not os.path.exists(program("berth-agent")):
-        return f"{program('berth-agent')} is not built"
-    done = subprocess.run(["unshare", "-n", "true"], stderr=subprocess.PIPE, text=True)
-    return f"no network namespaces here: {done.stderr.strip()}" if done.returncode else None
+from tests.lab import skips  # noqa: E402  (the path above comes first)
+from tests.lab.berth import Lab, program  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def real_host():
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
+    """Skips where this host lacks what real containers need."""
+    if os.geteuid() != 0:
+        pytest.skip("real containers need root")
+    for tool in ("containerd", "ctr", "docker-registry", "runc"):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
+    if not os.path.exists(program("berth-agent")):
+        pytest.skip(f"{program('berth-agent')} is not built")
+    done = subprocess.run(["unshare", "-n", "true"], stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        skips.no_kernel(f"network namespaces: {done.stderr.strip()}")
 
 
 @pytest.fixture
@@ -58,6 +54,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    outcome = yield
-    if call.when == "call" and outcome.get_result().failed:
+    report = (yield).get_result()
+    skips.judge(report)
+    if call.when == "call" and report.failed:
         item.failed_in_call = True

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine that boots with systemd as its first process: a container of runc on an overlay of this host's own root."""
 import contextlib
-import glob
 import json
 import os
 import shutil
@@ -9,6 +8,7 @@ import subprocess
 import tempfile
 import time
 
+from tests.lab import control_groups
 from tests.lab.berth import CREDENTIALS, REGION, ROOT, program
 from tests.lab.processes import wait_for
 
@@ -240,9 +240,7 @@ class SystemdHost:
 
     def _cgroups(self, path):
         """The directories of one control group, given by its path in the machine."""
-        whole = f"/{self.name}{path}".rstrip("/")
-        return [found for found in glob.glob(f"/sys/fs/cgroup/*{whole}") + glob.glob(f"/sys/fs/cgroup{whole}")
-                if os.path.isdir(found)]
+        return control_groups.directories(f"/{self.name}{path}".rstrip("/"))
 
     def processes(self, arn, container="app"):
         """The processes of a container as this host sees them: {pid: when it began}."""

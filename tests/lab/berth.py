@@ -11,14 +11,13 @@ import sys
 import tempfile
 import urllib.request
 
-from . import leaks
-from .processes import Daemon, free_port, oldest, wait_for
+from . import control_groups, leaks
+from .processes import Daemon, free_port, wait_for
 from .services import Containerd, Registry
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "debug"))
 REGION, KEY, SECRET = "us-west-2", "AKIDBERTHTEST", "berth-test-secret"
-MEMORY_GROUPS = "/sys/fs/cgroup/memory" if os.path.isdir("/sys/fs/cgroup/memory") else "/sys/fs/cgroup"
 SANITIZER_EXIT = 99  # what CI sets in ASAN_OPTIONS
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": REGION}
 
@@ -146,9 +145,8 @@ class Agent:
 
     def process(self, task_arn, container="app"):
         """A container's first process, as the host sees it: the oldest of its group. None: it has none."""
-        group = f"{MEMORY_GROUPS}{self.cgroup}/{task_arn.split('/')[-1]}/{container}/cgroup.procs"
-        with contextlib.suppress(OSError), open(group) as file:
-            return oldest(file.read().split())
+        with contextlib.suppress(OSError):
+            return control_groups.first_process(f"{self.cgroup}/{task_arn.split('/')[-1]}/{container}")
         return None
 
     def kill(self):
@@ -200,6 +198,8 @@ class Lab:
     def __exit__(self, kind, value, trace):
         try:
             self.close(check=kind is None)
+            if kind is None and not self.keep:
+                shutil.rmtree(self.directory)  # what is still mounted or written there is an error
         finally:
             if kind is not None:
                 self.report()
@@ -265,7 +265,7 @@ class Lab:
     def task(self, arn):
         return self.describe(arn)[0]
 
-    def wait_status(self, arn, status, seconds=20):
+    def wait_status(self, arn, status, seconds=60):
         def check():
             task = self.task(arn)
             if task["lastStatus"] == "STOPPED" and status != "STOPPED":
@@ -290,22 +290,24 @@ class Lab:
                 for arn in arns:
                     self.stop_task(arn)
                 for arn in arns:
-                    self.wait_status(arn, "STOPPED", 60)
+                    self.wait_status(arn, "STOPPED")
                 if check:
                     for agent in self.agents:
                         if agent.daemon.alive():
                             wait_for("the agent to clean up its tasks",
-                                     lambda agent=agent: not agent.introspect("/v1/tasks")["Tasks"], 30)
+                                     lambda agent=agent: not agent.introspect("/v1/tasks")["Tasks"])
         except Exception as error:
             problems.append(f"stopping the tasks: {error!r}")
         for agent in self.agents:
             problems += self.end(agent.daemon, getattr(agent, "may_fail", False))
         problems += self.end(self.control.daemon)
+        left = leaks.in_containerd(self.containerd.address) if check and self.containerd.daemon.alive() else []
         for daemon in (self.registry, self.containerd):
             with contextlib.suppress(Exception):
                 daemon.stop()
-        left = leaks.difference(self.before, lambda: leaks.snapshot(self)) if check else []
-        leaks.sweep(self)
+        left += leaks.difference(self.before, lambda: leaks.snapshot(self), 30) if check else []
+        # The parent of the tasks' control groups is the agent's for good: it only has to be empty.
+        left += [f"control group {path} is in use" for path in leaks.sweep(self)]
         if check and (problems or left):
             self.report()
             raise AssertionError("\n".join(problems + [f"left behind: {item}" for item in left]))

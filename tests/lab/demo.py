@@ -9,8 +9,8 @@ import sys
 import time
 import urllib.request
 
+from . import control_groups
 from .berth import CREDENTIALS, Lab, wait_for
-from .processes import oldest
 
 BOLD, DIM, GREEN, RED, OFF = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else [""] * 5
 
@@ -123,14 +123,9 @@ def tell(lab):
 
 
 def pids(lab):
-    found = set()
-    root = f"/sys/fs/cgroup/memory{lab.cgroup}" if os.path.isdir("/sys/fs/cgroup/memory") else f"/sys/fs/cgroup{lab.cgroup}"
-    for path, _, files in os.walk(root):
-        # Short-lived children of the container (sleep, health checks) come and go; the first process of each stays.
-        if "cgroup.procs" in files:
-            with open(os.path.join(path, "cgroup.procs")) as file:
-                found.add(oldest(file.read().split()))
-    return found - {None}
+    # Short-lived children of the container (sleep, health checks) come and go; the first process of each stays.
+    top = control_groups.main("")
+    return {control_groups.first_process(path.removeprefix(top)) for path, _, _ in os.walk(top + lab.cgroup)} - {None}
 
 
 def play(lab):

@@ -4,10 +4,17 @@ import contextlib
 import glob
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import time
+
+from . import control_groups
+
+# What the agent and its plugins name interfaces (eni_host_name()); "veth..." are another's.
+INTERFACE = re.compile(r"ve[0-9a-f]{8}|berth.*")
+PIN = "berth-hold-"  # the snapshots that hold the layers of images, which stay
 
 
 def _run(*argv):
@@ -35,9 +42,12 @@ def _processes(directory, task_id=""):
     return found
 
 
+def processes(directory):
+    return sorted(_processes(directory).values())
+
+
 def cgroups(parent):
-    roots = glob.glob("/sys/fs/cgroup/*/") + ["/sys/fs/cgroup/"]
-    return [found for root in roots for found in glob.glob(root.rstrip("/") + parent + "/*/")]
+    return control_groups.directories(parent + "/*")
 
 
 def mounts(directory):
@@ -48,11 +58,9 @@ def mounts(directory):
 def snapshot(lab):
     links = json.loads(_run("ip", "-j", "link") or "[]")
     routes = json.loads(_run("ip", "-j", "route", "show", "table", "all") or "[]")
-    rules = [line.strip() for line in _run("nft", "list", "tables").splitlines() if "berth" in line]
-    found = {f"interface {link['ifname']}" for link in links if link["ifname"].startswith(("ve", "berth"))}
-    found |= {f"route {route['dst']} dev {route['dev']}" for route in routes
-              if route.get("dev", "").startswith(("ve", "berth"))}
-    found |= {f"nft {rule}" for rule in rules}
+    found = {f"interface {link['ifname']}" for link in links if INTERFACE.fullmatch(link["ifname"])}
+    found |= {f"route {route['dst']} dev {route['dev']}" for route in routes if INTERFACE.fullmatch(route.get("dev", ""))}
+    found |= {f"nft {line.strip()}" for line in _run("nft", "list", "tables").splitlines()}
     found |= {f"mount {where}" for where in mounts(lab.directory)}
     found |= {f"cgroup {group}" for group in cgroups(lab.cgroup)}
     found |= {f"task directory {path}" for path in glob.glob(f"{lab.directory}/*/data/tasks/*")}
@@ -97,16 +105,32 @@ def difference(before, now, seconds=5):
         time.sleep(0.05)
 
 
+def in_containerd(address):
+    """
+    What would stay in containerd for ever: leases without an end, and snapshots that are neither layers of an image nor the
+    pin of one. What a pull that was broken off was unpacking goes when its lease ends.
+    """
+    ctr = ("ctr", "--address", address, "--namespace", "berth")
+    leases = [line.split() for line in _run(*ctr, "leases", "ls").splitlines()[1:]]
+    passing = [lease for lease in leases if any("containerd.io/gc.expire=" in column for column in lease[2:])]
+    found = [f"lease {' '.join(lease)}" for lease in leases if lease not in passing]
+    for line in _run(*ctr, "snapshots", "ls").splitlines()[1:]:
+        key, kind = line.split()[0], line.split()[-1]
+        if kind != "Committed" and not key.startswith(PIN) and not (passing and key.startswith("extract-")):
+            found.append(f"snapshot {line.strip()}")
+    return found
+
+
 def sweep(lab):
-    """Clears what a failed test left, so that the next one starts clean."""
+    """Clears what a failed test left, so that the next one starts clean. Returns the control groups that cannot be removed."""
     for pid in _processes(lab.directory):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     time.sleep(0.05)
     for where in reversed(mounts(lab.directory)):
         subprocess.run(["umount", "-l", where], stderr=subprocess.DEVNULL)
-    roots = glob.glob("/sys/fs/cgroup/*/") + ["/sys/fs/cgroup/"]
-    for root in roots:
-        for path, _, _ in os.walk(root.rstrip("/") + lab.cgroup, topdown=False):
+    for parent in control_groups.directories(lab.cgroup):
+        for path, _, _ in os.walk(parent, topdown=False):
             with contextlib.suppress(OSError):
                 os.rmdir(path)
+    return control_groups.directories(lab.cgroup)

@@ -22,8 +22,11 @@ def free_port():
             return port
 
 
-def wait_for(what, check, seconds=15, every=0.01):
-    """The first true answer of `check`; an exception that it raises counts as no answer until the deadline."""
+def wait_for(what, check, seconds=60, every=0.01):
+    """
+    The first true answer of `check`; an exception that it raises counts as no answer until the deadline. The deadline is for
+    what does not come at all: a busy machine under the sanitizers takes its time.
+    """
     end = time.monotonic() + seconds
     last = None
     while True:
@@ -48,6 +51,9 @@ def oldest(pids):
                 # The name may hold spaces and brackets; the start time is field 22, the twentieth after it.
                 born.append((int(file.read().rpartition(")")[2].split()[19]), int(pid)))
     return min(born)[1] if born else None
+
+
+END_SECONDS = 30
 
 
 class Daemon:
@@ -83,11 +89,11 @@ class Daemon:
             return self.process.returncode if self.process else None
         os.kill(self.pid, number)
         try:
-            return self.process.wait(10)
+            return self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             os.kill(self.pid, signal.SIGKILL)
-            self.process.wait(10)
-            raise RuntimeError(f"{self.name} went on for 10 s after signal {int(number)}") from None
+            self.process.wait(END_SECONDS)
+            raise RuntimeError(f"{self.name} went on for {END_SECONDS} s after signal {int(number)}") from None
 
     def stop(self):
         return self.kill(signal.SIGTERM)
