@@ -152,6 +152,9 @@ static void ws_message(void *data, struct ws *ws, const char *text, size_t size,
 	assert_false(is_binary);
 	upgrade->messages =
 		xreallocarray(upgrade->messages, upgrade->message_count + 1, sizeof(char *));
+	upgrade->message_at_ms = xreallocarray(upgrade->message_at_ms, upgrade->message_count + 1,
+					       sizeof(*upgrade->message_at_ms));
+	upgrade->message_at_ms[upgrade->message_count] = clock_monotonic_ms();
 	upgrade->messages[upgrade->message_count++] = xstrndup(text, size);
 }
 
@@ -237,6 +240,7 @@ static void upgrade_free(struct fake_upgrade *upgrade)
 	for (size_t i = 0; i < upgrade->message_count; i++)
 		free(upgrade->messages[i]);
 	free(upgrade->messages);
+	free(upgrade->message_at_ms);
 	free(upgrade->path);
 	free(upgrade->query);
 	free(upgrade);

@@ -22,7 +22,7 @@
 #define FAKE_KEY         "AKIDEXAMPLE"
 #define FAKE_SECRET      "secret"
 #define FAKE_TOKEN       "token"
-#define FAKE_DEADLINE_MS 20000
+#define FAKE_DEADLINE_MS 60000
 
 struct fake_request {
 	char *operation;
@@ -43,6 +43,7 @@ struct fake_upgrade {
 	struct ws_close close; /* reason is not kept */
 	char close_reason[128];
 	char **messages;
+	int64_t *message_at_ms;
 	size_t message_count;
 	struct fake *fake;
 };

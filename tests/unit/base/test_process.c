@@ -156,12 +156,12 @@ static void output_is_bounded_but_read_to_its_end(void **state)
 	assert_string_equal(place->result.errors, "end\n");
 }
 
-/* Within a second; a zombie that its new parent has not reaped yet is gone too. */
+/* Soon; a zombie that its new parent has not reaped yet is gone too. */
 static bool is_gone(int pid)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/%d/stat", pid);
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 6000; i++) {
 		_cleanup_free_ char *stat = NULL;
 
 		if (file_read(AT_FDCWD, path, 4096, &stat, NULL, NULL) < 0 || strstr(stat, ") Z "))
@@ -175,11 +175,17 @@ static void the_deadline_kills_the_group_and_reaps(void **state)
 {
 	struct place *place = *state;
 
-	run(place, &(struct process_spec){ SH("sleep 100 & echo $!; echo slow >&2; sleep 100"),
-					   .timeout_ms = 300 });
-	assert_true(place->result.timed_out);
-	assert_int_equal(place->result.signal, SIGKILL);
-	assert_true(place->result.duration_ms < 20 * 1000);
+	/* A busy machine may not come to the words in time. */
+	for (int64_t timeout_ms = 300; timeout_ms < 60000; timeout_ms *= 4) {
+		run(place,
+		    &(struct process_spec){ SH("sleep 100 & echo $!; echo slow >&2; sleep 100"),
+					    .timeout_ms = timeout_ms });
+		assert_true(place->result.timed_out);
+		assert_int_equal(place->result.signal, SIGKILL);
+		assert_true(place->result.duration_ms < 90 * 1000);
+		if (place->result.errors_size > 0)
+			break;
+	}
 	assert_contains(place->check.text, "its time was over: slow");
 	assert_int_equal(place->check.code, ETIMEDOUT);
 	assert_true(is_gone(atoi(place->result.out)));
@@ -190,9 +196,9 @@ static void output_that_a_grandchild_holds_open_is_not_waited_for(void **state)
 {
 	struct place *place = *state;
 
-	run(place, &(struct process_spec){ SH("setsid sleep 5 & echo $!"), .timeout_ms = 60000 });
+	run(place, &(struct process_spec){ SH("setsid sleep 90 & echo $!"), .timeout_ms = 100000 });
 	assert_int_equal(place->result.exit_code, 0);
-	assert_true(place->result.duration_ms < 4000);
+	assert_true(place->result.duration_ms < 60000);
 	assert_false(place->result.timed_out);
 	assert_true(atoi(place->result.out) > 0);
 	kill((pid_t)atoi(place->result.out), SIGKILL);

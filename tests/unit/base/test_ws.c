@@ -545,14 +545,15 @@ static void answers_that_are_none_are_refused(void **state)
 {
 	static const struct {
 		const char *answer, *says;
+		int64_t timeout_ms;
 	} cases[] = {
-		{ "SSH-2.0-OpenSSH\r\n\r\n", "not valid HTTP" },
+		{ "SSH-2.0-OpenSSH\r\n\r\n", "not valid HTTP", 60000 },
 		{ "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
 		  "Sec-WebSocket-Accept: wrong\r\n\r\n",
-		  "not one to a websocket handshake" },
-		{ "HTTP/1.1 101 X\r\n\r\n", "not one to a websocket handshake" },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "answered with 200 OK" },
-		{ "", "not answered within 100 ms" },
+		  "not one to a websocket handshake", 60000 },
+		{ "HTTP/1.1 101 X\r\n\r\n", "not one to a websocket handshake", 60000 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "answered with 200 OK", 60000 },
+		{ "", "not answered within 100 ms", 100 },
 	};
 	struct place *place = *state;
 
@@ -572,8 +573,9 @@ static void answers_that_are_none_are_refused(void **state)
 				      &watch, why));
 		place->client.closed = 0;
 		strbuf_reset(&place->client.reason);
-		begin_connect(place, (struct ws_connect_config){ .url = url,
-								 .handshake_timeout_ms = 100 });
+		begin_connect(place,
+			      (struct ws_connect_config){
+				      .url = url, .handshake_timeout_ms = cases[i].timeout_ms });
 		net_wait(place->net, &place->client.closed);
 		assert_contains(place->client.reason.data, cases[i].says);
 		loop_fd_free(watch);

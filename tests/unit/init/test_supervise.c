@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "init/supervise.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,7 +16,9 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/file.h"
 
 static int exited(int code)
 {
@@ -32,8 +35,9 @@ static void verdicts(void **state)
 	assert_int_equal(supervise_judge(SIGKILL), SUPERVISE_LATER);
 }
 
-/* A program that counts its starts in `<script>.count`, and ends with the code that its line of the
- * list gives. */
+/* A program that notes the time of each of its starts in `<script>.starts`, and ends with the code
+ * that stands at the number of the start; for "wait", when it is told to, of which it makes a note
+ * too. */
 static char *script(const char *codes)
 {
 	static char path[] = "/tmp/berth-supervise-XXXXXX";
@@ -44,71 +48,121 @@ static char *script(const char *codes)
 	fd = mkstemp(path);
 	file = fdopen(fd, "w");
 	fprintf(file,
-		"#!/bin/sh\necho x >>%s.count\nset -- %s\nn=$(wc -l <%s.count)\nshift $((n - "
-		"1))\n[ $1 = wait ] && exec sleep "
-		"60\nexit $1\n",
-		path, codes, path);
+		"#!/bin/sh\n"
+		"read -r now rest </proc/uptime\n"
+		"set -- %s\n"
+		"[ -e %s.starts ] && shift $(wc -l <%s.starts)\n"
+		"[ \"$1\" = wait ] && trap 'echo told >>%s.starts; exit 1' TERM\n"
+		"echo $now >>%s.starts\n"
+		"while [ \"$1\" = wait ]; do sleep 0.05; done\n"
+		"exit $1\n",
+		codes, path, path, path, path);
 	fclose(file);
 	chmod(path, 0755);
 	return path;
 }
 
-static void forget(const char *path)
+static char *notes(const char *path)
 {
-	char count[64];
+	_cleanup_free_ char *name = xasprintf("%s.starts", path);
+	char *text = NULL;
 
-	snprintf(count, sizeof(count), "%s.count", path);
-	unlink(path);
-	unlink(count);
+	return file_read(AT_FDCWD, name, 4096, &text, NULL, NULL) < 0 ? xstrdup("") : text;
 }
 
-static int run_in_child(const char *path, int64_t *ret_took_ms, int64_t kill_after_ms)
+#define MAX_STARTS 16
+
+/* How many there were, and the seconds between them. */
+static size_t count_starts(const char *path, double gaps[MAX_STARTS])
 {
-	int64_t began = clock_monotonic_ms();
+	_cleanup_free_ char *text = notes(path);
+	double before = 0;
+	size_t count = 0;
+
+	for (char *at = text; *at; count++) {
+		double now = strtod(at, &at);
+
+		assert_int_equal(*at++, '\n');
+		assert_true(count < MAX_STARTS);
+		if (count > 0)
+			gaps[count - 1] = now - before;
+		before = now;
+	}
+	return count;
+}
+
+static void forget(const char *path)
+{
+	_cleanup_free_ char *name = xasprintf("%s.starts", path);
+
+	unlink(path);
+	unlink(name);
+}
+
+static pid_t supervise_in_child(const char *path)
+{
 	pid_t pid = fork();
-	int status;
 
 	if (pid == 0)
 		_exit(supervise(path));
-	if (kill_after_ms > 0) {
-		usleep((useconds_t)kill_after_ms * 1000);
-		kill(pid, SIGTERM);
-	}
-	waitpid(pid, &status, 0);
-	*ret_took_ms = clock_monotonic_ms() - began;
+	return pid;
+}
+
+static int exit_code_of(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* cfg-I11: one wait of half a second, then it is done. */
+/* cfg-I11: a wait of half a second, then one of a second; then it is done. /proc/uptime is in
+ * hundredths. */
 static void a_failed_agent_is_started_again(void **state)
 {
-	char *path = script("1 0");
-	int64_t took;
+	char *path = script("1 1 0");
+	double gaps[MAX_STARTS];
 
-	assert_int_equal(run_in_child(path, &took, 0), 0);
-	assert_in_range(took, 500, 2000);
+	assert_int_equal(exit_code_of(supervise_in_child(path)), 0);
+	assert_int_equal(count_starts(path, gaps), 3);
+	assert_true(gaps[0] >= 0.48 && gaps[1] >= 0.98);
+	/* The longest wait is 15 s. */
+	assert_true(gaps[0] < 10 && gaps[1] < 10);
 	forget(path);
 }
 
-/* cfg-I12, cfg-I13: 42 starts at once, 5 ends. */
+/* cfg-I12, cfg-I13: 42 starts at once, 5 ends. The shortest of several, for a busy machine: after a
+ * wait of any length none is below half a second. */
 static void a_terminal_agent_is_not(void **state)
 {
-	char *path = script("42 5");
-	int64_t took;
+	char *path = script("42 42 42 42 42 42 5 0");
+	double gaps[MAX_STARTS], shortest = 100;
 
-	assert_int_equal(run_in_child(path, &took, 0), 5);
-	assert_in_range(took, 0, 400);
+	assert_int_equal(exit_code_of(supervise_in_child(path)), 5);
+	assert_int_equal(count_starts(path, gaps), 7);
+	for (size_t i = 0; i < 6; i++)
+		shortest = gaps[i] < shortest ? gaps[i] : shortest;
+	assert_true(shortest < 0.48);
 	forget(path);
 }
 
-/* cfg-I21 */
+/* cfg-I21: the agent is told, and its end is that of both. */
 static void to_be_told_to_stop_ends_both(void **state)
 {
-	char *path = script("wait");
-	int64_t took;
+	char *path = script("wait 7");
+	pid_t pid = supervise_in_child(path);
+	_cleanup_free_ char *text = notes(path);
 
-	assert_int_equal(run_in_child(path, &took, 200), 0);
-	assert_in_range(took, 0, 3000);
+	while (!strchr(text, '\n')) {
+		usleep(1000);
+		free(text);
+		text = notes(path);
+	}
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_code_of(pid), 0);
+	free(text);
+	text = notes(path);
+	assert_string_equal(strchr(text, '\n'), "\ntold\n");
 	forget(path);
 }
 

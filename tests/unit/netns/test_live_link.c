@@ -365,7 +365,8 @@ static void a_blackhole_refuses_at_once(void **state)
 		assert_int_equal(netlink_run(pair->task, pair->batch, NULL), 0);
 		assert_int_equal(netns_run(pair->netns, connect_to_metadata, &attempt, NULL),
 				 -EINVAL);
-		assert_true(attempt.took_ms < 50);
+		/* The first repetition of a SYN that is not answered would come after a second. */
+		assert_true(attempt.took_ms < 1000);
 	}
 }
 

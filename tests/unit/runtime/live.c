@@ -19,7 +19,7 @@
 #include "base/json.h"
 #include "base/random.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 #define RUNC    "/usr/sbin/runc"
 #define CRUN    "/usr/bin/crun"
 
@@ -209,7 +209,7 @@ static int count_monitors(const char *dir)
 
 static void nothing_is_left(struct live *live)
 {
-	int64_t until = clock_monotonic_ms() + 5000;
+	int64_t until = clock_monotonic_ms() + 60000;
 
 	_cleanup_free_ char *mounts = NULL;
 	_cleanup_free_ char *root = xasprintf("%s/runtime", live->dir);

@@ -74,7 +74,7 @@ static void write_text(const char *path, const char *text)
 static void wait_connect(const struct sockaddr *address, socklen_t size, pid_t pid,
 			 const char *what)
 {
-	int64_t until = clock_monotonic_ms() + 10000;
+	int64_t until = clock_monotonic_ms() + 60000;
 
 	for (;;) {
 		int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -30,7 +30,7 @@ static struct live live;
 
 static void wait_for_monitors_end(const struct live_container *container)
 {
-	int64_t until = clock_monotonic_ms() + 10000;
+	int64_t until = clock_monotonic_ms() + 60000;
 	struct container_observation seen;
 
 	do {
@@ -127,7 +127,7 @@ static void a_handled_signal_gives_the_handlers_code(void **state)
 	(void)state;
 	struct live_container container;
 	struct stat info;
-	int64_t until = clock_monotonic_ms() + 10000;
+	int64_t until = clock_monotonic_ms() + 60000;
 
 	live_container_init(&live, &container,
 			    SH("trap 'exit 42' TERM; echo ready; while :; do sleep 0.01; done"));
@@ -193,7 +193,7 @@ static void containers_outlive_the_agent(void **state)
 	(void)state;
 	struct live_container running, ending;
 	struct container_observation seen;
-	int64_t until = clock_monotonic_ms() + 10000;
+	int64_t until = clock_monotonic_ms() + 60000;
 	pid_t pid;
 
 	live_container_init(&live, &running, ARGS("/bin/sleep", "1000"));
@@ -281,7 +281,7 @@ static void a_leftover_of_the_runtime_is_replaced(void **state)
 {
 	(void)state;
 	struct live_container container;
-	int64_t until = clock_monotonic_ms() + 10000;
+	int64_t until = clock_monotonic_ms() + 60000;
 	pid_t first;
 
 	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
@@ -309,7 +309,7 @@ static void the_runtimes_own_start_is_the_second_way(void **state)
 	(void)state;
 	struct live_container container;
 	struct container_observation seen;
-	int64_t until = clock_monotonic_ms() + 10000;
+	int64_t until = clock_monotonic_ms() + 60000;
 	_cleanup_free_ char *message = NULL;
 	pid_t monitor;
 
@@ -531,7 +531,7 @@ static void a_probe_that_hangs_is_killed(void **state)
 	probe = run_probe(&container, ARGS("/bin/sleep", "500"), 300);
 	assert_true(probe.timed_out);
 	assert_int_equal(probe.exit_code, -1);
-	assert_in_range(clock_monotonic_ms() - begin, 300, 3000);
+	assert_in_range(clock_monotonic_ms() - begin, 300, 60000); /* it would sleep for 500 s */
 	assert_int_equal(cgroup_processes(&live.cgroups, container.cgroup, &pids, &count, NULL), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(pids[0], container.pid);
@@ -547,7 +547,7 @@ static void no_exit_code_is_lost_to_a_full_disk(void **state)
 	struct container_observation seen;
 	_cleanup_free_ char *filler = NULL;
 	_cleanup_free_ char *dir = NULL;
-	int64_t until = clock_monotonic_ms() + 15000;
+	int64_t until = clock_monotonic_ms() + 60000;
 	char block[4096] = "x";
 	int fd;
 

