@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 import time
 
-from tests.lab import control_groups
+from tests.lab import control_groups, leaks
 from tests.lab.berth import CREDENTIALS, REGION, ROOT, program
-from tests.lab.processes import wait_for
+from tests.lab.processes import birth, wait_for
 
 SYSTEMD = "/lib/systemd/systemd"
 UNITS = os.path.join(ROOT, "systemd")
@@ -30,7 +30,7 @@ REGISTRY_CONFIG = ("version: 0.1\nlog: {level: error, accesslog: {disabled: true
 
 
 class CannotBoot(Exception):
-    """Why this machine has no such machine inside."""
+    """What the kernel, or this machine's rights to it, would not give."""
 
 
 def programs():
@@ -69,13 +69,16 @@ class SystemdHost:
             self._runc("run", "--detach", "--bundle", self.directory, self.name)
             self.pid = json.loads(self._runc("state", self.name))["pid"]
             wait_for("systemd", lambda: self.run("systemctl", "is-system-running", check=False).strip()
-                     in ("running", "degraded"), 30, 0.05)
-        except (subprocess.CalledProcessError, TimeoutError) as error:
-            text = getattr(error, "stderr", None) or str(error)
-            with contextlib.suppress(Exception):
-                text += "\n" + self.log()
+                     in ("running", "degraded"), 120, 0.05)
+        except subprocess.CalledProcessError as error:
             self.close()
-            raise CannotBoot(f"systemd does not come up as the first process of a container: {text.strip()[-2000:]}")
+            if any(words in error.stderr for words in ("not permitted", "not supported", "No such device")):
+                raise CannotBoot(f"a container with systemd as its first process: {error.stderr.strip()[-2000:]}") from error
+            raise AssertionError(error.stderr) from error
+        except TimeoutError as error:
+            text = self.log()
+            self.close()
+            raise AssertionError(f"{error}\n{text}") from error
         return self
 
     def close(self):
@@ -83,7 +86,7 @@ class SystemdHost:
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for where in (self.root, self.memory):
             subprocess.run(["umount", "-l", where], stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while self._remove_cgroups() and time.monotonic() < end:
             time.sleep(0.05)
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -201,7 +204,7 @@ class SystemdHost:
         wait_for("berth-control", lambda: "clusterArns" in self.call("ListClusters"))
         push = f"from tests.lab.images import Client; Client('http://{REGISTRY}').push('web', '1')"
         wait_for("the image", lambda: subprocess.run(["nsenter", "-t", str(self.pid), "-n", "/usr/bin/python3", "-B", "-c",
-                                                      push], cwd=ROOT, stderr=subprocess.DEVNULL).returncode == 0, 20, 0.1)
+                                                      push], cwd=ROOT, stderr=subprocess.DEVNULL).returncode == 0, every=0.1)
         return f"{REGISTRY}/web:1"
 
     def call(self, operation, **members):
@@ -229,7 +232,7 @@ class SystemdHost:
     def task(self, arn):
         return self.call("DescribeTasks", cluster="default", tasks=[arn])["tasks"][0]
 
-    def wait_status(self, arn, status, seconds=30):
+    def wait_status(self, arn, status, seconds=60):
         def check():
             task = self.task(arn)
             return task["lastStatus"] == status and task
@@ -245,11 +248,10 @@ class SystemdHost:
     def processes(self, arn, container="app"):
         """The processes of a container as this host sees them: {pid: when it began}."""
         found = {}
-        for directory in self._cgroups(f"/ecs/{arn.split('/')[-1]}/{container}")[:1]:
-            with open(os.path.join(directory, "cgroup.procs")) as file:
-                for pid in file.read().split():
-                    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as stat:
-                        found[int(pid)] = int(stat.read().rsplit(")", 1)[1].split()[19])
+        with contextlib.suppress(FileNotFoundError):
+            for pid in control_groups.processes(f"/{self.name}/ecs/{arn.split('/')[-1]}/{container}"):
+                with contextlib.suppress(OSError):
+                    found[pid] = birth(pid)
         return found
 
     def left_of_tasks(self):
@@ -258,7 +260,7 @@ class SystemdHost:
         links = json.loads(self.run("ip", "-j", "link"))
         return ([f"cgroup {path}" for path in self._cgroups("/ecs/*")] +
                 [f"mount {where}" for where in mounts if where.startswith(("/var/lib/ecs/data/tasks/", "/run/berth/netns/"))] +
-                [f"interface {link['ifname']}" for link in links if link["ifname"].startswith(("ve", "berth"))] +
+                [f"interface {link['ifname']}" for link in links if leaks.INTERFACE.fullmatch(link["ifname"])] +
                 [f"file {path}" for path in self.run("sh", "-c", "ls -d /var/lib/ecs/data/tasks/* /run/berth/netns/* "
                                                      "2>/dev/null", check=False).split()] +
                 [f"process {name} {pid}" for name in ("berth-monitor", "berth-pause") for pid in self.pids(name)])

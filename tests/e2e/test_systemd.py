@@ -2,11 +2,13 @@
 """The units under a real systemd: what is killed, restarted and stopped, and a task that goes on all the while."""
 import os
 import shutil
+import signal
 
 import pytest
 
 from tests.e2e.systemd_host import SYSTEMD, CannotBoot, SystemdHost, programs
-from tests.lab.processes import wait_for
+from tests.lab import skips
+from tests.lab.processes import catches, wait_for
 
 FOREVER = ["sh", "-c", "trap 'exit 42' TERM; while :; do sleep 0.1; done"]
 
@@ -23,7 +25,7 @@ def boot(**settings):
     try:
         return SystemdHost(settings).start()
     except CannotBoot as error:
-        pytest.skip(str(error))
+        skips.no_kernel(str(error))
 
 
 @pytest.fixture
@@ -38,10 +40,11 @@ def running(machine):
     """A machine whose agent runs one task, as `machine.arn`; `machine.before` are the task's processes."""
     machine.image = machine.lab()
     machine.systemctl("start", "berth")
-    wait_for("the agent to be connected", machine.connected, 20, 0.05)
+    wait_for("the agent to be connected", machine.connected, every=0.05)
     machine.arn = machine.run_task(machine.image, FOREVER)
     machine.wait_status(machine.arn, "RUNNING")
     machine.before = first_process(machine)
+    wait_for("its handler of SIGTERM", lambda: catches(machine.before[1]))
     return machine
 
 
@@ -58,13 +61,13 @@ def knows_the_task(machine):
     return machine.arn.split("/")[-1] in machine.run("berth", "ps")
 
 
-def back(machine, but, seconds=30):
+def back(machine, but):
     """The pid of an agent that is another one than `but`, is connected and knows the task."""
     def check():
         pids = machine.pids("berth-agent")
         return len(pids) == 1 and pids[0] != but and machine.connected() and knows_the_task(machine) and pids[0]
     try:
-        return wait_for("the agent to be back", check, seconds, 0.05)
+        return wait_for("the agent to be back", check, every=0.05)
     except TimeoutError as error:
         raise AssertionError(f"{error}\n{machine.log()}") from error
 
@@ -75,7 +78,7 @@ def end(machine):
     machine.call("StopTask", cluster="default", task=machine.arn)
     task = machine.wait_status(machine.arn, "STOPPED")
     assert task["containers"][0]["exitCode"] == 42
-    wait_for("the task to be cleaned up", lambda: not machine.left_of_tasks(), 20, 0.05)
+    wait_for("the task to be cleaned up", lambda: not machine.left_of_tasks(), every=0.05)
     machine.systemctl("stop", "berth")
     assert machine.show("ActiveState") == "inactive"
     assert rules(machine) == []
@@ -147,8 +150,7 @@ def test_stop_leaves_the_task_running_and_start_adopts_it(running):
 
 def test_an_exit_while_the_service_is_stopped_is_reported_after_start(running):
     running.systemctl("stop", "berth")
-    running.run("sh", "-c", "kill -TERM $(cat /sys/fs/cgroup/memory/ecs/*/app/cgroup.procs "
-                            "/sys/fs/cgroup/ecs/*/app/cgroup.procs 2>/dev/null | sort -n | head -n 1)")
+    os.kill(running.before[1], signal.SIGTERM)
     wait_for("the container's end", lambda: not running.processes(running.arn))
     running.systemctl("start", "berth")
     assert running.wait_status(running.arn, "STOPPED")["containers"][0]["exitCode"] == 42
@@ -180,6 +182,6 @@ def test_a_host_that_cannot_be_prepared_is_tried_again():
     try:
         machine.systemctl("start", "berth", check=False)
         wait_for("the failure", lambda: machine.show("SubState") == "auto-restart")
-        assert "BERTH_METADATA_PORT must be a port from 1 to 65535" in machine.log()
+        wait_for("its cause", lambda: "BERTH_METADATA_PORT must be a port from 1 to 65535" in machine.log(), every=0.1)
     finally:
         machine.close()

@@ -41,16 +41,29 @@ def wait_for(what, check, seconds=60, every=0.01):
         time.sleep(every)
 
 
+def birth(pid):
+    """When a process was started, in the kernel's ticks."""
+    with open(f"/proc/{pid}/stat") as file:
+        # The name may hold spaces and brackets; the start time is field 22, the twentieth after it.
+        return int(file.read().rpartition(")")[2].split()[19])
+
+
 def oldest(pids):
     """The process that was started first, which is not the one with the lowest number: numbers wrap. Those that have gone
     meanwhile do not count; None when none is left."""
     born = []
     for pid in pids:
         with contextlib.suppress(OSError):
-            with open(f"/proc/{pid}/stat") as file:
-                # The name may hold spaces and brackets; the start time is field 22, the twentieth after it.
-                born.append((int(file.read().rpartition(")")[2].split()[19]), int(pid)))
+            born.append((birth(pid), int(pid)))
     return min(born)[1] if born else None
+
+
+def catches(pid, number=signal.SIGTERM):
+    """Whether the process has set a handler for the signal. The first one of a container sets it some time after RUNNING; until
+    then the kernel drops what it has not asked for."""
+    with open(f"/proc/{pid}/status") as file:
+        mask = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
+    return bool(mask >> (number - 1) & 1)
 
 
 END_SECONDS = 30
