@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -49,17 +51,29 @@ class Agent:
                 self.settings[name] = os.environ[name]
         self.log = os.path.join(directory, "log")
         self.settings["BERTH_CTR"] = self._stuck_ctr()
-        self.containerd = socket.socket(socket.AF_UNIX)  # there, and silent
+        self.start_containerd()
+
+    def start_containerd(self):
+        """Its socket, which is there, and silent."""
+        self.containerd = socket.socket(socket.AF_UNIX)
         self.containerd.bind(self.settings["BERTH_CONTAINERD_ADDRESS"])
         self.containerd.listen(128)
 
+    def end_containerd(self):
+        self.containerd.close()
+        self.containerd = None
+        os.unlink(self.settings["BERTH_CONTAINERD_ADDRESS"])
+
     def _stuck_ctr(self):
-        """A client of containerd whose pulls never end (until the agent does): tasks stay where they are."""
+        """
+        A client of containerd that gets a version, and whose pulls never end (until the agent does): tasks stay where they
+        are.
+        """
         path = os.path.join(self.directory, "ctr")
         with open(path, "w") as script:
             # As long as its parent is the agent: its number alone may soon be another's. Where the agent was killed before
             # this shell began, the parent has been init from the beginning.
-            script.write('#!/bin/sh\n[ "$PPID" != 1 ] || exit 1\n'
+            script.write('#!/bin/sh\n[ "${5-}" != version ] || exit 0\n[ "$PPID" != 1 ] || exit 1\n'
                          'while [ -e "$0" ] && read -r pid name state parent rest </proc/$$/stat && '
                          '[ "$parent" = "$PPID" ]; do sleep 0.1; done\n')
         os.chmod(path, 0o755)
@@ -78,7 +92,7 @@ class Agent:
             self.process.send_signal(sig)
         return self.wait()
 
-    def wait(self, timeout=20):
+    def wait(self, timeout=peers.DEADLINE):
         """The exit code."""
         if not self.process:
             return None
@@ -90,6 +104,15 @@ class Agent:
                 self.process.wait()
         self.process, self.code = None, code
         return code
+
+    def metadata(self, path, **headers):
+        """Status and body of what the metadata endpoint of the host answers; for a start with BERTH_METADATA_PORT."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.settings['BERTH_METADATA_PORT']}{path}", headers=headers)
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
 
     def is_running(self):
         return self.process.poll() is None
@@ -144,7 +167,8 @@ def agent(peer, request):
     code = agent.stop()
     if os.path.exists(agent.log):
         print(agent.text())
-    agent.containerd.close()
+    if agent.containerd:
+        agent.end_containerd()
     assert left_of(agent) == []
     shutil.rmtree(directory)
     if code is not None:
@@ -163,7 +187,7 @@ def connected(agent, peer):
     return agent, peer.acs.next()
 
 
-def wait_until(condition, timeout=20, what="the condition"):
+def wait_until(condition, timeout=peers.DEADLINE, what="the condition"):
     until = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < until, f"{what} did not come true within {timeout} s"

@@ -2,7 +2,27 @@
 """Messages of the control plane, as short as they can be."""
 import peer as peers
 
+ATTEMPTS = 5
 TASKS = f"arn:aws:ecs:{peers.REGION}:{peers.ACCOUNT}:task/demo/"
+
+
+def one_of_several(attempt, agent=None, peer=None):
+    """
+    A busy machine makes times longer, never shorter, and may hold up what this side has to say in time. So bounds above a
+    time, and what is kept alive by this side, are tried several times; where the agent is wrong, every attempt fails. With an
+    agent given, each attempt starts it, and a failed one ends with its end.
+    """
+    for number in range(ATTEMPTS):
+        try:
+            return attempt()
+        except (AssertionError, peers.Closed) as error:
+            if number + 1 == ATTEMPTS:
+                raise
+            print(f"attempt {number + 1}: {error!r}")
+        if agent:
+            agent.stop()
+            peer.acs.forget()
+            peer.tcs.forget()
 
 
 def arn(name):

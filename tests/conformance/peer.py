@@ -23,6 +23,7 @@ ACCOUNT = "111122223333"
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 INSTANCE = f"arn:aws:ecs:{REGION}:{ACCOUNT}:container-instance/demo/0f9d"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/demo"
+DEADLINE = 60  # seconds: for what does not come at all
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 
 
@@ -112,12 +113,12 @@ class Connection:
         self.resetting = True
         self.wait_closed()
 
-    def keep_alive(self, every=0.02):
-        """Heartbeats until the connection ends."""
+    def keep_alive(self, every=0.02, kind="HeartbeatMessage", **message):
+        """Messages until the connection ends; heartbeats, unless another kind that counts as a sign of life is given."""
         def beat():
             while self.closed is None:
                 try:
-                    self.heartbeat(healthy=True)
+                    self.say(kind, message)
                 except OSError:
                     return
                 time.sleep(every)
@@ -125,7 +126,7 @@ class Connection:
 
     # -- what the agent does
 
-    def next(self, timeout=10, kind=None):
+    def next(self, timeout=DEADLINE, kind=None):
         """The agent's next message (envelope decoded), of type `kind` when given: others before it are dropped."""
         until = time.monotonic() + timeout
         while True:
@@ -139,11 +140,24 @@ class Connection:
             if kind is None or message["type"] == kind:
                 return message
 
-    def expect(self, kind, timeout=10):
+    def expect(self, kind, timeout=DEADLINE):
         """The agent's next message must be of this type; its body."""
         message = self.next(timeout)
         assert message["type"] == kind, message
         return message["message"]
+
+    def none(self, kind, seconds):
+        """Nothing of this type comes for so long; what else comes is dropped."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            try:
+                message = self.messages.get(timeout=left)
+            except queue.Empty:
+                return
+            if isinstance(message, Closed):
+                self.messages.put(message)
+                raise message
+            assert message["type"] != kind, message
 
     def silent(self, seconds=0.2):
         """Nothing comes for so long, and a heartbeat is still answered after that."""
@@ -156,7 +170,7 @@ class Connection:
             return
         raise AssertionError(f"the agent said {message}")
 
-    def wait_closed(self, timeout=20):
+    def wait_closed(self, timeout=DEADLINE):
         until = time.monotonic() + timeout
         while self.closed is None and time.monotonic() < until:
             time.sleep(0.002)
@@ -263,13 +277,17 @@ class Channel:
         self.refusals = []   # (status, body): the next upgrades are answered so
         self.refuse_all = None
 
-    def next(self, timeout=20):
+    def next(self, timeout=DEADLINE):
         try:
             return self.connections.get(timeout=timeout)
         except queue.Empty:
             raise AssertionError(f"no connection within {timeout} s") from None
 
-    def wait_attempts(self, count, timeout=30):
+    def forget(self):
+        """The connections that were not asked for yet."""
+        self.connections = queue.Queue()
+
+    def wait_attempts(self, count, timeout=DEADLINE):
         until = time.monotonic() + timeout
         while len(self.attempts) < count and time.monotonic() < until:
             time.sleep(0.002)
@@ -311,7 +329,7 @@ class Peer:
         with self.changed:
             return [call for call in self.calls if call[1] == operation]
 
-    def wait_call(self, operation, count=1, timeout=20, match=None):
+    def wait_call(self, operation, count=1, timeout=DEADLINE, match=None):
         """Waits until the operation was called `count` times (with bodies that match); the last of these bodies."""
         until = time.monotonic() + timeout
         with self.changed:

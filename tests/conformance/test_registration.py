@@ -170,6 +170,7 @@ def test_stop_in_order(connected):
 
 
 MISTAKES = [
+    ({"AWS_DEFAULT_REGION": None}, "AWS_DEFAULT_REGION"),                                             # cfg-C5
     ({"AWS_DEFAULT_REGION": "  "}, "AWS_DEFAULT_REGION"),                                             # cfg-C6
     ({"ECS_INSTANCE_ATTRIBUTES": "notjson"}, "ECS_INSTANCE_ATTRIBUTES"),                              # cfg-C8
     ({"ECS_INSTANCE_ATTRIBUTES": '{"a":1}'}, "ECS_INSTANCE_ATTRIBUTES"),
@@ -183,7 +184,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize("settings, named", MISTAKES)
 def test_mistakes_end_it(agent, peer, settings, named):
-    """cfg-C6, cfg-C8, cfg-C9, cfg-C11, cfg-C22: exit 1, nothing sent, the setting named"""
+    """cfg-C5, cfg-C6, cfg-C8, cfg-C9, cfg-C11, cfg-C22: exit 1, nothing sent, the setting named"""
     agent.start(**settings)
     assert agent.wait() == 1
     assert peer.calls == []

@@ -6,8 +6,9 @@ import time
 import pytest
 
 import peer as peers
+from messages import one_of_several
 
-SLACK = 1.0  # of a busy machine, on top of an upper bound
+SLACK = 5.0  # of a busy machine, on top of an upper bound
 AT_ONCE = 0.24  # below the least back-off
 
 
@@ -70,20 +71,19 @@ def test_endpoint_path(agent, peer, path, upgraded):
 
 @pytest.mark.parametrize("end", [1000, 1001, 1011, "FIN"])
 def test_clean_closes_return_at_once(connected, peer, end):
-    """acs-C7: the best of three, for a busy machine; a close of the other class never comes below 250 ms"""
-    _, acs = connected
-    gaps = []
-    for number in range(3):
+    """acs-C7: after a close of the other class it is never back before 250 ms"""
+    acs = [connected[1]]
+
+    def attempt():
         time.sleep(0.15)  # past the floor between two attempts
         if end == "FIN":
-            acs.fin()
+            acs[0].fin()
         else:
-            acs._frame(8, end.to_bytes(2, "big"))
-        gaps.append(gap(peer, acs, number + 2))
-        if gaps[-1] < 0.2:
-            return
-        acs = peer.acs.next()
-    raise AssertionError(gaps)
+            acs[0]._frame(8, end.to_bytes(2, "big"))
+        waited = gap(peer, acs[0], len(peer.acs.attempts) + 1)
+        acs[0] = peer.acs.next()
+        assert waited < AT_ONCE
+    one_of_several(attempt)
 
 
 @pytest.mark.parametrize("end", [1002, 1003, 1005, 1008, 1012, "reset"])
@@ -106,39 +106,54 @@ def test_backoff_has_a_ceiling(agent, peer):
     agent.start(BERTH_TIME_SCALE=1000)
     attempts = peer.acs.wait_attempts(28)
     gaps = [later[0] - earlier[0] for earlier, later in zip(attempts[20:], attempts[21:])]
-    assert all(0.115 <= waited <= 0.144 + SLACK for waited in gaps), gaps
+    assert all(0.115 <= waited <= 0.144 + SLACK for waited in gaps) and min(gaps) < 0.17, gaps
+
+
+def beat(connection, times=None):
+    """Heartbeats, each 20 ms, until the connection ends or there were so many."""
+    while connection.closed is None and times != 0:
+        try:
+            connection.heartbeat(healthy=True)
+        except OSError:
+            return
+        time.sleep(0.02)
+        times = times and times - 1
 
 
 def test_backoff_is_reset_by_age(agent, peer):
     """acs-C10: 60 to 120 s are 200 to 400 ms here"""
     agent.start(BERTH_TIME_SCALE=300)
-    for _ in range(3):
-        peer.acs.next().close(1008)
-    acs = peer.acs.next()
-    for _ in range(30):
-        acs.heartbeat()
-        time.sleep(0.02)
-    acs._frame(8, (1008).to_bytes(2, "big"))
-    # Three closes went before: without the reset it would be 843 ms or more.
-    assert 0.24 <= gap(peer, acs, 5) <= 0.8
+
+    def attempt():
+        for _ in range(3):
+            peer.acs.next().close(1008)
+        acs = peer.acs.next()
+        beat(acs, 30)
+        acs._frame(8, (1008).to_bytes(2, "big"))
+        # Three closes went before: without the reset it would be 843 ms or more.
+        assert 0.24 <= gap(peer, acs, len(peer.acs.attempts) + 1) <= 0.8
+    one_of_several(attempt)
 
 
 @pytest.mark.parametrize("body", ['{"InactiveInstanceException":"x"}',
                                   '{"__type":"InactiveInstanceException","message":"x"}'])
 def test_inactive_instance(agent, peer, body):
     """acs-C11, acs-C12: an hour is 6 s here; TCS is dropped once and comes back, the agent stays up"""
-    agent.start(BERTH_TIME_SCALE=600)
-    acs, tcs = peer.acs.next(), peer.tcs.next()
-    tcs.keep_alive()
-    peer.acs.refusals = [(400, body)]
-    acs.close(1000)
-    closed = tcs.wait_closed()
-    assert closed.code is None
-    peer.tcs.next()
-    attempts = peer.acs.wait_attempts(3)
-    assert 5.95 <= attempts[2][0] - attempts[1][0] <= 6 + SLACK
-    assert agent.is_running()
-    assert len(peer.called("RegisterContainerInstance")) == 1
+    def attempt():
+        before = len(peer.called("RegisterContainerInstance"))
+        agent.start(BERTH_TIME_SCALE=600)
+        acs, tcs = peer.acs.next(), peer.tcs.next()
+        tcs.keep_alive()
+        first = len(peer.acs.attempts)
+        peer.acs.refusals = [(400, body)]
+        acs.close(1000)
+        assert tcs.wait_closed().code is None
+        peer.tcs.next()
+        attempts = peer.acs.wait_attempts(first + 2)
+        assert 5.95 <= attempts[first + 1][0] - attempts[first][0] <= 6 + SLACK
+        assert agent.is_running()
+        assert len(peer.called("RegisterContainerInstance")) == before + 1
+    one_of_several(attempt, agent, peer)
 
 
 def test_inactive_instance_as_a_frame(connected, peer):
@@ -170,64 +185,86 @@ NOTHING = {
 
 @pytest.mark.parametrize("what", NOTHING)
 def test_what_is_no_activity(agent, peer, what):
-    """acs-C15, acs-C16, acs-C17: 60 to 120 s are 300 to 600 ms here"""
+    """acs-C15, acs-C16, acs-C17: 60 to 120 s are 300 to 600 ms here; the deadline for reading would end it after 900"""
     agent.start(BERTH_TIME_SCALE=200)
-    acs = peer.acs.next()
-    while acs.closed is None:
-        try:
-            NOTHING[what](acs)
-        except OSError:
-            break
-        time.sleep(0.05)
-    closed = acs.wait_closed()
-    assert closed.code is None, "no close frame"
-    assert 0.29 <= acs.ended_at - acs.opened_at <= 0.6 + SLACK
-    if what == "pings":
-        assert acs.pongs and set(acs.pongs) == {b"are you there"}
-    assert peer.acs.wait_attempts(2)[1][0] - acs.ended_at >= 0.24
+
+    def attempt():
+        acs = peer.acs.next()
+        attempts = len(peer.acs.attempts)
+        while acs.closed is None:
+            try:
+                NOTHING[what](acs)
+            except OSError:
+                break
+            time.sleep(0.05)
+        closed = acs.wait_closed()
+        assert closed.code is None, "no close frame"
+        assert peer.acs.wait_attempts(attempts + 1)[attempts][0] - acs.ended_at >= 0.24
+        assert 0.29 <= acs.ended_at - acs.opened_at < 0.89
+        if what == "pings":
+            assert acs.pongs and set(acs.pongs) == {b"are you there"}
+    one_of_several(attempt)
 
 
 def test_known_types_without_handler_are_activity(agent, peer):
     """acs-C18"""
     agent.start(BERTH_TIME_SCALE=200)
-    acs = peer.acs.next()
-    for number in range(24):
-        acs.say(("ErrorMessage", "CloseMessage", "ServerException", "AckRequest")[number % 4], {"message": "x"})
-        time.sleep(0.05)
-    assert acs.closed is None
+
+    def attempt(kind):
+        acs = peer.acs.next()
+        acs.keep_alive(0.05, kind, message="x")
+        time.sleep(1.2)  # silence would end it within 0.6 s
+        assert acs.closed is None
+        acs.close(1000)
+
+    for kind in ("ErrorMessage", "CloseMessage", "ServerException", "AckRequest"):
+        one_of_several(lambda kind=kind: attempt(kind))
 
 
 def test_lifetime(agent, peer):
     """acs-C19: 30 to 35 min are 6 to 7 s here; both sessions"""
-    agent.start(BERTH_TIME_SCALE=300)
-    acs, tcs = peer.acs.next(), peer.tcs.next()
-    while acs.closed is None or tcs.closed is None:
+    def attempt():
+        agent.start(BERTH_TIME_SCALE=300)
+        acs, tcs = peer.acs.next(), peer.tcs.next()
+        before = {peer.acs: len(peer.acs.attempts), peer.tcs: len(peer.tcs.attempts)}
         for connection in (acs, tcs):
-            try:
-                connection.heartbeat(healthy=True)
-            except OSError:
-                pass
-        time.sleep(0.02)
-    for connection in (acs, tcs):
-        assert connection.closed.code == 1000
-        assert connection.closed.reason == "ConnectionExpired: Reconnect to continue"
-        assert 5.95 <= connection.ended_at - connection.opened_at <= 7 + SLACK
-    assert peer.acs.wait_attempts(2)[1][0] - acs.ended_at < AT_ONCE
-    assert peer.tcs.wait_attempts(2)[1][0] - tcs.ended_at < 0.9, "the back-off of TCS begins at 1 s"
+            connection.keep_alive()
+        for connection in (acs, tcs):
+            closed = connection.wait_closed()
+            assert closed.code == 1000
+            assert closed.reason == "ConnectionExpired: Reconnect to continue"
+            assert 5.95 <= connection.ended_at - connection.opened_at <= 7 + SLACK
+        back = {channel: channel.wait_attempts(count + 1)[count][0] for channel, count in before.items()}
+        assert back[peer.acs] - acs.ended_at < AT_ONCE
+        assert back[peer.tcs] - tcs.ended_at < 0.9, "the back-off of TCS begins at 1 s"
+
+    one_of_several(attempt, agent, peer)
 
 
 def test_lifetime_with_a_deaf_server(agent, peer):
-    """acs-C20 for ACS: its close frame is not echoed; dropped 200 to 400 ms after the last message"""
+    """
+    acs-C20 for ACS: its close frame is not echoed; dropped 200 to 400 ms after the last message. The deadline for reading
+    would end it after 600.
+    """
     peer.echo_close = False
     agent.start(BERTH_TIME_SCALE=300)
-    acs = peer.acs.next()
-    while acs.close_frame_at is None:
-        last = time.monotonic()
-        acs.heartbeat()
-        time.sleep(0.01)
-    assert acs.wait_closed().code is None
-    assert 0.19 <= acs.ended_at - last <= 0.4 + SLACK
-    peer.acs.wait_attempts(2)
+
+    def attempt():
+        acs = peer.acs.next()
+        attempts = len(peer.acs.attempts)
+        last = None
+        while acs.close_frame_at is None and acs.closed is None:
+            last = time.monotonic()
+            try:
+                acs.heartbeat()
+            except OSError:
+                break
+            time.sleep(0.01)
+        assert acs.wait_closed().code is None
+        peer.acs.wait_attempts(attempts + 1)
+        assert acs.close_frame_at is not None
+        assert 0.19 <= acs.ended_at - last < 0.59
+    one_of_several(attempt)
 
 
 def test_fragmented_and_tolerated_envelopes(connected):

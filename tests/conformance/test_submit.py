@@ -3,9 +3,11 @@
 import threading
 import time
 
+import pytest
+
 from messages import expect_ack, of_task, payload, task
 
-SLACK = 1.0
+SLACK = 5.0  # of a busy machine
 SUBMIT = "SubmitTaskStateChange"
 
 
@@ -48,17 +50,24 @@ def test_invalid_parameter_is_not_repeated(connected, peer):
 def test_access_denied_is_repeated(connected, peer):
     """acs-S6: 1 to 1.2 s, then 1.3 to 1.56 s; other tasks go on"""
     _, acs = connected
-    peer.refuse(SUBMIT, "AccessDeniedException", times=2)
+    refused = []
+
+    def refuse_twice(body):
+        if len(refused) < 2 and of_task("t1")(body):
+            refused.append(body)
+            return 400, {"__type": "AccessDeniedException", "message": "no"}
+        return 200, {}
+
+    peer.answers[SUBMIT] = refuse_twice
     stop(acs, "m1", "t1")
     peer.wait_call(SUBMIT)
-    time.sleep(0.2)
-    peer.wait_call(SUBMIT, count=2)  # the second refusal
     stop(acs, "m2", "t2")
-    peer.wait_call(SUBMIT, match=of_task("t2", "STOPPED"), timeout=1)
     peer.wait_call(SUBMIT, count=3, match=of_task("t1", "STOPPED"))
     first, second, third = times(peer, of_task("t1"))
     assert 0.99 <= second - first <= 1.2 + SLACK
     assert 1.29 <= third - second <= 1.56 + SLACK
+    other, = times(peer, of_task("t2", "STOPPED"))
+    assert first < other < third, "it does not wait behind the one that is refused"
 
 
 def test_server_errors_are_repeated_within_the_call(connected, peer):
@@ -117,14 +126,12 @@ def test_at_most_ten_calls_at_once(connected, peer):
     def stall(operation):
         if operation == SUBMIT:
             under_way.append(operation)
-            go.wait(10)
+            go.wait(60)
 
     peer.before_answer = stall
     stop(acs, "m1", *(f"t{number}" for number in range(12)))
-    until = time.monotonic() + 5
-    while len(under_way) < 10 and time.monotonic() < until:
-        time.sleep(0.01)
-    time.sleep(0.3)
+    pytest.wait_until(lambda: len(under_way) >= 10, what="ten calls")
+    time.sleep(0.3)  # an eleventh would come now
     most = len(under_way)
     go.set()
     peer.wait_call(SUBMIT, count=12)
