@@ -134,7 +134,7 @@ static void registered(void *data, const struct registration_result *result)
 	if (result->exit_code != ECS_EXIT_OK) {
 		log_critical("this host cannot be registered", "cluster", agent->config->cluster,
 			     "error", result->err.text);
-		agent_stop(agent, result->exit_code);
+		agent_stop(agent, (int)result->exit_code);
 		return;
 	}
 	set_instance(agent, result->cluster, result->container_instance, result->availability_zone);

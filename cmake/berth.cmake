@@ -55,8 +55,8 @@ function(berth_unit_tests library)
 		string(REGEX REPLACE "^test_" "" file ${file})
 		set(target unit-${library}-${file})
 		add_executable(${target} ${source} ${helpers})
-		target_link_libraries(${target} PRIVATE berth-flags ${library} ${arg_DEPENDS} PkgConfig::cmocka)
-		target_compile_options(${target} PRIVATE -Wno-unused-parameter)
+		target_link_libraries(${target} PRIVATE berth-flags berth-test-flags ${library} ${arg_DEPENDS}
+			PkgConfig::cmocka)
 		target_compile_definitions(${target} PRIVATE BERTH_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
 			BERTH_BINARY_DIR="${CMAKE_BINARY_DIR}/bin")
 		set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

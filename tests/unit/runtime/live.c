@@ -372,7 +372,6 @@ static void deleted(void *data, int result, const struct error *err)
 void live_delete(struct live_container *container)
 {
 	struct live *live = container->live;
-	_cleanup_free_ char *dir = xasprintf("%s/%s", live->dir, container->id);
 
 	if (container_delete(live->runtime, container->id, container->state, deleted, container,
 			     &container->err) < 0)

@@ -212,7 +212,6 @@ static void many_layers_are_mounted_in_order(void **state)
 	_cleanup_free_ char *upper = xasprintf("%s/upper", dir);
 	_cleanup_free_ char *work = xasprintf("%s/work", dir);
 	_cleanup_free_ char *target = xasprintf("%s/root", dir);
-	_cleanup_free_ char *common = xasprintf("%s/root", target);
 	_cleanup_str_list_ struct str_list layers = STR_LIST_INIT;
 	struct error err = ERROR_INIT;
 

@@ -181,7 +181,6 @@ static void it_joins_a_named_network_namespace(void **state)
 	char path[] = "/tmp/berth-netns-XXXXXX";
 	int fd = mkstemp(path), pipe_fds[2], status;
 	struct pause_process process;
-	_cleanup_free_ char *its = NULL;
 	struct stat by_path, by_process;
 	_cleanup_free_ char *proc_path = NULL;
 	pid_t child;
