@@ -32,7 +32,7 @@ static char directory[64];
 
 static void skip_without(const char *what)
 {
-	printf("skipped: %s: %s\n", what, strerror(errno));
+	printf("skipped: not on this kernel: %s: %s\n", what, strerror(errno));
 	exit(77);
 }
 
@@ -77,8 +77,10 @@ void live_enter(const char *program)
 		printf("skipped: it needs root\n");
 		exit(77);
 	}
-	if (access(path, X_OK) < 0)
-		skip_without(path);
+	if (access(path, X_OK) < 0) {
+		printf("skipped: %s is not built\n", path);
+		exit(77);
+	}
 	free(path);
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
 		skip_without("make a network and a mount namespace");

@@ -16,7 +16,7 @@ static size_t path_count;
 
 static void skip(const char *what)
 {
-	printf("skipped: %s: %s\n", what, strerror(errno));
+	printf("skipped: not on this kernel: %s: %s\n", what, strerror(errno));
 	exit(77);
 }
 
