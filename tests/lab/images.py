@@ -7,6 +7,7 @@ import io
 import json
 import platform
 import ssl
+import struct
 import tarfile
 import urllib.request
 
@@ -49,6 +50,18 @@ def layer(files=None, base=True):
             _add(tar, path, data, 0o755)
     plain = raw.getvalue()
     return gzip.compress(plain, 1, mtime=0), "sha256:" + hashlib.sha256(plain).hexdigest()
+
+
+def faulty_program():
+    """A static program whose first act is to write where nothing is."""
+    machine, code = {
+        "x86_64": (62, b"\x31\xc0\x89\x00"),  # xor eax, eax; mov [rax], eax
+        "aarch64": (183, b"\x00\x00\x80\xd2\x00\x00\x00\xb9"),  # mov x0, #0; str w0, [x0]
+    }[platform.machine()]
+    base, size = 0x400000, 64 + 56 + len(code)
+    header = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, base + 64 + 56, 64, 0, 0, 64, 56,
+                                                           1, 0, 0, 0)
+    return header + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000) + code
 
 
 def _digest(blob):

@@ -58,6 +58,18 @@ def oldest(pids):
     return min(born)[1] if born else None
 
 
+def environment_of(pid, name):
+    """
+    The variables that a container's first process was given, once `name` is among them: before it is executed, and RUNNING
+    can be reported earlier, the OCI runtime's own stand there.
+    """
+    def read():
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            found = dict(item.decode().split("=", 1) for item in file.read().split(b"\0") if b"=" in item)
+        return found if name in found else None
+    return wait_for(f"{name} in the environment of {pid}", read)
+
+
 def catches(pid, number=signal.SIGTERM):
     """Whether the process has set a handler for the signal. The first one of a container sets it some time after RUNNING; until
     then the kernel drops what it has not asked for."""
