@@ -48,8 +48,8 @@ def host(lab):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "lab(**options): options of the private host")
-    # Told to end (a time limit, a person): the fixtures clear away what they made.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Told to end (a time limit, a person): no further test, and the fixtures clear away what they made.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end", 128 + signal.SIGTERM))
 
 
 @pytest.hookimpl(hookwrapper=True)

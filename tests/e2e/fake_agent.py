@@ -42,7 +42,7 @@ class WebSocket:
         self.close_code = self.close_reason = None
         self.pongs = []
         self.lock = threading.Lock()
-        self.socket = socket.create_connection((host, port), timeout=10)
+        self.socket = socket.create_connection((host, port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "User-Agent: Go-http-client/1.1", "Upgrade: websocket",
@@ -155,10 +155,13 @@ class WebSocket:
 
 
 class Session:
-    """An ACS or TCS connection, and every message that came over it."""
+    """
+    An ACS or TCS connection, and every message that came over it. `alive`: heartbeats are answered; `automatic`: all the rest
+    is acknowledged as well.
+    """
 
-    def __init__(self, agent, path, automatic=False, headers=None):
-        self.agent, self.messages, self.times, self.automatic = agent, [], [], automatic
+    def __init__(self, agent, path, automatic=False, headers=None, alive=False):
+        self.agent, self.messages, self.times, self.automatic, self.alive = agent, [], [], automatic, alive
         self.changed = threading.Condition()
         self.ws = WebSocket("127.0.0.1", agent.plane.port, path, self.took, headers)
         self.ws.start()
@@ -169,14 +172,17 @@ class Session:
             self.messages.append((envelope["type"], envelope["message"]))
             self.times.append(time.monotonic())
             self.changed.notify_all()
-        if self.automatic:
+        if envelope["type"] == "HeartbeatMessage":
+            if self.alive:
+                self.send("HeartbeatAckRequest", messageId=envelope["message"]["messageId"])
+        elif self.automatic:
             self.agent.answer(self, envelope["type"], envelope["message"])
 
     def of(self, kind, task=None):
         return [message for name, message in list(self.messages)
                 if name == kind and (task is None or task in json.dumps(message))]
 
-    def wait(self, kind, count=1, task=None, seconds=10):
+    def wait(self, kind, count=1, task=None, seconds=60):
         """The `count`-th message of that type (about that task)."""
         end = time.monotonic() + seconds
         with self.changed:
@@ -230,8 +236,8 @@ class FakeAgent:
         return "/ws?" + urllib.parse.urlencode({**query, **changes})
 
     def connect(self, automatic=True, send_credentials=True):
-        """Opens ACS; `automatic`: everything is acknowledged as it comes."""
-        self.acs = Session(self, self.acs_path(send_credentials), automatic)
+        """Opens ACS; `automatic`: everything is acknowledged as it comes, and not only heartbeats."""
+        self.acs = Session(self, self.acs_path(send_credentials), automatic, alive=True)
         wait_for("the instance to be connected", self.is_connected)
         return self.acs
 
@@ -255,9 +261,7 @@ class FakeAgent:
                      credentialsId=credentials["credentialsId"], expiration=credentials["expiration"])
 
     def answer(self, session, kind, message):
-        if kind == "HeartbeatMessage":
-            session.send("HeartbeatAckRequest", messageId=message["messageId"])
-        elif kind == "PayloadMessage":
+        if kind == "PayloadMessage":
             for task in message["tasks"]:
                 for role in ("roleCredentials", "executionRoleCredentials"):
                     if role in task:

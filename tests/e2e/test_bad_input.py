@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong is said, with what to do, and leaves nothing behind."""
-import json
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import threading
@@ -11,29 +10,31 @@ import pytest
 
 from tests.lab.berth import program, wait_for
 from tests.lab.processes import free_port
-from tests.e2e.test_first_task import FOREVER, container
+from tests.e2e.test_first_task import FOREVER, address, container
 
 WRONG = "arm64" if os.uname().machine == "x86_64" else "amd64"
 
 
 def stopped(host, containers, **more):
     arn = host.run(host.define("bad", containers, **more))[0]
-    return host.wait_status(arn, "STOPPED", 40)
+    return host.wait_status(arn, "STOPPED")
 
 
 def test_unknown_image(host):
     """eng-14, acs-S13."""
-    task = stopped(host, [{"image": f"{host.registry.host}/nowhere:1", "command": FOREVER}])
-    assert container(task)["reason"].startswith("CannotPull"), task
-    assert "not found" in container(task)["reason"]
+    image = f"{host.registry.host}/nowhere:1"
+    task = stopped(host, [{"image": image, "command": FOREVER}])
+    assert container(task)["reason"] == f"CannotPullImageManifestError: {image}: not found"
     assert "exitCode" not in container(task)
     assert task["stopCode"] == "TaskFailedToStart"
 
 
 def test_registry_that_is_down(host):
-    task = stopped(host, [{"image": f"127.0.0.1:{free_port()}/web:1", "command": FOREVER}])
-    assert container(task)["reason"].startswith("CannotPull")
-    assert "refused" in container(task)["reason"]
+    image = f"127.0.0.1:{free_port()}/web:1"
+    task = stopped(host, [{"image": image, "command": FOREVER}])
+    assert container(task)["reason"].startswith(f"CannotPullImageManifestError: {image}: ")
+    assert container(task)["reason"].endswith("connect: connection refused")
+    assert "exitCode" not in container(task)
 
 
 def test_registry_that_answers_401(lab):
@@ -43,8 +44,8 @@ def test_registry_that_answers_401(lab):
         image = registry.image("private/web")
         lab.agent(BERTH_REGISTRY_CA_FILE=registry.ca).start()
         task = stopped(lab, [{"image": image, "command": FOREVER}])
-        assert container(task)["reason"].startswith("CannotPull")
-        assert "401" in container(task)["reason"] or "nauthorized" in container(task)["reason"]
+        assert container(task)["reason"].startswith(f"CannotPullImageManifestError: {image}: ")
+        assert "401 Unauthorized" in container(task)["reason"]
     finally:
         registry.stop()
 
@@ -54,19 +55,22 @@ def test_command_that_does_not_exist(host):
     task = stopped(host, [{"image": host.image, "command": ["nosuchbinary"]}])
     assert container(task)["reason"].startswith("CannotStartContainerError: ")
     assert "nosuchbinary" in container(task)["reason"]
+    assert "executable file not found" in container(task)["reason"]
     assert "exitCode" not in container(task)
 
 
 def test_image_for_another_architecture(host):
     image = host.registry.image("foreign", architecture=WRONG)
     task = stopped(host, [{"image": image, "command": FOREVER}])
-    assert container(task)["reason"].startswith("Cannot")
+    assert container(task)["reason"].startswith(f"CannotPullContainerError: {image}: ")
     assert WRONG in container(task)["reason"]
 
 
 def test_user_that_the_image_does_not_have(host):
     task = stopped(host, [{"image": host.image, "command": FOREVER, "user": "nobody-here"}])
+    assert container(task)["reason"].startswith("CannotCreateContainerError: ")
     assert "nobody-here" in container(task)["reason"]
+    assert "exitCode" not in container(task)
 
 
 @pytest.mark.lab(subnet="10.99.0.0/28")
@@ -82,15 +86,16 @@ def test_address_pool_that_is_exhausted(lab):
                                   networkConfiguration=network)
         arns += [task["taskArn"] for task in answer["tasks"]]
         failures += answer["failures"]
-    assert 9 <= len(arns) <= 13
-    assert failures and all(failure["reason"] for failure in failures)
-    for arn in arns:
-        lab.wait_status(arn, "RUNNING", 60)
+    assert len(arns) == 11
+    assert [failure["reason"] for failure in failures] == ["RESOURCE:ENI"]
+    assert "No address is left in subnet subnet-berth (10.99.0.0/28)" in failures[0]["detail"]
+    tasks = [lab.wait_status(arn, "RUNNING") for arn in arns]
+    assert {address(task) for task in tasks} == {f"10.99.0.{host}" for host in range(4, 15)}
     lab.stop_task(arns[0])
-    lab.wait_status(arns[0], "STOPPED", 60)
+    lab.wait_status(arns[0], "STOPPED")
     again = lab.control.call("RunTask", cluster="default", taskDefinition=definition, networkConfiguration=network)
     assert len(again["tasks"]) == 1
-    lab.wait_status(again["tasks"][0]["taskArn"], "RUNNING", 60)
+    assert address(lab.wait_status(again["tasks"][0]["taskArn"], "RUNNING")) == address(tasks[0])
 
 
 def test_task_larger_than_the_host(host):
@@ -101,32 +106,47 @@ def test_task_larger_than_the_host(host):
     assert answer["failures"][0]["reason"] == "RESOURCE:MEMORY"
 
 
+@contextlib.contextmanager
+def small_disk(where):
+    """At the end nothing may use it any more."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "berth-test", where], check=True)
+    try:
+        yield where
+    except BaseException:
+        subprocess.run(["umount", "-l", where], check=True)
+        raise
+    subprocess.run(["umount", where], check=True)
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+
+
+@pytest.mark.lab(scale=0.1)
 def test_full_disk_under_the_data_directory(lab):
-    """Nothing is acknowledged that is not saved; when there is room again, everything goes on."""
+    """Nothing is acknowledged or begun that is not saved; when there is room again, everything goes on."""
     image = lab.registry.image("web")
     agent = lab.agent()
-    small = agent.data
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "berth-test", small], check=True)
-    try:
+    with small_disk(agent.data):
         agent.start()
-        filler = os.path.join(small, "filler")
-        with open(filler, "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-            except OSError:
-                pass
+        filler = os.path.join(agent.data, "filler")
+        fill(filler)
         arn = lab.run(lab.define("full", [{"image": image, "command": ["sh", "-c", "exit 4"]}]))[0]
-        wait_for("the agent to say so", lambda: "is the disk full" in agent.daemon.text() or
-                 lab.task(arn)["lastStatus"] == "STOPPED", 30)
+        # The control plane sends again what is not acknowledged: each 10 s, which are 1 s here.
+        wait_for("the same payload for the third time", lambda: agent.daemon.text().count('msg="payload"') >= 3)
+        assert "the state cannot be saved" in agent.daemon.text() and "is the disk full" in agent.daemon.text()
+        task = lab.task(arn)
+        assert task.get("connectivity") != "CONNECTED", "it is when the agent has acknowledged the task"
+        assert task["lastStatus"] in ("PROVISIONING", "PENDING") and "pullStartedAt" not in task
+        assert "PULL_IMAGE" not in agent.daemon.text()
         os.unlink(filler)
-        task = lab.wait_status(arn, "STOPPED", 60)
-        app = container(task)
-        assert app.get("exitCode") == 4 or "space" in app.get("reason", ""), task
-        wait_for("the clean-up", lambda: not agent.introspect("/v1/tasks")["Tasks"], 30)
-        agent.stop()
-    finally:
-        subprocess.run(["umount", "-l", small], check=True)
+        task = lab.wait_status(arn, "STOPPED")
+        assert container(task)["exitCode"] == 4, task
+        wait_for("the clean-up", lambda: not agent.introspect("/v1/tasks")["Tasks"])
+        assert agent.stop() == 0
 
 
 def test_containerd_that_is_not_running(lab):
@@ -134,8 +154,8 @@ def test_containerd_that_is_not_running(lab):
     lab.containerd.stop()
     lab.agent().start()
     task = stopped(lab, [{"image": f"{lab.registry.host}/web:1", "command": FOREVER}])
-    assert container(task)["reason"].startswith("CannotPull")
-    assert "containerd" in container(task)["reason"]
+    assert container(task)["reason"].startswith(f"CannotPullContainerError: {lab.registry.host}/web:1: ")
+    assert lab.containerd.address in container(task)["reason"]
 
 
 def test_two_agents_on_one_data_directory(host):
@@ -143,7 +163,7 @@ def test_two_agents_on_one_data_directory(host):
     second = host.agent("second", ECS_DATADIR=first.data, BERTH_RUN_DIR=first.run)
     second.may_fail = True
     second.daemon.start()
-    assert second.daemon.process.wait(10) == 5
+    assert second.daemon.process.wait(60) == 5
     assert str(first.daemon.pid) in second.daemon.text()
     assert first.connected()
 
@@ -185,9 +205,9 @@ def test_truncated_and_malformed_frames_from_a_control_plane(lab):
     threading.Thread(target=serve, daemon=True).start()
     agent = lab.agent(ECS_BACKEND_HOST=f"http://127.0.0.1:{garbage.getsockname()[1]}", BERTH_TIME_SCALE="50")
     agent.daemon.start()
-    agent.may_fail = True
-    wait_for("a call", lambda: len(asked) >= 1)
-    wait_for("another, or an end with a sentence",
-             lambda: len(asked) >= 2 or (not agent.daemon.alive() and "registered" in agent.daemon.text()))
-    assert agent.daemon.alive() or agent.daemon.process.returncode in (1, 5)
+    # It goes on asking for an hour, as of a control plane that is down.
+    wait_for("many calls", lambda: len(asked) >= 8)
+    assert all(request.startswith(b"POST / HTTP/1.1\r\n") for request in asked)
+    assert agent.daemon.alive()
     garbage.close()
+    assert agent.stop() == 0

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.e2e.test_first_task import shared, touch
 from tests.lab.berth import environment, program, wait_for
 from tests.lab.processes import Daemon
 
@@ -22,7 +23,7 @@ def berth(host, *arguments, code=0, **more):
     """Runs `berth ...` with the agent's settings; returns standard output and standard error."""
     settings = dict(host.agents[0].settings, **more)
     done = subprocess.run(command(host, *arguments), env=environment(**settings), text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=30)
+                          stderr=subprocess.PIPE, timeout=120)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done.stdout, done.stderr
 
@@ -33,7 +34,7 @@ def talking(host):
     if not os.path.exists(program("berth")):
         pytest.skip(f"{program('berth')} is not built")
     arn = host.run(host.define("talk", [{"image": host.image, "command": TALK}]))[0]
-    host.wait_status(arn, "RUNNING")
+    host.wait_ready(arn)
     host.arn, host.id = arn, arn.split("/")[-1]
     wait_for("the last words", lambda: berth(host, "logs", host.id)[1] == "oops\n")
     return host
@@ -88,20 +89,26 @@ def test_logs_follow_until_the_task_has_stopped(talking):
     assert follow.alive()
     talking.stop_task(talking.arn)
     talking.wait_status(talking.arn, "STOPPED")
-    assert follow.process.wait(10) == 0
+    assert follow.process.wait(60) == 0
     assert follow.text() == "oops\nbye\n"
 
 
 def test_logs_follow_through_rotation(host):
     """Every line once and in order, though files are rotated away many times meanwhile."""
     count = 3000
+    gate, mount, volume = shared(host, "gate")
     arn = host.run(host.define("many", [{
-        "image": host.image, "command": ["sh", "-c", f"for i in $(seq {count}); do echo line $i; done; sleep 1"],
-        "logConfiguration": {"logDriver": "json-file", "options": {"max-size": "20k", "max-file": "50"}}}]))[0]
+        "image": host.image, **mount,
+        "command": ["sh", "-c", f"for i in $(seq {count}); do echo line $i; done; until [ -e /gate/open ]; do sleep 0.1; done"],
+        "logConfiguration": {"logDriver": "json-file", "options": {"max-size": "20k", "max-file": "50"}}}], **volume))[0]
     task_id = arn.split("/")[-1]
     wait_for("the log", lambda: berth(host, "logs", "-n", "1", task_id)[0])
-    out, _ = berth(host, "logs", "-f", task_id)
-    assert out.splitlines() == [f"line {i}" for i in range(1, count + 1)]
+    follow = Daemon("berth logs", command(host, "logs", "-f", task_id), os.path.join(host.directory, "followed"),
+                    environment(**host.agents[0].settings)).start()
+    wait_for("the last line", lambda: follow.text().endswith(f"line {count}\n"))
+    touch(gate, "open")
+    assert follow.process.wait(60) == 0
+    assert follow.text().splitlines() == [f"line {i}" for i in range(1, count + 1)]
     host.wait_status(arn, "STOPPED")
 
 

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 from tests.e2e.test_first_task import FOREVER, address, container, get, main_pid
+from tests.lab.processes import environment_of
 
 WEB = ["sh", "-c", "trap 'exit 0' TERM; httpd -f -p 80 -h /www & while :; do sleep 0.1; done"]
 ROLE = "arn:aws:iam::111122223333:role/app"
@@ -15,7 +16,7 @@ PYTHON = "/usr/bin/python3"
 ASK = """
 import sys, urllib.error, urllib.request
 try:
-    answer = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1], timeout=5)
+    answer = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1], timeout=30)
 except urllib.error.HTTPError as error:
     answer = error
 sys.stdout.write("%d %s" % (answer.status, answer.read().decode()))
@@ -25,7 +26,7 @@ sys.stdout.write("%d %s" % (answer.status, answer.read().decode()))
 def inside(pid, *argv, **environment):
     """What a program of the host prints in the network namespace of the process."""
     done = subprocess.run(["nsenter", "-t", str(pid), "-n", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, timeout=30, env=dict({"PATH": os.environ["PATH"]}, **environment))
+                          text=True, timeout=60, env=dict({"PATH": os.environ["PATH"]}, **environment))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -42,12 +43,6 @@ def document(pid, path):
     return json.loads(body)
 
 
-def variables(pid):
-    """The environment that the container's first process was given."""
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        return dict(item.decode().split("=", 1) for item in file.read().split(b"\0") if item)
-
-
 class Started:
     """A task that runs, and how its container asks."""
 
@@ -56,7 +51,7 @@ class Started:
         self.id = self.arn.split("/")[-1]
         self.task = host.wait_status(self.arn, "RUNNING")
         self.pid = main_pid(host, self.arn)
-        self.variables = variables(self.pid)
+        self.variables = environment_of(self.pid, "ECS_CONTAINER_METADATA_URI_V4")
         self.endpoint = self.variables["ECS_CONTAINER_METADATA_URI_V4"].replace("http://169.254.170.2", "")
         self.credentials = self.variables.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 
@@ -169,9 +164,9 @@ def test_requests_are_limited_per_task_and_path(lab):
     definition = define(lab, FOREVER)
     first, second = Started(lab, definition), Started(lab, definition)
     script = ("import sys, urllib.error, urllib.request\n"
-              "for _ in range(6):\n"
+              "for _ in range(30):\n"
               "    try:\n"
-              "        print(urllib.request.urlopen(sys.argv[1], timeout=5).status)\n"
+              "        print(urllib.request.urlopen(sys.argv[1], timeout=30).status)\n"
               "    except urllib.error.HTTPError as error:\n"
               "        print(error.code)\n")
     statuses = inside(first.pid, PYTHON, "-c", script, f"http://169.254.170.2{first.endpoint}").split()

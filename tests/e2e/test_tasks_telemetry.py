@@ -111,13 +111,13 @@ def test_heartbeats_come_without_a_publish(make_plane):
     agent = FakeAgent(plane)
     session = agent.connect_telemetry()
     assert session.wait("HeartbeatMessage", 3)["healthy"] is True
-    assert session.ws.closed.wait(10) and session.ws.close_code == 1008
+    assert session.ws.closed.wait(60) and session.ws.close_code == 1008
 
 
 def test_a_second_telemetry_session_replaces_the_first(plane, agent):
     first = agent.connect_telemetry()
     agent.connect_telemetry()
-    assert first.ws.closed.wait(5)
+    assert first.ws.closed.wait(60)
     metrics(agent, [])
     assert agent.tcs.wait("AckPublishMetric")
     assert not agent.acs.ws.closed.is_set()

@@ -202,7 +202,8 @@ static void bad_attributes_are_refused(void **state)
 		  "targetType is required when targetId is not an ARN." },
 		{ "'name':'a','targetType':'container-instance',"
 		  "'targetId':'0123456789abcdef0123456789abcdef'",
-		  "TargetNotFoundException", "Could not find 0123456789abcdef0123456789abcdef" },
+		  "TargetNotFoundException", /* api-157 */
+		  "Could not find 0123456789abcdef0123456789abcdef" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -226,6 +227,7 @@ static void bad_attributes_are_refused(void **state)
 		     INVALID, "attributeName is required when attributeValue is given.");
 }
 
+/* api-156 */
 static void ten_custom_attributes_are_all(void **state)
 {
 	struct fixture *fixture = *state;
