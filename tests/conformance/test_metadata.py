@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from messages import payload, task
+from messages import of_task, payload, task
 from tests.lab.processes import free_port
 
 ROLES = {"roleCredentials": "r", "executionRoleCredentials": "x"}
@@ -103,8 +103,8 @@ def test_idle_connections_are_closed(serving):
     assert said[1:] == ["", ""]
 
 
-def test_credentials_of_both_roles(serving):
-    """tmds-29, acs-M18: the execution role's are given out as the task role's are"""
+def test_credentials_of_both_roles(serving, peer):
+    """tmds-29, tmds-30, tmds-31, acs-M18: the execution role's are given out as the task role's are, and after the task's end"""
     agent, acs = serving
     payload(acs, "m1", task("t1", **{member: credentials(name) for member, name in ROLES.items()}))
     assert sorted(acs.next()["type"] for _ in range(3)) == ["AckRequest"] + 2 * ["IAMRoleCredentialsAckRequest"]
@@ -114,3 +114,6 @@ def test_credentials_of_both_roles(serving):
         assert json.loads(body) == {"RoleArn": f"arn:aws:iam::111122223333:role/{name}", "AccessKeyId": "AK",
                                     "SecretAccessKey": "SK", "Token": "T", "Expiration": "2026-11-20T10:27:26Z"}
     assert agent.metadata("/v2/credentials/another")[0] == 400
+    payload(acs, "m2", task("t1", desired="STOPPED"), seq=2)
+    peer.wait_call("SubmitTaskStateChange", match=of_task("t1", "STOPPED"))
+    assert [agent.metadata(f"/v2/credentials/{name}")[0] for name in ROLES.values()] == [400, 200]

@@ -279,7 +279,7 @@ const struct answer *ask(struct place *place, uint16_t port, const char *request
 	fcntl(reader.fd, F_SETFL, O_NONBLOCK);
 	assert_int_equal(
 		loop_fd_new(place->loop, reader.fd, LOOP_READ, on_data, &reader, &watch, &err), 0);
-	loop_timer_start(deadline, 20000);
+	loop_timer_start(deadline, 60000);
 	while (!reader.done && !place->late)
 		loop_run_once(place->loop, true);
 	loop_fd_free(watch);

@@ -356,7 +356,7 @@ static void idle_connections_are_ended(void **state)
 	struct place *place = *state;
 	struct net_place other = *place->net;
 	struct web_listener_config config = {
-		.on_request = answer, .data = place, .address = "127.0.0.1", .idle_timeout_ms = 50
+		.on_request = answer, .data = place, .address = "127.0.0.1", .idle_timeout_ms = 400
 	};
 	_cleanup_free_ char *served = NULL, *silent = NULL, *slow = NULL;
 	int fd;

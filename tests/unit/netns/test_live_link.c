@@ -282,7 +282,6 @@ static void links_die_with_the_namespace_and_that_is_seen(void **state)
 	struct veth_spec spec = veth(pair, "vetest0");
 	struct link link;
 	size_t deleted = 99;
-	int64_t start_ms;
 
 	assert_int_equal(veth_create(pair->host, &spec, &link, NULL), 0);
 	netlink_close(pair->task);
@@ -290,10 +289,9 @@ static void links_die_with_the_namespace_and_that_is_seen(void **state)
 	close(TAKE_FD(pair->netns));
 	assert_int_equal(netns_delete(pair->path, NULL, NULL), 0);
 
-	start_ms = clock_monotonic_ms();
-	assert_int_equal(links_wait_gone(pair->host, names, 1, 2000, &deleted, NULL), 0);
+	/* Long before the deadline, at which it would be deleted here. */
+	assert_int_equal(links_wait_gone(pair->host, names, 1, 60000, &deleted, NULL), 0);
 	assert_int_equal(deleted, 0);
-	assert_true(clock_monotonic_ms() - start_ms < 1900);
 	assert_int_equal(link_by_name(pair->host, "vetest0", &link, NULL), -ENODEV);
 	assert_int_equal(links_wait_gone(pair->host, names, 1, 2000, &deleted, NULL), 0);
 	assert_int_equal(deleted, 0);
