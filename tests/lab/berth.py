@@ -312,7 +312,9 @@ class Lab:
         for agent in self.agents:
             problems += self.end(agent.daemon, getattr(agent, "may_fail", False))
         problems += self.end(self.control.daemon)
-        left = leaks.in_containerd(self.containerd.address) if check and self.containerd.daemon.alive() else []
+        left = []
+        if check and self.containerd.daemon.alive():
+            left += leaks.in_containerd(self.containerd.address, any(agent.daemon.lives > 1 for agent in self.agents))
         for daemon in (self.registry, self.containerd):
             with contextlib.suppress(Exception):
                 daemon.stop()

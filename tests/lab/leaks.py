@@ -105,19 +105,19 @@ def difference(before, now, seconds=5):
         time.sleep(0.05)
 
 
-def in_containerd(address):
+def in_containerd(address, broken_off):
     """
-    What would stay in containerd for ever: leases without an end, and snapshots that are neither layers of an image nor the
-    pin of one. What a pull that was broken off was unpacking goes when its lease ends.
+    Leases, and snapshots that are neither layers of an image nor the pin of one. Where pulls may have been `broken_off` by the
+    end of an agent, a lease that has an end may still hold what was being unpacked.
     """
     ctr = ("ctr", "--address", address, "--namespace", "berth")
-    leases = [line.split() for line in _run(*ctr, "leases", "ls").splitlines()[1:]]
-    passing = [lease for lease in leases if any("containerd.io/gc.expire=" in column for column in lease[2:])]
-    found = [f"lease {' '.join(lease)}" for lease in leases if lease not in passing]
+    leases = _run(*ctr, "leases", "ls").splitlines()[1:]
+    passing = [lease for lease in leases if broken_off and "containerd.io/gc.expire=" in lease]
+    found = [f"lease {' '.join(lease.split())}" for lease in leases if lease not in passing]
     for line in _run(*ctr, "snapshots", "ls").splitlines()[1:]:
         key, kind = line.split()[0], line.split()[-1]
         if kind != "Committed" and not key.startswith(PIN) and not (passing and key.startswith("extract-")):
-            found.append(f"snapshot {line.strip()}")
+            found.append(f"snapshot {' '.join(line.split())}")
     return found
 
 

@@ -87,8 +87,10 @@ class Daemon:
     def __init__(self, name, argv, log, env=None, cwd=None):
         self.name, self.argv, self.log, self.env, self.cwd = name, argv, log, env, cwd
         self.process = None
+        self.lives = 0
 
     def start(self):
+        self.lives += 1
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.env,
                                             cwd=self.cwd, start_new_session=True)
