@@ -18,7 +18,7 @@ TARGET = "AmazonEC2ContainerServiceV20141113."
 
 def post(control, body, target="ListClusters", method="POST", path="/", headers=None):
     """status, headers and decoded body of one plain HTTP request."""
-    connection = http.client.HTTPConnection("127.0.0.1", control.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", control.port, timeout=60)
     try:
         sent = {"Content-Type": "application/x-amz-json-1.1", **(headers or {})}
         if target is not None:
@@ -83,7 +83,7 @@ def test_other_paths_and_methods_say_what_is_served(control):
 
 
 def test_one_connection_carries_many_calls(control):
-    connection = http.client.HTTPConnection("127.0.0.1", control.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", control.port, timeout=60)
     for _ in range(20):
         connection.request("POST", "/", body="{}", headers={"X-Amz-Target": TARGET + "ListClusters"})
         assert connection.getresponse().read()
@@ -112,7 +112,7 @@ def test_a_pair_of_keys_keeps_others_out(control_with, tmp_path):
 
 def run(*arguments):
     return subprocess.run([program("berth-control"), *arguments], env=environment(), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=20)
+                          stderr=subprocess.PIPE, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -199,7 +199,7 @@ def test_introspection_finds_a_task_by_its_containers(host):
     assert found["Name"] == "app" and found["Networks"][0]["IPv4Addresses"] == [address(started.task)]
     assert container(started.task)["runtimeId"] == found["DockerId"]
     try:
-        urllib.request.urlopen(f"http://127.0.0.1:{agent.introspection}/v1/tasks?dockerid={started.id[:13]}", timeout=5)
+        urllib.request.urlopen(f"http://127.0.0.1:{agent.introspection}/v1/tasks?dockerid={started.id[:13]}", timeout=30)
         status = 200
     except urllib.error.HTTPError as error:
         status = error.code
@@ -217,7 +217,7 @@ def test_the_role_ends_with_the_task(lab):
     lab.wait_status(started.arn, "STOPPED")
     assert json.loads(get(base + started.endpoint))["KnownStatus"] == "STOPPED"
     try:
-        urllib.request.urlopen(base + started.credentials, timeout=5)
+        urllib.request.urlopen(base + started.credentials, timeout=30)
         body = {}
     except urllib.error.HTTPError as error:
         body = json.loads(error.read())

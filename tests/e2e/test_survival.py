@@ -174,7 +174,7 @@ def test_containerd_dead_while_tasks_run(host):
     host.containerd.daemon.kill()
     assert get(f"http://{address(task)}/") == "hello from berth\n"
     failed = host.run(host.define("late", [{"image": host.image.replace("web", "other"), "command": FOREVER}]))[0]
-    stopped = host.wait_status(failed, "STOPPED", 30)
+    stopped = host.wait_status(failed, "STOPPED")
     assert "containerd" in container(stopped)["reason"]
     host.stop_task(arn)
     assert container(host.wait_status(arn, "STOPPED"))["exitCode"] == 42

@@ -77,11 +77,11 @@ class Control:
         request = urllib.request.Request(self.url, data=json.dumps(members).encode(), headers={
             "X-Amz-Target": f"AmazonEC2ContainerServiceV20141113.{operation}",
             "Content-Type": "application/x-amz-json-1.1"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
 
     def metrics(self, task):
-        with urllib.request.urlopen(f"{self.url}/berth/v1/metrics?task={task}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/berth/v1/metrics?task={task}", timeout=60) as answer:
             return json.loads(answer.read())
 
     def boto(self, service="ecs"):
@@ -138,7 +138,7 @@ class Agent:
                    if instance["containerInstanceArn"] == own)
 
     def introspect(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.introspection}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.introspection}{path}", timeout=30) as answer:
             return json.loads(answer.read())
 
     def metadata(self):

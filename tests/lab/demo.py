@@ -62,7 +62,7 @@ def address(task):
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=10) as answer:
         return answer.read().decode().strip()
 
 
