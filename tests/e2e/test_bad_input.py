@@ -12,8 +12,12 @@ from tests.lab.berth import program, wait_for
 from tests.lab.processes import free_port
 from tests.e2e.test_first_task import FOREVER, address, container
 
-UNRESOLVED = "CannotPullImageManifestError: failed to resolve reference"
+UNRESOLVED = "failed to resolve reference"
 WRONG = "arm64" if os.uname().machine == "x86_64" else "amd64"
+
+
+def no_manifest(hint, image):
+    return f'CannotPullImageManifestError: The task can’t pull the image. {hint} {UNRESOLVED} "{image}": '
 
 
 def stopped(host, containers, **more):
@@ -25,15 +29,17 @@ def test_unknown_image(host):
     """eng-14, acs-S13."""
     image = f"{host.registry.host}/nowhere:1"
     task = stopped(host, [{"image": image, "command": FOREVER}])
-    assert container(task)["reason"] == f'{UNRESOLVED} "{image}": {image}: not found'
+    assert container(task)["reason"] == no_manifest("Check whether the image and its tag exist.", image) + f"{image}: not found"
     assert "exitCode" not in container(task)
     assert task["stopCode"] == "TaskFailedToStart"
 
 
-def test_registry_that_is_down(host):
+def test_registry_that_is_down(lab):
+    """It may come back: what is tried five times is said once."""
     image = f"127.0.0.1:{free_port()}/web:1"
-    task = stopped(host, [{"image": image, "command": FOREVER}])
-    assert container(task)["reason"].startswith(f'{UNRESOLVED} "{image}": ')
+    lab.agent(BERTH_TIME_SCALE="0.1").start()
+    task = stopped(lab, [{"image": image, "command": FOREVER}])
+    assert container(task)["reason"].startswith(no_manifest("Check that the registry runs and can be reached.", image))
     assert container(task)["reason"].endswith("connect: connection refused")
     assert "exitCode" not in container(task)
 
@@ -45,10 +51,20 @@ def test_registry_that_answers_401(lab):
         image = registry.image("private/web")
         lab.agent(BERTH_REGISTRY_CA_FILE=registry.ca).start()
         task = stopped(lab, [{"image": image, "command": FOREVER}])
-        assert container(task)["reason"].startswith(f'{UNRESOLVED} "{image}": ')
+        assert container(task)["reason"].startswith(
+            no_manifest("Check the credentials for this registry in ECS_ENGINE_AUTH_DATA.", image))
         assert container(task)["reason"].endswith("401 Unauthorized")
     finally:
         registry.stop()
+
+
+def test_registry_that_does_not_answer(lab):
+    """A whole pull has its time, however many tries it takes."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        lab.agent(ECS_IMAGE_PULL_TIMEOUT="1s").start()
+        task = stopped(lab, [{"image": f"127.0.0.1:{silent.getsockname()[1]}/web:1", "command": FOREVER}])
+    assert container(task)["reason"] == "DockerTimeoutError: Could not transition to pulled; timed out after waiting 1s"
+    assert "exitCode" not in container(task)
 
 
 def test_command_that_does_not_exist(host):
