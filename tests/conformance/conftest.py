@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real berth-agent against a scripted peer. No container runs: what a task needs of the host is not there, on purpose."""
+import contextlib
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -122,18 +124,28 @@ class Agent:
             return log.read()
 
 
+def tasks_of(agent):
+    """The ids of those that it goes on with when it comes back."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(
+            sqlite3.connect(f"file:{agent.settings['ECS_DATADIR']}/agent.db?mode=ro", uri=True)) as state:
+        return {row[0] for row in state.execute("SELECT id FROM task")}
+    return set()
+
+
 def left_of(agent):
     """
-    What an agent that has ended has left on the host. The parent of its control groups stays and must be empty. Where it was
-    killed, so does the mount below which network namespaces are kept; that is removed here.
+    What an agent that has ended has left on the host. The parent of its control groups stays, with an empty group for each
+    task that lives on. Where it was killed, so does the mount below which network namespaces are kept; that is removed here.
     """
+    tasks = tasks_of(agent)
     keeper = f"{agent.settings['BERTH_RUN_DIR']}/netns"
     if (agent.code or 0) < 0 and keeper in leaks.mounts(agent.directory):
         subprocess.run(["umount", keeper], check=True)
 
     def now():
         return ({f"mount {where}" for where in leaks.mounts(agent.directory)} |
-                {f"control group {group}" for group in leaks.cgroups(agent.cgroup)} |
+                {f"control group {group}" for group in leaks.cgroups(agent.cgroup)
+                 if os.path.basename(group) not in tasks} |
                 set(leaks.processes(agent.directory)))
     left = leaks.difference(set(), now, 30)
     return left + [f"control group {group} is in use" for group in leaks.sweep(agent)]
