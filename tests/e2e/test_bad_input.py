@@ -37,7 +37,7 @@ def test_unknown_image(host):
 def test_registry_that_is_down(lab):
     """It may come back: what is tried five times is said once."""
     image = f"127.0.0.1:{free_port()}/web:1"
-    lab.agent(BERTH_TIME_SCALE="0.1").start()
+    lab.agent(BERTH_TIME_SCALE="10").start()
     task = stopped(lab, [{"image": image, "command": FOREVER}])
     assert container(task)["reason"].startswith(no_manifest("Check that the registry runs and can be reached.", image))
     assert container(task)["reason"].endswith("connect: connection refused")
@@ -62,6 +62,7 @@ def test_registry_that_does_not_answer(lab):
     """A whole pull has its time, however many tries it takes."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         lab.agent(ECS_IMAGE_PULL_TIMEOUT="1s").start()
+        lab.breaks_off_pulls = True
         task = stopped(lab, [{"image": f"127.0.0.1:{silent.getsockname()[1]}/web:1", "command": FOREVER}])
     assert container(task)["reason"] == "DockerTimeoutError: Could not transition to pulled; timed out after waiting 1s"
     assert "exitCode" not in container(task)

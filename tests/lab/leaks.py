@@ -107,8 +107,8 @@ def difference(before, now, seconds=5):
 
 def in_containerd(address, broken_off):
     """
-    Leases, and snapshots that are neither layers of an image nor the pin of one. Where pulls may have been `broken_off` by the
-    end of an agent, a lease that has an end may still hold what was being unpacked.
+    Leases, and snapshots that are neither layers of an image nor the pin of one. Where pulls may have been `broken_off`, by
+    their time or the end of an agent, a lease that has an end may still hold what was being unpacked.
     """
     ctr = ("ctr", "--address", address, "--namespace", "berth")
     leases = _run(*ctr, "leases", "ls").splitlines()[1:]
