@@ -158,17 +158,20 @@ class Agent:
 
 
 class Turn:
-    """Labs of one host have the same addresses and look at the same interfaces: one at a time, whoever runs them."""
+    """
+    Labs of one network have the same addresses and look at the same interfaces: one at a time, whoever runs them. Tests that
+    run side by side have a network each (see tests/conftest.py).
+    """
 
-    def __init__(self, directory="/run/lock"):
-        # The directory itself is locked: no file stays. Whoever asks again and again would hardly get it from a suite that
+    def __init__(self):
+        # The namespace itself is locked: no file stays. Whoever asks again and again would hardly get it from a suite that
         # comes back with each test: a thread stands in the kernel's queue.
-        self.descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         queue = threading.Thread(target=fcntl.flock, args=(self.descriptor, fcntl.LOCK_EX), daemon=True)
         queue.start()
         queue.join(1200)
         if queue.is_alive():
-            raise TimeoutError(f"another lab of this host (it holds {directory}) has not ended within 1200 s")
+            raise TimeoutError("another lab on this network has not ended within 1200 s")
 
     def end(self):
         os.close(self.descriptor)
