@@ -76,6 +76,7 @@ def test_a_stop_is_no_reason_to_restart(scaled):
     arn, shared = run(scaled, "echo x >> /shared/runs; trap 'exit 9' TERM; while :; do sleep 0.1; done")
     scaled.wait_status(arn, "RUNNING")
     wait_for("its mark", lambda: lines(f"{shared}/runs"))
+    scaled.wait_ready(arn)
     scaled.stop_task(arn)
     assert container(scaled.wait_status(arn, "STOPPED"))["exitCode"] == 9
     assert lines(f"{shared}/runs") == 1
@@ -94,6 +95,7 @@ def test_what_ends_while_the_agent_is_down_is_restarted_when_it_is_back(scaled):
     agent.start()
     wait_for("the second run", lambda: lines(f"{shared}/runs") == 2)
     assert introspected(scaled, arn)["RestartCount"] == 1
+    scaled.wait_ready(arn)
     scaled.stop_task(arn)
     assert container(scaled.wait_status(arn, "STOPPED"))["exitCode"] == 9
 
@@ -110,6 +112,7 @@ def test_an_agent_killed_in_the_middle_restarts_once(scaled, after):
     agent.start()
     wait_for("the second run", lambda: lines(f"{shared}/runs") >= 2)
     wait_for("its count", lambda: introspected(scaled, arn)["RestartCount"] == 1)
+    scaled.wait_ready(arn)
     scaled.stop_task(arn)
     assert container(scaled.wait_status(arn, "STOPPED"))["exitCode"] == 9
     assert lines(f"{shared}/runs") == 2, "restarted twice"

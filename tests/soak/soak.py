@@ -135,12 +135,12 @@ class Soak:
         self.measures[name] = {"PSS": int(memory["Pss:"]), "RSS": int(memory["Rss:"]), "anonymous": int(memory["Anonymous:"]),
                                "descriptors": len(os.listdir(f"/proc/{self.agent.daemon.pid}/fd"))}
 
-    def wrong(self):
-        """What is not as it should be after run(), as texts."""
+    def wrong(self, growth=True):
+        """What is not as it should be after run(), as texts; without `growth`, that of the agent is not looked at."""
         found = [text for results in self.results.values() for result in results for text in result.wrong]
         found += self.killer.problems
-        pairs = [(RESTARTED, RESTARTED_LATER)]
-        if self.tasks >= 10 * WARM_UP:
+        pairs = [(RESTARTED, RESTARTED_LATER)] if growth else []
+        if growth and self.tasks >= 10 * WARM_UP:
             pairs.append((ONE_LIFE, ONE_LIFE_LATER))
         for before, after in pairs:
             for what, most in GROWTH.items():
