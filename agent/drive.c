@@ -330,7 +330,7 @@ int drive_recover(struct agent *agent, struct error *err)
 {
 	struct store_tasks tasks = { 0 };
 	struct store_ended ended = { 0 };
-	int64_t sequence_number;
+	int64_t sequence_number = -1;
 	bool damaged;
 	int r;
 

@@ -157,14 +157,15 @@ int why_text(const char *body, size_t size, const char *name, int64_t now_ms, st
 		r = json_get_array(&root, "Tasks", JSON_REQUIRED, TASKS_MAX, &list, err);
 	for (size_t i = 0; r == 0 && i < json_count(&list); i++) {
 		struct json_at item = json_item(&list, i);
-		const char *arn = NULL, *id;
+		const char *arn = "", *slash, *id;
 
 		r = json_expect_object(&item, err);
 		if (r == 0)
 			r = json_get_string(&item, "Arn", JSON_REQUIRED, &arn, err);
 		if (r < 0)
 			return r;
-		id = strrchr(arn, '/') ? strrchr(arn, '/') + 1 : arn;
+		slash = strrchr(arn, '/');
+		id = slash ? slash + 1 : arn;
 		if (name ? !is_named(arn, id, name) : is_settled(&item))
 			continue;
 		if (name && found++ > 0)

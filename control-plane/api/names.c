@@ -123,7 +123,6 @@ int api_task_definition_reference(struct api_call *call, const char *reference, 
 				  int64_t *ret_revision)
 {
 	_cleanup_(arn_clear) struct arn arn = { .revision = -1 };
-	_cleanup_free_ char *family = NULL;
 	struct error err = ERROR_INIT;
 	const char *colon;
 

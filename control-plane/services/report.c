@@ -13,8 +13,8 @@
 static int parse_state(const char *text, enum container_state *ret, struct error *err)
 {
 	for (int state = CONTAINER_PENDING; state <= CONTAINER_STOPPED; state++) {
-		if (str_eq(text, container_state_name(state))) {
-			*ret = state;
+		if (str_eq(text, container_state_name((enum container_state)state))) {
+			*ret = (enum container_state)state;
 			return 0;
 		}
 	}
