@@ -1,37 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cni-plugins/eni.h"
 
-#include <sys/socket.h>
-
-#include "base/str.h"
 #include "cni-plugins/delegate.h"
-
-/* What the IPAM gave counts as if it had been configured. */
-static int take_leased(struct eni_config *config, const struct cni_result *leased,
-		       struct cni_error *err)
-{
-	for (size_t i = 0; i < leased->ip_count; i++) {
-		const struct cni_ip *ip = &leased->ips[i];
-
-		if (config->address_count == ENI_MAX_ADDRESSES)
-			return cni_fail(err, CNI_PLUGIN_FAILED,
-					"IPAM plugin %s gave more than %d addresses",
-					config->ipam_type, ENI_MAX_ADDRESSES);
-		config->addresses[config->address_count++] = ip->address;
-		if (ip->gateway.family)
-			config->gateways[ip->gateway.family == AF_INET6] = ip->gateway;
-	}
-	for (size_t i = 0; i < leased->route_count; i++) {
-		if (leased->routes[i].destination.length == 0)
-			continue;
-		if (config->route_count == ENI_MAX_ADDRESSES)
-			return cni_fail(err, CNI_PLUGIN_FAILED,
-					"IPAM plugin %s gave more than %d routes",
-					config->ipam_type, ENI_MAX_ADDRESSES);
-		config->routes[config->route_count++] = leased->routes[i];
-	}
-	return 0;
-}
+#include "cni-plugins/host_end.h"
 
 static int add_with(const struct cni_request *request, const struct eni_config *config,
 		    struct cni_result *ret, struct cni_error *err)
@@ -48,7 +19,7 @@ static int add_leased(const struct cni_request *request, struct eni_config *conf
 
 	if (cni_ipam_add(request, config->ipam_type, &leased, err) < 0)
 		return -1;
-	r = take_leased(config, &leased, err);
+	r = task_config_take_leased(&config->task, config->ipam_type, &leased, err);
 	if (r == 0)
 		r = add_with(request, config, ret, err);
 	if (r < 0) {
@@ -101,30 +72,6 @@ static int eni_del(const struct cni_request *request, struct cni_error *err)
 	return r;
 }
 
-/* The addresses of an IPAM are known from what the ADD answered. */
-static int take_previous(const struct cni_request *request, struct eni_config *config,
-			 struct cni_error *err)
-{
-	const struct cni_result *previous = request->previous;
-
-	for (size_t i = 0; i < previous->ip_count; i++) {
-		const struct cni_ip *ip = &previous->ips[i];
-		bool ours = ip->interface >= 0 &&
-			    (size_t)ip->interface < previous->interface_count &&
-			    str_eq(previous->interfaces[ip->interface].name, request->ifname);
-
-		if (!ours || config->address_count == ENI_MAX_ADDRESSES)
-			continue;
-		config->addresses[config->address_count++] = ip->address;
-		if (ip->gateway.family)
-			config->gateways[ip->gateway.family == AF_INET6] = ip->gateway;
-	}
-	if (config->address_count == 0)
-		return cni_fail(err, CNI_INVALID_CONFIG, "prevResult has no address of %s",
-				request->ifname);
-	return 0;
-}
-
 static int eni_check(const struct cni_request *request, struct cni_error *err)
 {
 	struct eni_config config;
@@ -136,7 +83,7 @@ static int eni_check(const struct cni_request *request, struct cni_error *err)
 				"prevResult is missing, and CHECK needs it");
 	if (config.ipam_type) {
 		if (cni_ipam_call(request, config.ipam_type, "CHECK", err) < 0 ||
-		    take_previous(request, &config, err) < 0)
+		    task_config_take_previous(&config.task, request, err) < 0)
 			return -1;
 	}
 	return config.driver == ENI_DRIVER_VETH ? eni_veth_check(request, &config, err)
@@ -153,7 +100,7 @@ static int eni_gc(const struct cni_request *request, struct cni_error *err)
 		return -1;
 	/* A device that was moved belongs to the machine; it comes back by itself. */
 	if (config.driver == ENI_DRIVER_VETH)
-		r = eni_veth_collect(request, err);
+		r = host_end_collect(request, err);
 	if (config.ipam_type)
 		ipam = cni_ipam_call(request, config.ipam_type, "GC", &second);
 	if (r == 0 && ipam < 0) {

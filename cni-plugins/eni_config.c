@@ -3,10 +3,9 @@
 #include <sys/socket.h>
 
 #include "base/str.h"
+#include "cni-plugins/config.h"
 #include "cni-plugins/delegate.h"
 #include "cni-plugins/eni.h"
-
-#define MTU_MAX 65535
 
 static int read_driver(const struct json_at *at, enum eni_driver *ret, struct cni_error *err)
 {
@@ -38,31 +37,6 @@ static int read_mac(const struct json_at *at, bool must, struct eni_config *ret,
 	return 0;
 }
 
-static int read_prefixes(const struct json_at *at, const char *name, struct ip_prefix *ret,
-			 size_t *ret_count, struct cni_error *err)
-{
-	struct json_at list;
-	struct error why;
-
-	if (json_get_array(at, name, JSON_NULLABLE, ENI_MAX_ADDRESSES, &list, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	for (size_t i = 0; json_present(&list) && i < json_count(&list); i++) {
-		struct json_at item = json_item(&list, i);
-		const char *text;
-
-		if (json_as_string(&item, &text, &why) < 0)
-			return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-		if (ip_prefix_parse(text, &ret[i], &why) < 0)
-			return cni_fail(err, CNI_INVALID_CONFIG, "%s[%zu]: %s", name, i, why.text);
-		if (!ip_is_unicast(&ret[i].address))
-			return cni_fail(err, CNI_INVALID_CONFIG,
-					"%s[%zu]: %s is no address that an interface can have",
-					name, i, text);
-		*ret_count = i + 1;
-	}
-	return 0;
-}
-
 static int read_gateways(const struct json_at *at, struct eni_config *ret, struct cni_error *err)
 {
 	struct json_at list;
@@ -80,7 +54,7 @@ static int read_gateways(const struct json_at *at, struct eni_config *ret, struc
 		if (ip_parse(text, &gateway, &why) < 0)
 			return cni_fail(err, CNI_INVALID_CONFIG, "gateway-ip-addresses[%zu]: %s", i,
 					why.text);
-		place = &ret->gateways[gateway.family == AF_INET6];
+		place = &ret->task.gateways[gateway.family == AF_INET6];
 		if (place->family)
 			return cni_fail(
 				err, CNI_INVALID_CONFIG,
@@ -92,62 +66,19 @@ static int read_gateways(const struct json_at *at, struct eni_config *ret, struc
 	return 0;
 }
 
-static int read_flag(const struct json_at *at, const char *name, bool *ret, struct cni_error *err)
-{
-	struct error why;
-
-	if (json_get_bool(at, name, JSON_NULLABLE, ret, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	return 0;
-}
-
-static int read_runtime_config(const struct json_at *at, struct eni_config *ret,
-			       struct cni_error *err)
-{
-	struct json_at runtime;
-	struct error why;
-
-	if (json_get_object(at, "runtimeConfig", JSON_NULLABLE, &runtime, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	return json_present(&runtime)
-		       ? read_flag(&runtime, "leaveToNetns", &ret->leave_to_netns, err)
-		       : 0;
-}
-
-static int read_mtu(const struct json_at *at, struct eni_config *ret, struct cni_error *err)
-{
-	struct error why;
-	double mtu = 0;
-
-	/* A number that travelled through a generic map may arrive as 9.001e+03. */
-	if (json_get_double(at, "mtu", JSON_NULLABLE, 0, MTU_MAX, &mtu, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	if (mtu != (double)(uint32_t)mtu)
-		return cni_fail(err, CNI_INVALID_CONFIG, "mtu: must be a whole number");
-	ret->mtu = (uint32_t)mtu;
-	return 0;
-}
-
-static bool has_family(const struct eni_config *config, int family)
-{
-	for (size_t i = 0; i < config->address_count; i++)
-		if (config->addresses[i].address.family == family)
-			return true;
-	return false;
-}
-
 static int check_whole(const struct eni_config *config, struct cni_error *err)
 {
 	if (config->ipam_type)
-		return config->address_count == 0
+		return config->task.address_count == 0
 			       ? 0
 			       : cni_fail(err, CNI_INVALID_CONFIG,
 					  "ip-addresses and ipam exclude each other");
-	if (config->address_count == 0 && !config->stay_down)
+	if (config->task.address_count == 0 && !config->stay_down)
 		return cni_fail(err, CNI_INVALID_CONFIG,
 				"missing required parameter in config named: 'ip-addresses'");
 	for (size_t i = 0; i < 2; i++)
-		if (config->gateways[i].family && !has_family(config, config->gateways[i].family))
+		if (config->task.gateways[i].family &&
+		    !task_config_has(&config->task, config->task.gateways[i].family))
 			return cni_fail(
 				err, CNI_INVALID_CONFIG,
 				"gateway-ip-addresses: there is a gateway for IPv%d, and no "
@@ -164,16 +95,18 @@ int eni_config_read(const struct cni_request *request, struct eni_config *ret,
 	const char *id = NULL;
 	struct error why;
 
-	*ret = (struct eni_config){ 0 };
+	*ret = (struct eni_config){ .task.has_default_route = true };
 	if (read_driver(at, &ret->driver, err) < 0 || read_mac(at, whole, ret, err) < 0 ||
 	    cni_ipam_type(request, &ret->ipam_type, err) < 0 ||
-	    read_prefixes(at, "ip-addresses", ret->addresses, &ret->address_count, err) < 0 ||
+	    cni_config_prefixes(at, "ip-addresses", ret->task.addresses, TASK_MAX_ADDRESSES,
+				&ret->task.address_count, err) < 0 ||
 	    read_gateways(at, ret, err) < 0 ||
-	    read_prefixes(at, "loopback-addresses", ret->loopback, &ret->loopback_count, err) < 0 ||
-	    read_mtu(at, ret, err) < 0 ||
-	    read_flag(at, "block-instance-metadata", &ret->block_metadata, err) < 0 ||
-	    read_flag(at, "stay-down", &ret->stay_down, err) < 0 ||
-	    read_runtime_config(at, ret, err) < 0)
+	    cni_config_prefixes(at, "loopback-addresses", ret->task.loopback, TASK_MAX_ADDRESSES,
+				&ret->task.loopback_count, err) < 0 ||
+	    cni_config_mtu(at, &ret->task.mtu, err) < 0 ||
+	    cni_config_flag(at, "block-instance-metadata", &ret->task.block_metadata, err) < 0 ||
+	    cni_config_flag(at, "stay-down", &ret->stay_down, err) < 0 ||
+	    cni_config_leave_to_netns(at, &ret->leave_to_netns, err) < 0)
 		return -1;
 	if (json_get_string(at, "eni", whole ? JSON_REQUIRED : JSON_NULLABLE, &id, &why) < 0)
 		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cni-plugins/eni.h"
-#include "cni-plugins/eni_setup.h"
+#include "cni-plugins/task_setup.h"
 #include "netns/namespace.h"
 
 #define OWN_NAMESPACE "/proc/thread-self/ns/net"
@@ -23,7 +23,7 @@ static void returned_name(const struct mac_address *mac, char name[16])
 		 mac->bytes[5]);
 }
 
-static int move_back(struct eni_task *task, const char *name, struct error *err)
+static int move_back(struct task_setup *task, const char *name, struct error *err)
 {
 	_cleanup_close_ int own = -1;
 	struct netlink_batch *batch;
@@ -40,8 +40,9 @@ static int move_back(struct eni_task *task, const char *name, struct error *err)
 }
 
 /* Into the namespace under its final name; a name that it had on the host may be taken there. */
-static int fetch(struct netlink *netlink, struct eni_task *task, const struct cni_request *request,
-		 const struct eni_config *config, char old_name[IFNAMSIZ], struct error *err)
+static int fetch(struct netlink *netlink, struct task_setup *task,
+		 const struct cni_request *request, const struct eni_config *config,
+		 char old_name[IFNAMSIZ], struct error *err)
 {
 	struct netlink_batch *batch;
 	struct link link;
@@ -57,7 +58,7 @@ static int fetch(struct netlink *netlink, struct eni_task *task, const struct cn
 	return r == 0 ? link_by_mac(task->netlink, &config->mac, &task->link, err) : r;
 }
 
-static int rename_in_task(struct eni_task *task, const char *ifname, struct error *err)
+static int rename_in_task(struct task_setup *task, const char *ifname, struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
 	int r;
@@ -70,7 +71,7 @@ static int rename_in_task(struct eni_task *task, const char *ifname, struct erro
 	return r;
 }
 
-static int set_mtu(struct eni_task *task, uint32_t mtu, struct error *err)
+static int set_mtu(struct task_setup *task, uint32_t mtu, struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
 	int r;
@@ -83,7 +84,7 @@ static int set_mtu(struct eni_task *task, uint32_t mtu, struct error *err)
 	return r;
 }
 
-static int plug(struct netlink *netlink, struct eni_task *task, const struct cni_request *request,
+static int plug(struct netlink *netlink, struct task_setup *task, const struct cni_request *request,
 		const struct eni_config *config, struct error *err)
 {
 	char old_name[IFNAMSIZ] = "";
@@ -109,13 +110,13 @@ static int plug(struct netlink *netlink, struct eni_task *task, const struct cni
 		return r;
 	if (config->stay_down)
 		return 0;
-	r = eni_task_look(task, config, err);
-	if (r == 0 && config->mtu && config->mtu != task->link.mtu)
-		r = set_mtu(task, config->mtu, err);
+	r = task_setup_look(task, &config->task, err);
+	if (r == 0 && config->task.mtu && config->task.mtu != task->link.mtu)
+		r = set_mtu(task, config->task.mtu, err);
 	if (r == 0) {
-		r = eni_task_configure(task, config, err);
+		r = task_setup_configure(task, &config->task, err);
 		if (r < 0)
-			eni_task_undo(task, config);
+			task_setup_undo(task, &config->task);
 	}
 	if (r < 0) {
 		if (!old_name[0])
@@ -129,7 +130,7 @@ int eni_move_add(const struct cni_request *request, const struct eni_config *con
 		 struct cni_result *ret, struct cni_error *err)
 {
 	struct netlink *netlink = NULL;
-	struct eni_task task = { 0 };
+	struct task_setup task = { 0 };
 	struct error why;
 	char mac[MAC_TEXT_SIZE];
 	int r = netlink_open(&netlink, &why);
@@ -143,11 +144,11 @@ int eni_move_add(const struct cni_request *request, const struct eni_config *con
 	if (r < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
 
-	eni_task_result(&task, config,
-			cni_result_add_interface(ret, request->ifname,
-						 mac_format(&config->mac, mac), request->netns,
-						 task.link.mtu),
-			ret);
+	task_setup_result(&task, &config->task,
+			  cni_result_add_interface(ret, request->ifname,
+						   mac_format(&config->mac, mac), request->netns,
+						   task.link.mtu),
+			  ret);
 	return 0;
 }
 
@@ -156,7 +157,7 @@ int eni_move_add(const struct cni_request *request, const struct eni_config *con
 int eni_move_del(const struct cni_request *request, const struct eni_config *config,
 		 struct cni_error *err)
 {
-	struct eni_task task = { 0 };
+	struct task_setup task = { 0 };
 	struct error why;
 	char name[16];
 	int r;
@@ -178,7 +179,7 @@ int eni_move_del(const struct cni_request *request, const struct eni_config *con
 		r = 0;
 	}
 	if (r == 0 && task.netlink)
-		eni_task_undo(&task, config);
+		task_setup_undo(&task, &config->task);
 	netlink_close(task.netlink);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }
@@ -186,7 +187,7 @@ int eni_move_del(const struct cni_request *request, const struct eni_config *con
 int eni_move_check(const struct cni_request *request, const struct eni_config *config,
 		   struct cni_error *err)
 {
-	struct eni_task task = { 0 };
+	struct task_setup task = { 0 };
 	struct error why;
 	int r = netlink_open_in(request->netns_fd, &task.netlink, &why);
 
@@ -196,7 +197,7 @@ int eni_move_check(const struct cni_request *request, const struct eni_config *c
 		r = error_say(&why, ENOENT, "the device is called %s, not %s", task.link.name,
 			      request->ifname);
 	if (r == 0 && !config->stay_down)
-		r = eni_task_check(&task, config, &why);
+		r = task_setup_check(&task, &config->task, &why);
 	netlink_close(task.netlink);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }

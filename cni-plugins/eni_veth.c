@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cni-plugins/eni.h"
-#include "cni-plugins/eni_setup.h"
+#include "cni-plugins/host_end.h"
 #include "netns/addr.h"
 #include "netns/namespace.h"
 #include "netns/neigh.h"
@@ -22,135 +22,11 @@
 #include "netns/sysctl.h"
 
 #define RUN_TIMEOUT_MS 2000
-#define NAME_ATTEMPTS  4 /* names of 32 bits hardly ever collide */
-
-static uint32_t hash(const char *text, unsigned int attempt)
-{
-	uint32_t value = 2166136261u; /* FNV-1a */
-
-	for (const char *p = text; *p; p++)
-		value = (value ^ (unsigned char)*p) * 16777619u;
-	return (value ^ attempt) * 16777619u;
-}
-
-char *eni_alias(const struct cni_request *request)
-{
-	return xasprintf("ecs:%s:%s:%s", request->container_id, request->ifname, request->network);
-}
-
-char *eni_alias_container(const char *alias)
-{
-	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
-
-	str_list_split(&parts, alias, ':', true);
-	return parts.count == 4 && str_eq(parts.items[0], "ecs") ? xstrdup(parts.items[1]) : NULL;
-}
-
-void eni_host_name(const struct cni_request *request, unsigned int attempt, char name[16])
-{
-	_cleanup_free_ char *alias = eni_alias(request);
-
-	snprintf(name, 16, "ve%08x", hash(alias, attempt));
-}
-
-/* Locally administered, the same each time for one attachment, never a task's. */
-static struct mac_address host_mac(const struct cni_request *request)
-{
-	_cleanup_free_ char *alias = eni_alias(request);
-	uint32_t value = hash(alias, 0x5a5a5a5a);
-
-	return (struct mac_address){ { 0xee, 0xec, (unsigned char)(value >> 24),
-				       (unsigned char)(value >> 16), (unsigned char)(value >> 8),
-				       (unsigned char)value } };
-}
-
-static bool has_family(const struct eni_config *config, int family)
-{
-	for (size_t i = 0; i < config->address_count; i++)
-		if (config->addresses[i].address.family == family)
-			return true;
-	return false;
-}
 
 static struct route host_route(const struct link *host, const struct ip_prefix *address)
 {
 	return (struct route){ .destination = ip_host_prefix(&address->address),
 			       .link_index = host->index };
-}
-
-/* By its alias; one that was cut off before it got an alias by its MAC, which is made of the same
- * words. */
-static bool is_ours(const struct link *link, const struct cni_request *request)
-{
-	_cleanup_free_ char *alias = eni_alias(request);
-	const struct mac_address mac = host_mac(request);
-
-	if (link->group != LINK_GROUP_BERTH)
-		return false;
-	return str_eq(link->alias, alias) ||
-	       (link->alias[0] == '\0' && mac_equal(&link->mac, &mac));
-}
-
-/* The pair of this attachment by its host end. -ENODEV when there is none. */
-static int find_host_end(struct netlink *netlink, const struct cni_request *request,
-			 struct link *ret, struct error *err)
-{
-	for (unsigned int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
-		struct link link;
-		char name[16];
-		int r;
-
-		eni_host_name(request, attempt, name);
-		r = link_by_name(netlink, name, &link, err);
-		if (r < 0 && r != -ENODEV)
-			return r;
-		if (r == 0 && is_ours(&link, request)) {
-			*ret = link;
-			return 0;
-		}
-	}
-	return error_say(err, ENODEV, "there is no pair for interface %s of %s", request->ifname,
-			 request->container_id);
-}
-
-static int create_pair(struct netlink *netlink, const struct cni_request *request,
-		       const struct eni_config *config, struct link *ret, struct error *err)
-{
-	_cleanup_free_ char *alias = eni_alias(request);
-	char name[16];
-	struct veth_spec spec = {
-		.host_name = name,
-		.peer_name = request->ifname,
-		.peer_netns_fd = request->netns_fd,
-		.host_mac = host_mac(request),
-		.peer_mac = config->mac,
-		.mtu = config->mtu,
-		.group = LINK_GROUP_BERTH,
-		.alias = alias,
-	};
-	int r = -EEXIST;
-
-	if (strlen(alias) >= LINK_ALIAS_SIZE)
-		return error_say(err, ENAMETOOLONG,
-				 "container id, interface and network name together are longer "
-				 "than %d bytes",
-				 LINK_ALIAS_SIZE - 8);
-	/* Another attachment may have our name: its alias tells, and ours takes the next. */
-	for (unsigned int attempt = 0; attempt < NAME_ATTEMPTS && r == -EEXIST; attempt++) {
-		struct link link;
-
-		eni_host_name(request, attempt, name);
-		if (link_by_name(netlink, name, &link, NULL) == 0) {
-			if (is_ours(&link, request))
-				return error_say(err, EEXIST,
-						 "link %s belongs to this attachment already: it "
-						 "was added before",
-						 name);
-			continue;
-		}
-		r = veth_create(netlink, &spec, ret, err);
-	}
-	return r;
 }
 
 static int ignore_absent(int r)
@@ -192,8 +68,8 @@ static void say_who_has_it(struct netlink *netlink, const struct link *host,
 	for (size_t i = 0; i < routes.count; i++) {
 		const struct route *route = &routes.items[i];
 
-		for (size_t j = 0; j < config->address_count; j++) {
-			const struct route ours = host_route(host, &config->addresses[j]);
+		for (size_t j = 0; j < config->task.address_count; j++) {
+			const struct route ours = host_route(host, &config->task.addresses[j]);
 
 			if (route->link_index != host->index &&
 			    ip_prefix_equal(&route->destination, &ours.destination))
@@ -210,7 +86,7 @@ static int configure_host(struct netlink *netlink, const struct link *host,
 			  const struct eni_config *config, struct error *err)
 {
 	struct netlink_batch *batch;
-	bool v6 = has_family(config, AF_INET6);
+	bool v6 = task_config_has(&config->task, AF_INET6);
 	int r = set_host_sysctls(host->name, v6, err);
 
 	if (r < 0)
@@ -221,12 +97,12 @@ static int configure_host(struct netlink *netlink, const struct link *host,
 		link_set_no_link_local(batch, host->index, host->name);
 	link_set_up(batch, host->index, host->name);
 	if (v6)
-		address_add(batch, host->index, host->name, &eni_link_local_gateway);
-	for (size_t i = 0; i < config->address_count; i++) {
-		const struct route route = host_route(host, &config->addresses[i]);
+		address_add(batch, host->index, host->name, &task_link_local_gateway);
+	for (size_t i = 0; i < config->task.address_count; i++) {
+		const struct route route = host_route(host, &config->task.addresses[i]);
 
 		route_add(batch, &route);
-		neighbour_set(batch, host->index, host->name, &config->addresses[i].address,
+		neighbour_set(batch, host->index, host->name, &config->task.addresses[i].address,
 			      &config->mac);
 	}
 	r = netlink_run(netlink, batch, err);
@@ -236,16 +112,7 @@ static int configure_host(struct netlink *netlink, const struct link *host,
 	return r;
 }
 
-static void delete_pair(struct netlink *netlink, const struct link *host)
-{
-	struct netlink_batch *batch = netlink_batch_new();
-
-	link_delete(batch, host->index, host->name);
-	(void)netlink_run(netlink, batch, NULL);
-	netlink_batch_free(batch);
-}
-
-static int set_task_end_up(struct eni_task *task, struct error *err)
+static int set_task_end_up(struct task_setup *task, struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
 	int r;
@@ -256,9 +123,10 @@ static int set_task_end_up(struct eni_task *task, struct error *err)
 	return r;
 }
 
-static int plug(struct netlink *netlink, struct eni_task *task, const struct cni_request *request,
+static int plug(struct netlink *netlink, struct task_setup *task, const struct cni_request *request,
 		const struct eni_config *config, struct link *ret_host, struct error *err)
 {
+	const struct veth_spec pair = { .peer_mac = config->mac, .mtu = config->task.mtu };
 	struct link host = { 0 };
 	int r = link_by_name(task->netlink, request->ifname, &task->link, err);
 
@@ -267,9 +135,9 @@ static int plug(struct netlink *netlink, struct eni_task *task, const struct cni
 				 request->ifname, request->netns);
 	if (r != -ENODEV)
 		return r;
-	r = eni_task_look(task, config, err);
+	r = task_setup_look(task, &config->task, err);
 	if (r == 0)
-		r = create_pair(netlink, request, config, &host, err);
+		r = host_end_create(netlink, request, &pair, &host, err);
 	if (r < 0)
 		return r;
 	r = link_by_name(task->netlink, request->ifname, &task->link, err);
@@ -280,19 +148,19 @@ static int plug(struct netlink *netlink, struct eni_task *task, const struct cni
 		r = configure_host(netlink, &host, config, err);
 	task->gateway_mac = &host.mac;
 	if (r == 0)
-		r = eni_task_configure(task, config, err);
+		r = task_setup_configure(task, &config->task, err);
 	task->gateway_mac = NULL;
 	if (r == 0)
 		r = link_wait_running(task->netlink, request->ifname, RUN_TIMEOUT_MS, err);
-	if (r == 0 && has_family(config, AF_INET6))
-		r = address_wait_ready(netlink, &eni_link_local_gateway.address, host.index,
+	if (r == 0 && task_config_has(&config->task, AF_INET6))
+		r = address_wait_ready(netlink, &task_link_local_gateway.address, host.index,
 				       RUN_TIMEOUT_MS, err);
-	for (size_t i = 0; r == 0 && i < config->address_count; i++)
-		r = address_wait_ready(task->netlink, &config->addresses[i].address,
+	for (size_t i = 0; r == 0 && i < config->task.address_count; i++)
+		r = address_wait_ready(task->netlink, &config->task.addresses[i].address,
 				       task->link.index, RUN_TIMEOUT_MS, err);
 	if (r < 0) {
-		eni_task_undo(task, config);
-		delete_pair(netlink, &host);
+		task_setup_undo(task, &config->task);
+		host_end_delete(netlink, &host);
 		return r;
 	}
 	*ret_host = host;
@@ -303,7 +171,7 @@ int eni_veth_add(const struct cni_request *request, const struct eni_config *con
 		 struct cni_result *ret, struct cni_error *err)
 {
 	struct netlink *netlink = NULL;
-	struct eni_task task = { .routed = true };
+	struct task_setup task = { .routed = true };
 	struct link host = { 0 };
 	struct error why;
 	char mac[MAC_TEXT_SIZE];
@@ -319,11 +187,11 @@ int eni_veth_add(const struct cni_request *request, const struct eni_config *con
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
 
 	cni_result_add_interface(ret, host.name, mac_format(&host.mac, mac), NULL, host.mtu);
-	eni_task_result(&task, config,
-			cni_result_add_interface(ret, request->ifname,
-						 mac_format(&config->mac, mac), request->netns,
-						 task.link.mtu),
-			ret);
+	task_setup_result(&task, &config->task,
+			  cni_result_add_interface(ret, request->ifname,
+						   mac_format(&config->mac, mac), request->netns,
+						   task.link.mtu),
+			  ret);
 	return 0;
 }
 
@@ -356,7 +224,7 @@ static int unplug(const struct cni_request *request, const struct eni_config *co
 
 	if (r < 0)
 		return r;
-	r = find_host_end(netlink, request, &host, err);
+	r = host_end_find(netlink, request, &host, err);
 	if (r == 0 && config->leave_to_netns) {
 		r = remove_host_routes(netlink, &host, err);
 	} else if (r == 0) {
@@ -374,7 +242,7 @@ static int unplug(const struct cni_request *request, const struct eni_config *co
 int eni_veth_del(const struct cni_request *request, const struct eni_config *config,
 		 struct cni_error *err)
 {
-	struct eni_task task = { .routed = true };
+	struct task_setup task = { .routed = true };
 	struct error why;
 
 	if (unplug(request, config, &why) < 0)
@@ -383,26 +251,27 @@ int eni_veth_del(const struct cni_request *request, const struct eni_config *con
 		return 0;
 	if (netlink_open_in(request->netns_fd, &task.netlink, &why) < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
-	eni_task_undo(&task, config);
+	task_setup_undo(&task, &config->task);
 	netlink_close(task.netlink);
 	return 0;
 }
 
-static int check(struct netlink *netlink, struct eni_task *task, const struct cni_request *request,
-		 const struct eni_config *config, struct error *err)
+static int check(struct netlink *netlink, struct task_setup *task,
+		 const struct cni_request *request, const struct eni_config *config,
+		 struct error *err)
 {
 	struct route_list routes = { 0 };
 	struct link host = { 0 };
 	char text[IP_TEXT_SIZE];
-	int r = find_host_end(netlink, request, &host, err);
+	int r = host_end_find(netlink, request, &host, err);
 
 	if (r < 0)
 		return r;
 	if (!host.is_up)
 		return error_say(err, ENETDOWN, "link %s is down", host.name);
 	r = route_list(netlink, 0, &routes, err);
-	for (size_t i = 0; r == 0 && i < config->address_count; i++) {
-		const struct route route = host_route(&host, &config->addresses[i]);
+	for (size_t i = 0; r == 0 && i < config->task.address_count; i++) {
+		const struct route route = host_route(&host, &config->task.addresses[i]);
 
 		if (!route_list_contains(&routes, &route))
 			r = error_say(err, ENOENT, "the host's route to %s is gone",
@@ -419,14 +288,14 @@ static int check(struct netlink *netlink, struct eni_task *task, const struct cn
 	if (!mac_equal(&task->link.mac, &config->mac))
 		return error_say(err, EINVAL, "interface %s has another MAC address than %s",
 				 request->ifname, mac_format(&config->mac, text));
-	return eni_task_check(task, config, err);
+	return task_setup_check(task, &config->task, err);
 }
 
 int eni_veth_check(const struct cni_request *request, const struct eni_config *config,
 		   struct cni_error *err)
 {
 	struct netlink *netlink = NULL;
-	struct eni_task task = { .routed = true };
+	struct task_setup task = { .routed = true };
 	struct error why;
 	int r = netlink_open(&netlink, &why);
 
@@ -435,45 +304,6 @@ int eni_veth_check(const struct cni_request *request, const struct eni_config *c
 	if (r == 0)
 		r = check(netlink, &task, request, config, &why);
 	netlink_close(task.netlink);
-	netlink_close(netlink);
-	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
-}
-
-/* Whether the alias is one of this network's attachments that nobody wants any more. */
-static bool is_garbage(const struct cni_request *request, const char *alias)
-{
-	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
-
-	str_list_split(&parts, alias, ':', true);
-	if (parts.count != 4 || !str_eq(parts.items[0], "ecs") ||
-	    !str_eq(parts.items[3], request->network))
-		return false;
-	for (size_t i = 0; i < request->valid_count; i++)
-		if (str_eq(request->valid[i].container_id, parts.items[1]) &&
-		    str_eq(request->valid[i].ifname, parts.items[2]))
-			return false;
-	return true;
-}
-
-int eni_veth_collect(const struct cni_request *request, struct cni_error *err)
-{
-	struct netlink *netlink = NULL;
-	struct netlink_batch *batch;
-	struct link_list links = { 0 };
-	struct error why;
-	int r = netlink_open(&netlink, &why);
-
-	if (r == 0)
-		r = link_list(netlink, LINK_GROUP_BERTH, &links, &why);
-	if (r == 0) {
-		batch = netlink_batch_new();
-		for (size_t i = 0; i < links.count; i++)
-			if (is_garbage(request, links.items[i].alias))
-				link_delete(batch, links.items[i].index, links.items[i].name);
-		r = netlink_run(netlink, batch, &why);
-		netlink_batch_free(batch);
-	}
-	link_list_free(&links);
 	netlink_close(netlink);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }

@@ -38,6 +38,15 @@ void address_add(struct netlink_batch *batch, int link_index, const char *link_n
 		    address->address.family == AF_INET6 ? IFA_F_NODAD : 0);
 }
 
+void address_set_no_prefix_route(struct netlink_batch *batch)
+{
+	struct nlmsghdr *header = netlink_last_request(batch);
+	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
+
+	/* The header has room for eight flags only. */
+	mnl_attr_put_u32(header, IFA_FLAGS, message->ifa_flags | IFA_F_NOPREFIXROUTE);
+}
+
 void address_delete(struct netlink_batch *batch, int link_index, const char *link_name,
 		    const struct ip_prefix *address)
 {

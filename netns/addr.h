@@ -16,6 +16,9 @@
 void address_add(struct netlink_batch *batch, int link_index, const char *link_name,
 		 const struct ip_prefix *address);
 
+/* The address queued last does not bring a route to its prefix. */
+void address_set_no_prefix_route(struct netlink_batch *batch);
+
 /* One that is gone already is no error. */
 void address_delete(struct netlink_batch *batch, int link_index, const char *link_name,
 		    const struct ip_prefix *address);

@@ -146,6 +146,11 @@ struct nlmsghdr *netlink_request(struct netlink_batch *batch, uint16_t type, uin
 	return header;
 }
 
+struct nlmsghdr *netlink_last_request(struct netlink_batch *batch)
+{
+	return request_header(batch, batch->count - 1);
+}
+
 void netlink_tolerate(struct netlink_batch *batch, int error)
 {
 	struct request *request = &batch->requests[batch->count - 1];

@@ -44,6 +44,9 @@ size_t netlink_batch_count(const struct netlink_batch *batch);
 __attribute__((format(printf, 4, 5))) struct nlmsghdr *
 netlink_request(struct netlink_batch *batch, uint16_t type, uint16_t flags, const char *what, ...);
 
+/* The request begun last, to be completed. */
+struct nlmsghdr *netlink_last_request(struct netlink_batch *batch);
+
 /* The request begun last may fail with this errno without failing the batch (EEXIST, ESRCH, ...).
  * At most 4. */
 void netlink_tolerate(struct netlink_batch *batch, int error);

@@ -8,7 +8,7 @@
 #include "agent/executor/live.h"
 #include "base/alloc.h"
 #include "base/log.h"
-#include "cni-plugins/eni.h"
+#include "cni-plugins/host_end.h"
 #include "netns/link.h"
 
 /* The kernel takes tens of milliseconds for one, and does one after the other. No thread waits so
@@ -109,7 +109,7 @@ void network_links_gone(struct executor *executor, struct str_list *names)
 static bool is_orphan(struct executor *executor, const struct link *link,
 		      const struct str_list *swept)
 {
-	_cleanup_free_ char *task_id = eni_alias_container(link->alias);
+	_cleanup_free_ char *task_id = host_end_alias_container(link->alias);
 	const struct task_state *task;
 
 	if (!task_id)

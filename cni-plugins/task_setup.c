@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cni-plugins/eni_setup.h"
+#include "cni-plugins/task_setup.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -10,8 +10,9 @@
 
 #define LOOPBACK_INDEX 1
 
-const struct ip_prefix eni_link_local_gateway = { .address = { AF_INET6, { 0xfe, 0x80, [15] = 1 } },
-						  .length = 64 };
+const struct ip_prefix task_link_local_gateway = {
+	.address = { AF_INET6, { 0xfe, 0x80, [15] = 1 } }, .length = 64
+};
 
 /* 169.254.169.254 and fd00:ec2::254: where instance metadata is found on EC2. */
 static const struct route blackholes[2] = {
@@ -21,7 +22,7 @@ static const struct route blackholes[2] = {
 			   128 } },
 };
 
-struct ip_prefix eni_task_address(const struct eni_task *task, const struct ip_prefix *address)
+static struct ip_prefix address_of(const struct task_setup *task, const struct ip_prefix *address)
 {
 	/* Neighbours of a routed pair are found by ARP, which the host answers for all; it does not
 	 * for IPv6. */
@@ -38,7 +39,7 @@ static bool holds(const struct address_list *list, const struct ip_prefix *addre
 	return false;
 }
 
-int eni_task_look(struct eni_task *task, const struct eni_config *config, struct error *err)
+int task_setup_look(struct task_setup *task, const struct task_config *config, struct error *err)
 {
 	struct address_list addresses = { 0 };
 	struct route_list routes = { 0 };
@@ -63,21 +64,18 @@ int eni_task_look(struct eni_task *task, const struct eni_config *config, struct
 	return 0;
 }
 
-/* The default route of a family; false when it has none. */
-static bool default_route(const struct eni_task *task, const struct eni_config *config, int family,
-			  struct route *ret)
+/* The way out of a family, as a default route; false when it has none. */
+static bool way_out(const struct task_setup *task, const struct task_config *config, int family,
+		    struct route *ret)
 {
 	const struct ip_address *gateway = &config->gateways[family == AF_INET6];
-	bool has_address = false;
 
 	*ret = (struct route){ .destination = ip_default_route(family),
 			       .link_index = task->link.index };
-	for (size_t i = 0; i < config->address_count; i++)
-		has_address |= config->addresses[i].address.family == family;
-	if (!has_address)
+	if (!task_config_has(config, family))
 		return false;
 	if (task->routed && family == AF_INET6) {
-		ret->gateway = eni_link_local_gateway.address;
+		ret->gateway = task_link_local_gateway.address;
 		return true;
 	}
 	if (!gateway->family)
@@ -89,28 +87,46 @@ static bool default_route(const struct eni_task *task, const struct eni_config *
 	return true;
 }
 
-static struct route extra_route(const struct eni_task *task, const struct eni_config *config,
+static bool default_route(const struct task_setup *task, const struct task_config *config,
+			  int family, struct route *ret)
+{
+	return config->has_default_route && way_out(task, config, family, ret);
+}
+
+static struct route on_link_route(const struct task_setup *task, const struct ip_prefix *prefix)
+{
+	return (struct route){ .destination = *prefix, .link_index = task->link.index };
+}
+
+static struct route extra_route(const struct task_setup *task, const struct task_config *config,
 				const struct cni_route *route)
 {
 	int family = route->destination.address.family;
 	struct route result = { .destination = route->destination,
 				.gateway = route->gateway,
 				.link_index = task->link.index };
-	struct route way_out;
+	struct route out;
 
 	/* A route without a gateway takes the family's. */
-	if (!result.gateway.family && default_route(task, config, family, &way_out))
-		result.gateway = way_out.gateway;
+	if (!result.gateway.family && way_out(task, config, family, &out))
+		result.gateway = out.gateway;
 	result.onlink = task->routed && result.gateway.family == AF_INET;
 	return result;
 }
 
-static void queue_routes(struct eni_task *task, const struct eni_config *config,
+static void queue_routes(struct task_setup *task, const struct task_config *config,
 			 struct netlink_batch *batch)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	const char *name = task->link.name;
 
+	/* First: gateways are reached by them. */
+	for (size_t i = 0; i < config->on_link_count; i++) {
+		const struct route route = on_link_route(task, &config->on_link[i]);
+
+		route_add(batch, &route);
+		netlink_tolerate(batch, EEXIST);
+	}
 	for (size_t i = 0; i < 2; i++) {
 		struct route route;
 
@@ -143,7 +159,8 @@ static void queue_blackholes(struct netlink_batch *batch)
 	}
 }
 
-int eni_task_configure(struct eni_task *task, const struct eni_config *config, struct error *err)
+int task_setup_configure(struct task_setup *task, const struct task_config *config,
+			 struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
 	const char *name = task->link.name;
@@ -156,9 +173,11 @@ int eni_task_configure(struct eni_task *task, const struct eni_config *config, s
 	}
 	link_set_up(batch, task->link.index, name);
 	for (size_t i = 0; i < config->address_count; i++) {
-		const struct ip_prefix address = eni_task_address(task, &config->addresses[i]);
+		const struct ip_prefix address = address_of(task, &config->addresses[i]);
 
 		address_add(batch, task->link.index, name, &address);
+		if (config->no_prefix_routes)
+			address_set_no_prefix_route(batch);
 	}
 	queue_routes(task, config, batch);
 	/* Last, so that a failure here does not leave the task without the rest unnoticed. */
@@ -169,7 +188,7 @@ int eni_task_configure(struct eni_task *task, const struct eni_config *config, s
 	return r;
 }
 
-void eni_task_undo(struct eni_task *task, const struct eni_config *config)
+void task_setup_undo(struct task_setup *task, const struct task_config *config)
 {
 	struct netlink_batch *batch = netlink_batch_new();
 
@@ -202,7 +221,16 @@ static int check_addresses(struct netlink *netlink, int index, const char *name,
 	return r;
 }
 
-static int check_routes(struct eni_task *task, const struct eni_config *config, struct error *err)
+static int route_is_gone(const struct route *route, struct error *err)
+{
+	char text[IP_TEXT_SIZE];
+
+	return error_say(err, ENOENT, "the route to %s is gone",
+			 ip_prefix_format(&route->destination, text));
+}
+
+static int check_routes(struct task_setup *task, const struct task_config *config,
+			struct error *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	struct route_list list = { 0 };
@@ -220,23 +248,27 @@ static int check_routes(struct eni_task *task, const struct eni_config *config, 
 			r = error_say(err, ENOENT, "the blackhole for %s is gone",
 				      ip_prefix_format(&blackholes[i].destination, text));
 	}
+	for (size_t i = 0; r == 0 && i < config->on_link_count; i++) {
+		route = on_link_route(task, &config->on_link[i]);
+		if (!route_list_contains(&list, &route))
+			r = route_is_gone(&route, err);
+	}
 	for (size_t i = 0; r == 0 && i < config->route_count; i++) {
 		route = extra_route(task, config, &config->routes[i]);
 		if (!route_list_contains(&list, &route))
-			r = error_say(err, ENOENT, "the route to %s is gone",
-				      ip_prefix_format(&route.destination, text));
+			r = route_is_gone(&route, err);
 	}
 	route_list_free(&list);
 	return r;
 }
 
-int eni_task_check(struct eni_task *task, const struct eni_config *config, struct error *err)
+int task_setup_check(struct task_setup *task, const struct task_config *config, struct error *err)
 {
-	struct ip_prefix wanted[ENI_MAX_ADDRESSES];
+	struct ip_prefix wanted[TASK_MAX_ADDRESSES];
 	int r;
 
 	for (size_t i = 0; i < config->address_count; i++)
-		wanted[i] = eni_task_address(task, &config->addresses[i]);
+		wanted[i] = address_of(task, &config->addresses[i]);
 	if (!task->link.is_up)
 		return error_say(err, ENETDOWN, "link %s is down", task->link.name);
 	if (config->mtu && task->link.mtu != config->mtu)
@@ -250,24 +282,24 @@ int eni_task_check(struct eni_task *task, const struct eni_config *config, struc
 	return r == 0 ? check_routes(task, config, err) : r;
 }
 
-void eni_task_result(const struct eni_task *task, const struct eni_config *config, int interface,
-		     struct cni_result *result)
+void task_setup_result(const struct task_setup *task, const struct task_config *config,
+		       int interface, struct cni_result *result)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	struct route ways_out[2];
 	bool has[2];
 
 	for (size_t i = 0; i < 2; i++)
-		has[i] = default_route(task, config, families[i], &ways_out[i]);
+		has[i] = way_out(task, config, families[i], &ways_out[i]);
 	for (size_t i = 0; i < config->address_count; i++) {
-		const struct ip_prefix address = eni_task_address(task, &config->addresses[i]);
+		const struct ip_prefix address = address_of(task, &config->addresses[i]);
 		bool v6 = address.address.family == AF_INET6;
 
 		cni_result_add_ip(result, &address, has[v6] ? &ways_out[v6].gateway : NULL,
 				  interface);
 	}
 	for (size_t i = 0; i < 2; i++)
-		if (has[i])
+		if (has[i] && config->has_default_route)
 			cni_result_add_route(result, &ways_out[i].destination,
 					     &ways_out[i].gateway);
 	for (size_t i = 0; i < config->route_count; i++)

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cni-plugins/host_end.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#define NAME_ATTEMPTS 4 /* names of 32 bits hardly ever collide */
+
+static uint32_t hash(const char *text, unsigned int attempt)
+{
+	uint32_t value = 2166136261u; /* FNV-1a */
+
+	for (const char *p = text; *p; p++)
+		value = (value ^ (unsigned char)*p) * 16777619u;
+	return (value ^ attempt) * 16777619u;
+}
+
+char *host_end_alias(const struct cni_request *request)
+{
+	return xasprintf("ecs:%s:%s:%s", request->container_id, request->ifname, request->network);
+}
+
+char *host_end_alias_container(const char *alias)
+{
+	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
+
+	str_list_split(&parts, alias, ':', true);
+	return parts.count == 4 && str_eq(parts.items[0], "ecs") ? xstrdup(parts.items[1]) : NULL;
+}
+
+void host_end_name(const struct cni_request *request, unsigned int attempt, char name[16])
+{
+	_cleanup_free_ char *alias = host_end_alias(request);
+
+	snprintf(name, 16, "ve%08x", hash(alias, attempt));
+}
+
+/* Locally administered, the same each time for one attachment, never a task's. */
+static struct mac_address host_mac(const struct cni_request *request)
+{
+	_cleanup_free_ char *alias = host_end_alias(request);
+	uint32_t value = hash(alias, 0x5a5a5a5a);
+
+	return (struct mac_address){ { 0xee, 0xec, (unsigned char)(value >> 24),
+				       (unsigned char)(value >> 16), (unsigned char)(value >> 8),
+				       (unsigned char)value } };
+}
+
+/* By its alias; one that was cut off before it got an alias by its MAC, which is made of the same
+ * words. */
+static bool is_ours(const struct link *link, const struct cni_request *request)
+{
+	_cleanup_free_ char *alias = host_end_alias(request);
+	const struct mac_address mac = host_mac(request);
+
+	if (link->group != LINK_GROUP_BERTH)
+		return false;
+	return str_eq(link->alias, alias) ||
+	       (link->alias[0] == '\0' && mac_equal(&link->mac, &mac));
+}
+
+int host_end_find(struct netlink *netlink, const struct cni_request *request, struct link *ret,
+		  struct error *err)
+{
+	for (unsigned int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+		struct link link;
+		char name[16];
+		int r;
+
+		host_end_name(request, attempt, name);
+		r = link_by_name(netlink, name, &link, err);
+		if (r < 0 && r != -ENODEV)
+			return r;
+		if (r == 0 && is_ours(&link, request)) {
+			*ret = link;
+			return 0;
+		}
+	}
+	return error_say(err, ENODEV, "there is no pair for interface %s of %s", request->ifname,
+			 request->container_id);
+}
+
+int host_end_create(struct netlink *netlink, const struct cni_request *request,
+		    const struct veth_spec *wanted, struct link *ret, struct error *err)
+{
+	_cleanup_free_ char *alias = host_end_alias(request);
+	char name[16];
+	struct veth_spec spec = *wanted;
+	int r = -EEXIST;
+
+	spec.host_name = name;
+	spec.peer_name = request->ifname;
+	spec.peer_netns_fd = request->netns_fd;
+	spec.host_mac = host_mac(request);
+	spec.group = LINK_GROUP_BERTH;
+	spec.alias = alias;
+	if (strlen(alias) >= LINK_ALIAS_SIZE)
+		return error_say(err, ENAMETOOLONG,
+				 "container id, interface and network name together are longer "
+				 "than %d bytes",
+				 LINK_ALIAS_SIZE - 8);
+	/* Another attachment may have our name: its alias tells, and ours takes the next. */
+	for (unsigned int attempt = 0; attempt < NAME_ATTEMPTS && r == -EEXIST; attempt++) {
+		struct link link;
+
+		host_end_name(request, attempt, name);
+		if (link_by_name(netlink, name, &link, NULL) == 0) {
+			if (is_ours(&link, request))
+				return error_say(err, EEXIST,
+						 "link %s belongs to this attachment already: it "
+						 "was added before",
+						 name);
+			continue;
+		}
+		r = veth_create(netlink, &spec, ret, err);
+	}
+	return r;
+}
+
+void host_end_delete(struct netlink *netlink, const struct link *host)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+
+	link_delete(batch, host->index, host->name);
+	(void)netlink_run(netlink, batch, NULL);
+	netlink_batch_free(batch);
+}
+
+/* Whether the alias is one of this network's attachments that nobody wants any more. */
+static bool is_garbage(const struct cni_request *request, const char *alias)
+{
+	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
+
+	str_list_split(&parts, alias, ':', true);
+	if (parts.count != 4 || !str_eq(parts.items[0], "ecs") ||
+	    !str_eq(parts.items[3], request->network))
+		return false;
+	for (size_t i = 0; i < request->valid_count; i++)
+		if (str_eq(request->valid[i].container_id, parts.items[1]) &&
+		    str_eq(request->valid[i].ifname, parts.items[2]))
+			return false;
+	return true;
+}
+
+int host_end_collect(const struct cni_request *request, struct cni_error *err)
+{
+	struct netlink *netlink = NULL;
+	struct netlink_batch *batch;
+	struct link_list links = { 0 };
+	struct error why;
+	int r = netlink_open(&netlink, &why);
+
+	if (r == 0)
+		r = link_list(netlink, LINK_GROUP_BERTH, &links, &why);
+	if (r == 0) {
+		batch = netlink_batch_new();
+		for (size_t i = 0; i < links.count; i++)
+			if (is_garbage(request, links.items[i].alias))
+				link_delete(batch, links.items[i].index, links.items[i].name);
+		r = netlink_run(netlink, batch, &why);
+		netlink_batch_free(batch);
+	}
+	link_list_free(&links);
+	netlink_close(netlink);
+	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
+}

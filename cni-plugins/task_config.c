@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/socket.h>
+
+#include "base/str.h"
+#include "cni-plugins/task_setup.h"
+
+int task_config_take_leased(struct task_config *config, const char *ipam_type,
+			    const struct cni_result *leased, struct cni_error *err)
+{
+	for (size_t i = 0; i < leased->ip_count; i++) {
+		const struct cni_ip *ip = &leased->ips[i];
+
+		if (config->address_count == TASK_MAX_ADDRESSES)
+			return cni_fail(err, CNI_PLUGIN_FAILED,
+					"IPAM plugin %s gave more than %d addresses", ipam_type,
+					TASK_MAX_ADDRESSES);
+		config->addresses[config->address_count++] = ip->address;
+		if (ip->gateway.family)
+			config->gateways[ip->gateway.family == AF_INET6] = ip->gateway;
+	}
+	for (size_t i = 0; i < leased->route_count; i++) {
+		if (leased->routes[i].destination.length == 0)
+			continue;
+		if (config->route_count == TASK_MAX_ADDRESSES)
+			return cni_fail(err, CNI_PLUGIN_FAILED,
+					"IPAM plugin %s gave more than %d routes", ipam_type,
+					TASK_MAX_ADDRESSES);
+		config->routes[config->route_count++] = leased->routes[i];
+	}
+	return 0;
+}
+
+int task_config_take_previous(struct task_config *config, const struct cni_request *request,
+			      struct cni_error *err)
+{
+	const struct cni_result *previous = request->previous;
+
+	for (size_t i = 0; i < previous->ip_count; i++) {
+		const struct cni_ip *ip = &previous->ips[i];
+		bool ours = ip->interface >= 0 &&
+			    (size_t)ip->interface < previous->interface_count &&
+			    str_eq(previous->interfaces[ip->interface].name, request->ifname);
+
+		if (!ours || config->address_count == TASK_MAX_ADDRESSES)
+			continue;
+		config->addresses[config->address_count++] = ip->address;
+		if (ip->gateway.family)
+			config->gateways[ip->gateway.family == AF_INET6] = ip->gateway;
+	}
+	if (config->address_count == 0)
+		return cni_fail(err, CNI_INVALID_CONFIG, "prevResult has no address of %s",
+				request->ifname);
+	return 0;
+}
+
+bool task_config_has(const struct task_config *config, int family)
+{
+	for (size_t i = 0; i < config->address_count; i++)
+		if (config->addresses[i].address.family == family)
+			return true;
+	return false;
+}
