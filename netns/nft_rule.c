@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "netns/nft_rule.h"
+
+#include <assert.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <libnftnl/expr.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
+#include <linux/rtnetlink.h>
+
+#include "base/alloc.h"
+
+static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
+{
+	struct nftnl_expr *expr = nftnl_expr_alloc(name);
+
+	assert(expr);
+	nftnl_rule_add_expr(rule, expr);
+	return expr;
+}
+
+static uint8_t family_of(const struct nftnl_rule *rule)
+{
+	return (uint8_t)nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY);
+}
+
+struct nftnl_rule *nft_rule_new(uint8_t family, const char *table, const char *chain)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+
+	assert(rule);
+	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, family);
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
+	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+	return rule;
+}
+
+void nft_load_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, uint32_t size,
+		      uint32_t to)
+{
+	struct nftnl_expr *load = add(rule, "payload");
+
+	nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_BASE, base);
+	nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_DREG, to);
+	nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+	nftnl_expr_set_u32(load, NFTNL_EXPR_PAYLOAD_LEN, size);
+}
+
+void nft_load_meta(struct nftnl_rule *rule, uint32_t key, uint32_t to)
+{
+	struct nftnl_expr *load = add(rule, "meta");
+
+	nftnl_expr_set_u32(load, NFTNL_EXPR_META_KEY, key);
+	nftnl_expr_set_u32(load, NFTNL_EXPR_META_DREG, to);
+}
+
+void nft_load_value(struct nftnl_rule *rule, const void *value, uint32_t size, uint32_t to)
+{
+	struct nftnl_expr *load = add(rule, "immediate");
+
+	nftnl_expr_set_u32(load, NFTNL_EXPR_IMM_DREG, to);
+	nftnl_expr_set(load, NFTNL_EXPR_IMM_DATA, value, size);
+}
+
+static void load_address(struct nftnl_rule *rule, bool source, uint32_t to)
+{
+	bool v6 = family_of(rule) == NFPROTO_IPV6;
+	uint32_t offset;
+
+	if (v6)
+		offset = source ? offsetof(struct ip6_hdr, ip6_src)
+				: offsetof(struct ip6_hdr, ip6_dst);
+	else
+		offset = source ? offsetof(struct iphdr, saddr) : offsetof(struct iphdr, daddr);
+	nft_load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, v6 ? 16 : 4, to);
+}
+
+void nft_load_source(struct nftnl_rule *rule, uint32_t to)
+{
+	load_address(rule, true, to);
+}
+
+void nft_load_destination(struct nftnl_rule *rule, uint32_t to)
+{
+	load_address(rule, false, to);
+}
+
+static void compare(struct nftnl_rule *rule, uint32_t operation, const void *value, uint32_t size)
+{
+	struct nftnl_expr *cmp = add(rule, "cmp");
+
+	nftnl_expr_set_u32(cmp, NFTNL_EXPR_CMP_SREG, NFT_WORD(0));
+	nftnl_expr_set_u32(cmp, NFTNL_EXPR_CMP_OP, operation);
+	nftnl_expr_set(cmp, NFTNL_EXPR_CMP_DATA, value, size);
+}
+
+/* register = (register & mask) ^ flip */
+static void change_bits(struct nftnl_rule *rule, const void *mask, const void *flip, uint32_t size)
+{
+	struct nftnl_expr *bitwise = add(rule, "bitwise");
+
+	nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_SREG, NFT_WORD(0));
+	nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_DREG, NFT_WORD(0));
+	nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_LEN, size);
+	nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_MASK, mask, size);
+	nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, flip, size);
+}
+
+static void match_bits(struct nftnl_rule *rule, uint32_t bits)
+{
+	const uint32_t none = 0;
+
+	change_bits(rule, &bits, &none, sizeof(bits));
+	compare(rule, NFT_CMP_NEQ, &none, sizeof(none));
+}
+
+void nft_match_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, const void *value,
+		       uint32_t size)
+{
+	nft_load_payload(rule, base, offset, size, NFT_WORD(0));
+	compare(rule, NFT_CMP_EQ, value, size);
+}
+
+void nft_match_link(struct nftnl_rule *rule, uint32_t key, bool is, const char *link)
+{
+	char name[IFNAMSIZ] = "";
+
+	snprintf(name, sizeof(name), "%s", link);
+	nft_load_meta(rule, key, NFT_WORD(0));
+	compare(rule, is ? NFT_CMP_EQ : NFT_CMP_NEQ, name, sizeof(name));
+}
+
+static void match_prefix(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix)
+{
+	static const unsigned char none[16];
+	const struct ip_prefix network = ip_prefix_network(prefix);
+	struct ip_prefix mask = { .address.family = prefix->address.family,
+				  .length = prefix->length };
+	uint32_t size = (uint32_t)ip_size(&prefix->address);
+
+	memset(mask.address.bytes, 0xff, size);
+	mask = ip_prefix_network(&mask);
+	change_bits(rule, mask.address.bytes, none, size);
+	compare(rule, is ? NFT_CMP_EQ : NFT_CMP_NEQ, network.address.bytes, size);
+}
+
+void nft_match_source(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix)
+{
+	nft_load_source(rule, NFT_WORD(0));
+	match_prefix(rule, is, prefix);
+}
+
+void nft_match_destination(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix)
+{
+	nft_load_destination(rule, NFT_WORD(0));
+	match_prefix(rule, is, prefix);
+}
+
+void nft_match_ct(struct nftnl_rule *rule, uint32_t key, uint32_t bits)
+{
+	struct nftnl_expr *load = add(rule, "ct");
+
+	nftnl_expr_set_u32(load, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(load, NFTNL_EXPR_CT_DREG, NFT_WORD(0));
+	match_bits(rule, bits);
+}
+
+void nft_match_mark(struct nftnl_rule *rule, uint32_t bits)
+{
+	nft_load_meta(rule, NFT_META_MARK, NFT_WORD(0));
+	match_bits(rule, bits);
+}
+
+static void load_fib(struct nftnl_rule *rule, uint32_t result, uint32_t flags)
+{
+	struct nftnl_expr *fib = add(rule, "fib");
+
+	nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_DREG, NFT_WORD(0));
+	nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_RESULT, result);
+	nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, flags);
+}
+
+void nft_match_local_destination(struct nftnl_rule *rule)
+{
+	const uint32_t local = RTN_LOCAL;
+
+	load_fib(rule, NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR);
+	compare(rule, NFT_CMP_EQ, &local, sizeof(local));
+}
+
+void nft_match_source_behind_output(struct nftnl_rule *rule)
+{
+	const uint32_t none = 0;
+
+	load_fib(rule, NFT_FIB_RESULT_OIF, NFTA_FIB_F_SADDR | NFTA_FIB_F_OIF);
+	compare(rule, NFT_CMP_NEQ, &none, sizeof(none));
+}
+
+void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint32_t to)
+{
+	struct nftnl_expr *lookup = add(rule, "lookup");
+
+	nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, set);
+	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, from);
+	if (to)
+		nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, to);
+}
+
+void nft_set_mark(struct nftnl_rule *rule, uint32_t bits)
+{
+	const uint32_t others = ~bits;
+	struct nftnl_expr *mark;
+
+	nft_load_meta(rule, NFT_META_MARK, NFT_WORD(0));
+	change_bits(rule, &others, &bits, sizeof(bits));
+	mark = add(rule, "meta");
+	nftnl_expr_set_u32(mark, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(mark, NFTNL_EXPR_META_SREG, NFT_WORD(0));
+}
+
+void nft_dnat(struct nftnl_rule *rule, uint32_t address, uint32_t port)
+{
+	struct nftnl_expr *nat = add(rule, "nat");
+	uint32_t flags = NF_NAT_RANGE_PROTO_SPECIFIED;
+
+	nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+	nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FAMILY, family_of(rule));
+	if (address) {
+		nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, address);
+		flags |= NF_NAT_RANGE_MAP_IPS;
+	}
+	nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, port);
+	nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FLAGS, flags);
+}
+
+void nft_masquerade(struct nftnl_rule *rule)
+{
+	nftnl_expr_set_u32(add(rule, "masq"), NFTNL_EXPR_MASQ_FLAGS,
+			   NF_NAT_RANGE_PROTO_RANDOM_FULLY);
+}
+
+static void add_verdict(struct nftnl_rule *rule, int verdict, const char *chain)
+{
+	struct nftnl_expr *expr = add(rule, "immediate");
+
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_VERDICT, (uint32_t)verdict);
+	if (chain)
+		nftnl_expr_set_str(expr, NFTNL_EXPR_IMM_CHAIN, chain);
+}
+
+void nft_drop(struct nftnl_rule *rule)
+{
+	add_verdict(rule, NF_DROP, NULL);
+}
+
+void nft_jump(struct nftnl_rule *rule, const char *chain)
+{
+	add_verdict(rule, NFT_JUMP, chain);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_NETNS_NFT_RULE_H
+#define BERTH_NETNS_NFT_RULE_H
+
+#include "netns/ip.h"
+#include "netns/nft_batch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The parts of a rule, for nft_batch_rule(). A part that does not match ends the rule for the
+ * packet. Registers hold four bytes; longer values go on in the next ones. What only compares uses
+ * NFT_REG32_00 and those that follow.
+ */
+
+/* The register that is `n` words behind the first. */
+#define NFT_WORD(n) ((uint32_t)NFT_REG32_00 + (n))
+
+struct nftnl_rule *nft_rule_new(uint8_t family, const char *table, const char *chain);
+
+/* Into a register: bytes of the packet, NFT_META_*, NFT_CT_*. */
+void nft_load_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, uint32_t size,
+		      uint32_t to);
+void nft_load_meta(struct nftnl_rule *rule, uint32_t key, uint32_t to);
+void nft_load_value(struct nftnl_rule *rule, const void *value, uint32_t size, uint32_t to);
+/* The network header's addresses, of 4 or 16 bytes by the rule's family. */
+void nft_load_source(struct nftnl_rule *rule, uint32_t to);
+void nft_load_destination(struct nftnl_rule *rule, uint32_t to);
+
+void nft_match_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, const void *value,
+		       uint32_t size);
+/* iifname or oifname (NFT_META_IIFNAME, NFT_META_OIFNAME) is, or is not, this link. */
+void nft_match_link(struct nftnl_rule *rule, uint32_t key, bool is, const char *link);
+/* The source or the destination is, or is not, in the prefix. */
+void nft_match_source(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix);
+void nft_match_destination(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix);
+/* One of these bits is set in NFT_CT_STATUS, NFT_CT_STATE; in the packet's mark. */
+void nft_match_ct(struct nftnl_rule *rule, uint32_t key, uint32_t bits);
+void nft_match_mark(struct nftnl_rule *rule, uint32_t bits);
+/* The packet's destination is an address of this host. */
+void nft_match_local_destination(struct nftnl_rule *rule);
+/* The way back to the packet's source is by the link that it leaves by: both ends are behind it. */
+void nft_match_source_behind_output(struct nftnl_rule *rule);
+/* The value that begins in `from` is in a set; of a map, its data goes to `to` (0: a set). */
+void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint32_t to);
+
+void nft_set_mark(struct nftnl_rule *rule, uint32_t bits);
+/* To the address and port in these registers (0: the same address). */
+void nft_dnat(struct nftnl_rule *rule, uint32_t address, uint32_t port);
+/* From whatever port: two flows at the same moment do not fight for one. */
+void nft_masquerade(struct nftnl_rule *rule);
+void nft_drop(struct nftnl_rule *rule);
+void nft_jump(struct nftnl_rule *rule, const char *chain);
+
+#endif
