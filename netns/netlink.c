@@ -5,11 +5,13 @@
 #include <limits.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/alloc.h"
@@ -24,6 +26,7 @@
 
 struct netlink {
 	struct mnl_socket *socket;
+	struct mnl_socket *listener; /* NULL until somebody listens */
 	uint32_t sequence;
 };
 
@@ -82,6 +85,8 @@ void netlink_close(struct netlink *netlink)
 {
 	if (!netlink)
 		return;
+	if (netlink->listener)
+		mnl_socket_close(netlink->listener);
 	mnl_socket_close(netlink->socket);
 	free(netlink);
 }
@@ -387,13 +392,46 @@ int netlink_query(struct netlink *netlink, struct netlink_batch *query,
 	return r;
 }
 
+static int open_listener_here(void *data, struct error *err)
+{
+	struct mnl_socket **ret = data;
+	struct mnl_socket *sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	int code;
+
+	if (!sock)
+		return error_set(err, errno, "open a netlink socket");
+	if (mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) == 0) {
+		*ret = sock;
+		return 0;
+	}
+	code = errno;
+	mnl_socket_close(sock);
+	return error_set(err, code, "bind a netlink socket");
+}
+
+/*
+ * A socket of its own, where the other one is: when a thousand links go at once their notifications
+ * fill it, and an answer that found no room would be waited for without end.
+ */
+static int open_listener(struct netlink *netlink, struct error *err)
+{
+	_cleanup_close_ int netns = -1;
+
+	if (netlink->listener)
+		return 0;
+	netns = ioctl(mnl_socket_get_fd(netlink->socket), SIOCGSKNS);
+	if (netns < 0)
+		return error_set(err, errno, "find the namespace of a netlink socket");
+	return netns_run(netns, open_listener_here, &netlink->listener, err);
+}
+
 int netlink_listen(struct netlink *netlink, unsigned int group, bool on, struct error *err)
 {
-	int quiet = 1;
+	int r = open_listener(netlink, err);
 
-	/* An overflow loses notifications only, and who listens looks for himself. */
-	(void)mnl_socket_setsockopt(netlink->socket, NETLINK_NO_ENOBUFS, &quiet, sizeof(quiet));
-	if (mnl_socket_setsockopt(netlink->socket,
+	if (r < 0)
+		return r;
+	if (mnl_socket_setsockopt(netlink->listener,
 				  on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group,
 				  sizeof(group)) < 0)
 		return error_set(err, errno, "subscribe to netlink group %u", group);
@@ -403,11 +441,12 @@ int netlink_listen(struct netlink *netlink, unsigned int group, bool on, struct 
 void netlink_await(struct netlink *netlink, int64_t timeout_ms)
 {
 	_cleanup_free_ char *buffer = xmalloc(ANSWER_SIZE);
-	int fd = mnl_socket_get_fd(netlink->socket);
+	int fd = mnl_socket_get_fd(netlink->listener);
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 
 	if (poll(&wait, 1, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms) <= 0)
 		return;
-	while (recv(fd, buffer, ANSWER_SIZE, MSG_DONTWAIT) > 0)
+	/* What overflowed is no matter: who listens looks for himself. */
+	while (recv(fd, buffer, ANSWER_SIZE, MSG_DONTWAIT) > 0 || errno == ENOBUFS)
 		;
 }

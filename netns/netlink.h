@@ -71,8 +71,8 @@ int netlink_query(struct netlink *netlink, struct netlink_batch *query,
  * meanwhile. */
 int netlink_listen(struct netlink *netlink, unsigned int group, bool on, struct error *err);
 
-/* Waits until the socket hears something, or the time is over, and drops all that it heard: look
- * for yourself. */
+/* After netlink_listen(). Waits until something is heard, or the time is over, and drops all that
+ * it heard: look for yourself. */
 void netlink_await(struct netlink *netlink, int64_t timeout_ms);
 
 #endif
