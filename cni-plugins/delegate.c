@@ -192,3 +192,15 @@ int cni_ipam_call(const struct cni_request *request, const char *type, const cha
 	free(answer.output);
 	return r;
 }
+
+int cni_with_ipam(const struct cni_request *request, const char *type, const char *command,
+		  int result, struct cni_error *err)
+{
+	struct cni_error second = { 0 };
+	int r = type ? cni_ipam_call(request, type, command, &second) : 0;
+
+	if (result < 0 || r == 0)
+		return result;
+	*err = second;
+	return -1;
+}

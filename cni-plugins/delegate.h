@@ -22,6 +22,11 @@ int cni_ipam_add(const struct cni_request *request, const char *type, struct cni
 int cni_ipam_call(const struct cni_request *request, const char *type, const char *command,
 		  struct cni_error *err);
 
+/* The rest of a command whose own part returned `result`, with `err` filled on failure: the IPAM
+ * plugin (NULL: none) is called all the same, and the first failure is told. */
+int cni_with_ipam(const struct cni_request *request, const char *type, const char *command,
+		  int result, struct cni_error *err);
+
 /* The first executable regular file `name` in a colon-separated path; the caller frees. -ENOENT
  * names the places. */
 int cni_find_plugin(const char *name, const char *path, char **ret, struct error *err);

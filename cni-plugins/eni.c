@@ -27,26 +27,21 @@ static int add_leased(const struct cni_request *request, struct eni_config *conf
 		(void)cni_ipam_call(request, config->ipam_type, "DEL", NULL);
 		return -1;
 	}
-	if (ret->dns.nameservers.count == 0) {
-		cni_dns_free(&ret->dns);
-		ret->dns = leased.dns;
-		leased.dns = (struct cni_dns){ 0 };
-	}
+	cni_dns_take_if_none(&ret->dns, &leased.dns);
 	return 0;
 }
 
 static int eni_add(const struct cni_request *request, struct cni_result *ret, struct cni_error *err)
 {
 	struct eni_config config;
+	struct cni_dns dns = { 0 };
 	struct error why;
 
 	if (eni_config_read(request, &config, err) < 0)
 		return -1;
-	if (ret->dns.nameservers.count == 0) {
-		cni_dns_free(&ret->dns);
-		if (cni_dns_parse(&request->config, &ret->dns, &why) < 0)
-			return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	}
+	if (cni_dns_parse(&request->config, &dns, &why) < 0)
+		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	cni_dns_take_if_none(&ret->dns, &dns);
 	return config.ipam_type ? add_leased(request, &config, ret, err)
 				: add_with(request, &config, ret, err);
 }
@@ -56,20 +51,13 @@ static int eni_add(const struct cni_request *request, struct cni_result *ret, st
 static int eni_del(const struct cni_request *request, struct cni_error *err)
 {
 	struct eni_config config;
-	struct cni_error second = { 0 };
-	int r, ipam = 0;
+	int r;
 
 	if (eni_config_read(request, &config, err) < 0)
 		return -1;
 	r = config.driver == ENI_DRIVER_VETH ? eni_veth_del(request, &config, err)
 					     : eni_move_del(request, &config, err);
-	if (config.ipam_type)
-		ipam = cni_ipam_call(request, config.ipam_type, "DEL", &second);
-	if (r == 0 && ipam < 0) {
-		*err = second;
-		return -1;
-	}
-	return r;
+	return cni_with_ipam(request, config.ipam_type, "DEL", r, err);
 }
 
 static int eni_check(const struct cni_request *request, struct cni_error *err)
@@ -93,21 +81,14 @@ static int eni_check(const struct cni_request *request, struct cni_error *err)
 static int eni_gc(const struct cni_request *request, struct cni_error *err)
 {
 	struct eni_config config;
-	struct cni_error second = { 0 };
-	int r = 0, ipam = 0;
+	int r = 0;
 
 	if (eni_config_read(request, &config, err) < 0)
 		return -1;
 	/* A device that was moved belongs to the machine; it comes back by itself. */
 	if (config.driver == ENI_DRIVER_VETH)
 		r = host_end_collect(request, err);
-	if (config.ipam_type)
-		ipam = cni_ipam_call(request, config.ipam_type, "GC", &second);
-	if (r == 0 && ipam < 0) {
-		*err = second;
-		return -1;
-	}
-	return r;
+	return cni_with_ipam(request, config.ipam_type, "GC", r, err);
 }
 
 static int eni_status(const struct cni_request *request, struct cni_error *err)

@@ -242,17 +242,13 @@ static int unplug(const struct cni_request *request, const struct eni_config *co
 int eni_veth_del(const struct cni_request *request, const struct eni_config *config,
 		 struct cni_error *err)
 {
-	struct task_setup task = { .routed = true };
 	struct error why;
 
 	if (unplug(request, config, &why) < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
-	if (config->leave_to_netns || request->netns_fd < 0)
-		return 0;
-	if (netlink_open_in(request->netns_fd, &task.netlink, &why) < 0)
+	if (!config->leave_to_netns && request->netns_fd >= 0 &&
+	    task_setup_undo_in(request->netns_fd, &config->task, &why) < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
-	task_setup_undo(&task, &config->task);
-	netlink_close(task.netlink);
 	return 0;
 }
 
@@ -282,13 +278,8 @@ static int check(struct netlink *netlink, struct task_setup *task,
 		r = link_by_name(task->netlink, request->ifname, &task->link, err);
 	if (r < 0)
 		return r;
-	if (task->link.peer_index != host.index)
-		return error_say(err, ENOENT, "interface %s is not the peer of %s any more",
-				 request->ifname, host.name);
-	if (!mac_equal(&task->link.mac, &config->mac))
-		return error_say(err, EINVAL, "interface %s has another MAC address than %s",
-				 request->ifname, mac_format(&config->mac, text));
-	return task_setup_check(task, &config->task, err);
+	r = host_end_check_peer(&host, &task->link, &config->mac, err);
+	return r == 0 ? task_setup_check(task, &config->task, err) : r;
 }
 
 int eni_veth_check(const struct cni_request *request, const struct eni_config *config,

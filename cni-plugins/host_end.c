@@ -41,15 +41,27 @@ void host_end_name(const struct cni_request *request, unsigned int attempt, char
 	snprintf(name, 16, "ve%08x", hash(alias, attempt));
 }
 
-/* Locally administered, the same each time for one attachment, never a task's. */
-static struct mac_address host_mac(const struct cni_request *request)
+/* Locally administered, and the same each time for one attachment. */
+static struct mac_address mac_of(const struct cni_request *request, unsigned char second,
+				 unsigned int salt)
 {
 	_cleanup_free_ char *alias = host_end_alias(request);
-	uint32_t value = hash(alias, 0x5a5a5a5a);
+	uint32_t value = hash(alias, salt);
 
-	return (struct mac_address){ { 0xee, 0xec, (unsigned char)(value >> 24),
+	return (struct mac_address){ { 0xee, second, (unsigned char)(value >> 24),
 				       (unsigned char)(value >> 16), (unsigned char)(value >> 8),
 				       (unsigned char)value } };
+}
+
+/* Never a task's. */
+static struct mac_address host_mac(const struct cni_request *request)
+{
+	return mac_of(request, 0xec, 0x5a5a5a5a);
+}
+
+struct mac_address host_end_peer_mac(const struct cni_request *request)
+{
+	return mac_of(request, 0xed, 0xa5a5a5a5);
 }
 
 /* By its alias; one that was cut off before it got an alias by its MAC, which is made of the same
@@ -121,6 +133,20 @@ int host_end_create(struct netlink *netlink, const struct cni_request *request,
 		r = veth_create(netlink, &spec, ret, err);
 	}
 	return r;
+}
+
+int host_end_check_peer(const struct link *host, const struct link *task,
+			const struct mac_address *mac, struct error *err)
+{
+	char text[MAC_TEXT_SIZE];
+
+	if (task->peer_index != host->index)
+		return error_say(err, ENOENT, "interface %s is not the peer of %s any more",
+				 task->name, host->name);
+	if (!mac_equal(&task->mac, mac))
+		return error_say(err, EINVAL, "interface %s has another MAC address than %s",
+				 task->name, mac_format(mac, text));
+	return 0;
 }
 
 void host_end_delete(struct netlink *netlink, const struct link *host)

@@ -27,6 +27,13 @@ int host_end_find(struct netlink *netlink, const struct cni_request *request, st
 int host_end_create(struct netlink *netlink, const struct cni_request *request,
 		    const struct veth_spec *wanted, struct link *ret, struct error *err);
 
+/* A MAC for the peer where its address gives none: the same each time for one attachment. */
+struct mac_address host_end_peer_mac(const struct cni_request *request);
+
+/* Whether `task` is the other end of `host`, and has this MAC. */
+int host_end_check_peer(const struct link *host, const struct link *task,
+			const struct mac_address *mac, struct error *err);
+
 /* Best effort. */
 void host_end_delete(struct netlink *netlink, const struct link *host);
 

@@ -85,6 +85,16 @@ void cni_result_copy(struct cni_result *to, const struct cni_result *from)
 	to->dns.domain = xstrdup_null(from->dns.domain);
 }
 
+void cni_dns_take_if_none(struct cni_dns *to, struct cni_dns *from)
+{
+	if (to->nameservers.count == 0) {
+		cni_dns_free(to);
+		*to = *from;
+		*from = (struct cni_dns){ 0 };
+	}
+	cni_dns_free(from);
+}
+
 void cni_dns_free(struct cni_dns *dns)
 {
 	str_list_free(&dns->nameservers);

@@ -84,6 +84,8 @@ char *cni_result_dump(const struct cni_result *result, enum cni_version version)
 json_t *cni_result_to_json(const struct cni_result *result, enum cni_version version);
 
 void cni_result_copy(struct cni_result *to, const struct cni_result *from); /* `to` fresh */
+/* Moves `from` to `to` when that has no nameservers; frees it otherwise. */
+void cni_dns_take_if_none(struct cni_dns *to, struct cni_dns *from);
 void cni_dns_free(struct cni_dns *dns);
 void cni_result_free(struct cni_result *result); /* fresh again */
 #define _cleanup_cni_result_ __attribute__((cleanup(cni_result_free)))

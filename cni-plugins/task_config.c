@@ -19,7 +19,7 @@ int task_config_take_leased(struct task_config *config, const char *ipam_type,
 			config->gateways[ip->gateway.family == AF_INET6] = ip->gateway;
 	}
 	for (size_t i = 0; i < leased->route_count; i++) {
-		if (leased->routes[i].destination.length == 0)
+		if (leased->routes[i].destination.length == 0 && config->has_default_route)
 			continue;
 		if (config->route_count == TASK_MAX_ADDRESSES)
 			return cni_fail(err, CNI_PLUGIN_FAILED,
@@ -28,6 +28,19 @@ int task_config_take_leased(struct task_config *config, const char *ipam_type,
 		config->routes[config->route_count++] = leased->routes[i];
 	}
 	return 0;
+}
+
+/* Those that lead through our gateways are ours. */
+static void take_previous_routes(struct task_config *config, const struct cni_result *previous)
+{
+	for (size_t i = 0; i < previous->route_count; i++) {
+		const struct cni_route *route = &previous->routes[i];
+		bool v6 = route->destination.address.family == AF_INET6;
+
+		if (route->gateway.family && ip_equal(&route->gateway, &config->gateways[v6]) &&
+		    config->route_count < TASK_MAX_ADDRESSES)
+			config->routes[config->route_count++] = *route;
+	}
 }
 
 int task_config_take_previous(struct task_config *config, const struct cni_request *request,
@@ -47,6 +60,7 @@ int task_config_take_previous(struct task_config *config, const struct cni_reque
 		if (ip->gateway.family)
 			config->gateways[ip->gateway.family == AF_INET6] = ip->gateway;
 	}
+	take_previous_routes(config, previous);
 	if (config->address_count == 0)
 		return cni_fail(err, CNI_INVALID_CONFIG, "prevResult has no address of %s",
 				request->ifname);

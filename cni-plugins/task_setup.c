@@ -202,6 +202,18 @@ void task_setup_undo(struct task_setup *task, const struct task_config *config)
 	netlink_batch_free(batch);
 }
 
+int task_setup_undo_in(int netns_fd, const struct task_config *config, struct error *err)
+{
+	struct task_setup task = { 0 };
+	int r = netlink_open_in(netns_fd, &task.netlink, err);
+
+	if (r < 0)
+		return r;
+	task_setup_undo(&task, config);
+	netlink_close(task.netlink);
+	return 0;
+}
+
 static int missing(struct error *err, const char *what, const char *where)
 {
 	return error_say(err, ENOENT, "%s is not on %s any more", what, where);

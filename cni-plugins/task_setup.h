@@ -62,6 +62,9 @@ int task_setup_configure(struct task_setup *task, const struct task_config *conf
 /* Takes away what the namespace keeps when the interface leaves it. Best effort. */
 void task_setup_undo(struct task_setup *task, const struct task_config *config);
 
+/* The same for a namespace whose interface is gone already. */
+int task_setup_undo_in(int netns_fd, const struct task_config *config, struct error *err);
+
 /* Whether all of it is as it was configured. */
 int task_setup_check(struct task_setup *task, const struct task_config *config, struct error *err);
 

@@ -5,39 +5,18 @@
 
 #include "base/clock.h"
 #include "netns/addr.h"
-
-static int read_type(const struct nlmsghdr *header, void *data)
-{
-	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
-	unsigned char *type = data;
-
-	if (header->nlmsg_type == RTM_NEWROUTE)
-		*type = message->rtm_type;
-	return 0;
-}
+#include "netns/route.h"
 
 /* Where would a packet to the address go: to ourselves? */
 static int is_local(struct netlink *netlink, const struct ip_address *address, int link_index,
 		    struct error *err)
 {
-	char text[IP_TEXT_SIZE];
-	struct netlink_batch *query = netlink_batch_new();
-	struct nlmsghdr *header = netlink_request(query, RTM_GETROUTE, 0, "look up the route to %s",
-						  ip_format(address, text));
-	struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
-	unsigned char type = RTN_UNSPEC;
-	int r;
+	struct route_target target;
+	int r = route_lookup(netlink, address, link_index, &target, err);
 
-	message->rtm_family = (uint8_t)address->family;
-	message->rtm_dst_len = (uint8_t)ip_bits(address);
-	mnl_attr_put(header, RTA_DST, ip_size(address), address->bytes);
-	/* As if it came in by the link: a link-local address is local on its own link only. */
-	mnl_attr_put_u32(header, RTA_OIF, (uint32_t)link_index);
-	r = netlink_query(netlink, query, read_type, NULL, &type, err);
-	netlink_batch_free(query);
 	if (r == -ENETUNREACH || r == -EHOSTUNREACH)
 		return 0;
-	return r < 0 ? r : type == RTN_LOCAL;
+	return r < 0 ? r : target.is_local;
 }
 
 int address_wait_ready(struct netlink *netlink, const struct ip_address *address, int link_index,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
@@ -13,6 +14,19 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
+static int read_port(const struct nlattr *attr, void *data)
+{
+	struct link *link = data;
+
+	if (mnl_attr_get_payload_len(attr) != sizeof(uint8_t))
+		return MNL_CB_OK;
+	if (mnl_attr_get_type(attr) == IFLA_BRPORT_STATE)
+		link->is_forwarding = mnl_attr_get_u8(attr) == BR_STATE_FORWARDING;
+	else if (mnl_attr_get_type(attr) == IFLA_BRPORT_MODE)
+		link->has_hairpin = mnl_attr_get_u8(attr) == BRIDGE_MODE_HAIRPIN;
+	return MNL_CB_OK;
+}
+
 static int read_info(const struct nlattr *attr, void *data)
 {
 	struct link *link = data;
@@ -21,6 +35,11 @@ static int read_info(const struct nlattr *attr, void *data)
 		snprintf(link->kind, sizeof(link->kind), "%.*s",
 			 (int)mnl_attr_get_payload_len(attr),
 			 (const char *)mnl_attr_get_payload(attr));
+	else if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_KIND)
+		link->is_bridge_port = strncmp(mnl_attr_get_payload(attr), "bridge",
+					       mnl_attr_get_payload_len(attr)) == 0;
+	else if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_DATA && link->is_bridge_port)
+		mnl_attr_parse_nested(attr, read_port, link);
 	return MNL_CB_OK;
 }
 
@@ -50,6 +69,10 @@ static int read_attribute(const struct nlattr *attr, void *data)
 	case IFLA_GROUP:
 		if (size == sizeof(uint32_t))
 			link->group = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_MASTER:
+		if (size == sizeof(uint32_t))
+			link->master_index = (int)mnl_attr_get_u32(attr);
 		break;
 	case IFLA_LINK:
 		if (size == sizeof(uint32_t))
@@ -229,6 +252,8 @@ int veth_create(struct netlink *netlink, const struct veth_spec *spec, struct li
 		mnl_attr_put_u32(header, IFLA_MTU, spec->mtu);
 	if (spec->group)
 		mnl_attr_put_u32(header, IFLA_GROUP, spec->group);
+	if (spec->master_index)
+		mnl_attr_put_u32(header, IFLA_MASTER, (uint32_t)spec->master_index);
 	put_veth_peer(header, spec);
 	r = netlink_run(netlink, batch, err);
 	if (r == 0)

@@ -25,11 +25,15 @@ struct link {
 	bool has_mac;
 	bool is_loopback;
 	bool is_up;
+	bool is_bridge_port;
+	bool is_forwarding; /* of a bridge's port: what comes in by it is taken */
+	bool has_hairpin;   /* of a bridge's port */
 	bool is_running; /* up, with carrier, and its queue attached: what is sent is not dropped */
 	uint32_t mtu;
 	uint32_t group;
-	int peer_index; /* IFLA_LINK: of a veth, the other end's index in the other namespace; 0 =
-			   none */
+	int master_index; /* the bridge that it is a port of; 0 = none */
+	int peer_index;   /* IFLA_LINK: of a veth, the other end's index in the other namespace; 0 =
+			     none */
 };
 
 struct link_list {
@@ -61,7 +65,8 @@ struct veth_spec {
 	struct mac_address host_mac;
 	struct mac_address peer_mac;
 	uint32_t mtu;      /* of both ends; 0 = the kernel's 1500 */
-	uint32_t group;    /* of the host end */
+	uint32_t group;    /* of the host end, like the next */
+	int master_index;  /* the bridge that it becomes a port of; 0 = none */
 	const char *alias; /* of the host end; NULL = none. Written right after: the kernel takes
 			      none at creation. */
 };
@@ -110,5 +115,8 @@ int links_wait_gone(struct netlink *netlink, const char *const *names, size_t co
  */
 int link_wait_running(struct netlink *netlink, const char *name, int64_t timeout_ms,
 		      struct error *err);
+/* The same for a bridge's port, until the bridge forwards what it gets from it. */
+int link_wait_forwarding(struct netlink *netlink, const char *name, int64_t timeout_ms,
+			 struct error *err);
 
 #endif

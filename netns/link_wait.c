@@ -78,28 +78,52 @@ int links_wait_gone(struct netlink *netlink, const char *const *names, size_t co
 	return r;
 }
 
-int link_wait_running(struct netlink *netlink, const char *name, int64_t timeout_ms,
-		      struct error *err)
+static bool is_running(const struct link *link)
+{
+	return link->is_running;
+}
+
+static bool is_forwarding(const struct link *link)
+{
+	return link->is_forwarding;
+}
+
+static int wait_until(struct netlink *netlink, const char *name,
+		      bool (*is_there)(const struct link *link), const char *complaint,
+		      int64_t timeout_ms, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
 	struct link link;
 	/* Asking suffices on newer kernels: they let the link watch go first. */
 	int r = link_by_name(netlink, name, &link, err);
 
-	if (r < 0 || link.is_running)
+	if (r < 0 || is_there(&link))
 		return r;
 	r = netlink_listen(netlink, RTNLGRP_LINK, true, err);
 	while (r == 0) {
 		int64_t wait_ms = deadline_ms - clock_monotonic_ms();
 
 		r = link_by_name(netlink, name, &link, err);
-		if (r < 0 || link.is_running)
+		if (r < 0 || is_there(&link))
 			break;
 		if (wait_ms <= 0)
-			r = error_say(err, ETIMEDOUT, "link %s is up but does not run", name);
+			r = error_say(err, ETIMEDOUT, "link %s is up but %s", name, complaint);
 		else
 			netlink_await(netlink, wait_ms);
 	}
 	(void)netlink_listen(netlink, RTNLGRP_LINK, false, NULL);
 	return r;
+}
+
+int link_wait_running(struct netlink *netlink, const char *name, int64_t timeout_ms,
+		      struct error *err)
+{
+	return wait_until(netlink, name, is_running, "does not run", timeout_ms, err);
+}
+
+int link_wait_forwarding(struct netlink *netlink, const char *name, int64_t timeout_ms,
+			 struct error *err)
+{
+	return wait_until(netlink, name, is_forwarding, "its bridge does not forward from it",
+			  timeout_ms, err);
 }

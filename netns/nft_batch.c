@@ -112,6 +112,26 @@ void nft_batch_chain(struct nft_batch *batch, uint16_t flags, uint8_t family, co
 	complete(batch);
 }
 
+struct nftnl_rule *nft_rule_new(uint8_t family, const char *table, const char *chain)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+
+	assert(rule);
+	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, family);
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
+	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+	return rule;
+}
+
+void nft_batch_flush(struct nft_batch *batch, uint8_t family, const char *table, const char *chain)
+{
+	struct nftnl_rule *rule = nft_rule_new(family, table, chain);
+
+	nftnl_rule_nlmsg_build_payload(begin(batch, NFT_MSG_DELRULE, 0, family), rule);
+	nftnl_rule_free(rule);
+	complete(batch);
+}
+
 void nft_batch_rule(struct nft_batch *batch, struct nftnl_rule *rule)
 {
 	uint8_t family = (uint8_t)nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY);
@@ -369,16 +389,12 @@ static int count_rule(const struct nlmsghdr *message, void *data)
 int nft_rule_count(uint8_t family, const char *table, const char *chain, struct error *err)
 {
 	char buffer[MESSAGE_SIZE] = { 0 };
-	struct nftnl_rule *rule = nftnl_rule_alloc();
+	struct nftnl_rule *rule = nft_rule_new(family, table, chain);
 	struct nlmsghdr *header =
 		nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETRULE, family, NLM_F_DUMP, 1);
 	struct nft_socket socket;
 	int count = 0, r;
 
-	assert(rule);
-	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, family);
-	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
-	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
 	nftnl_rule_nlmsg_build_payload(header, rule);
 	nftnl_rule_free(rule);
 	r = nft_socket_open(&socket, "count nftables rules", err);

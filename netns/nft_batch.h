@@ -37,6 +37,11 @@ struct nft_chain {
 void nft_batch_chain(struct nft_batch *batch, uint16_t flags, uint8_t family, const char *table,
 		     const struct nft_chain *chain);
 
+/* Deletes all rules of a chain. */
+void nft_batch_flush(struct nft_batch *batch, uint8_t family, const char *table, const char *chain);
+
+/* A rule without parts: netns/nft_rule.h has them. */
+struct nftnl_rule *nft_rule_new(uint8_t family, const char *table, const char *chain);
 /* Appended to its chain. Takes the rule. */
 void nft_batch_rule(struct nft_batch *batch, struct nftnl_rule *rule);
 

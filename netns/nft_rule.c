@@ -31,17 +31,6 @@ static uint8_t family_of(const struct nftnl_rule *rule)
 	return (uint8_t)nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY);
 }
 
-struct nftnl_rule *nft_rule_new(uint8_t family, const char *table, const char *chain)
-{
-	struct nftnl_rule *rule = nftnl_rule_alloc();
-
-	assert(rule);
-	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, family);
-	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
-	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
-	return rule;
-}
-
 void nft_load_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, uint32_t size,
 		      uint32_t to)
 {

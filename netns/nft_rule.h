@@ -9,15 +9,13 @@
 #include <stdint.h>
 
 /*
- * The parts of a rule, for nft_batch_rule(). A part that does not match ends the rule for the
+ * The parts of a rule of nft_rule_new(). A part that does not match ends the rule for the
  * packet. Registers hold four bytes; longer values go on in the next ones. What only compares uses
  * NFT_REG32_00 and those that follow.
  */
 
 /* The register that is `n` words behind the first. */
 #define NFT_WORD(n) ((uint32_t)NFT_REG32_00 + (n))
-
-struct nftnl_rule *nft_rule_new(uint8_t family, const char *table, const char *chain);
 
 /* Into a register: bytes of the packet, NFT_META_*, NFT_CT_*. */
 void nft_load_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, uint32_t size,

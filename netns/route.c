@@ -217,6 +217,46 @@ void route_list_free(struct route_list *list)
 	*list = (struct route_list){ 0 };
 }
 
+static int read_target(const struct nlmsghdr *header, void *data)
+{
+	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
+	struct route_target *target = data;
+	struct found_route found = { .route.destination.address.family = message->rtm_family };
+
+	if (header->nlmsg_type != RTM_NEWROUTE)
+		return 0;
+	mnl_attr_parse(header, sizeof(*message), read_attribute, &found);
+	*target = (struct route_target){
+		.is_local = message->rtm_type == RTN_LOCAL,
+		.link_index = found.route.link_index,
+	};
+	return 0;
+}
+
+int route_lookup(struct netlink *netlink, const struct ip_address *address, int link_index,
+		 struct route_target *ret, struct error *err)
+{
+	char text[IP_TEXT_SIZE];
+	struct netlink_batch *query = netlink_batch_new();
+	struct nlmsghdr *header = netlink_request(query, RTM_GETROUTE, 0, "look up the route to %s",
+						  ip_format(address, text));
+	struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
+	struct route_target target = { 0 };
+	int r;
+
+	message->rtm_family = (uint8_t)address->family;
+	message->rtm_dst_len = (uint8_t)ip_bits(address);
+	mnl_attr_put(header, RTA_DST, ip_size(address), address->bytes);
+	/* As if it came in by the link: a link-local address is local on its own link only. */
+	if (link_index)
+		mnl_attr_put_u32(header, RTA_OIF, (uint32_t)link_index);
+	r = netlink_query(netlink, query, read_target, NULL, &target, err);
+	netlink_batch_free(query);
+	if (r == 0)
+		*ret = target;
+	return r;
+}
+
 bool route_list_contains(const struct route_list *list, const struct route *route)
 {
 	const struct ip_prefix destination = ip_prefix_network(&route->destination);

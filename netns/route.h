@@ -40,6 +40,16 @@ struct route_list {
 int route_list(struct netlink *netlink, int family, struct route_list *ret, struct error *err);
 void route_list_free(struct route_list *list);
 
+/* Where what is sent to an address goes. */
+struct route_target {
+	bool is_local; /* an address of this host */
+	int link_index;
+};
+
+/* `link_index` 0: by any link. -ENETUNREACH or -EHOSTUNREACH when no route leads there. */
+int route_lookup(struct netlink *netlink, const struct ip_address *address, int link_index,
+		 struct route_target *ret, struct error *err);
+
 /* Whether the list holds a route with this type, destination, gateway and link (index 0: any). */
 bool route_list_contains(const struct route_list *list, const struct route *route);
 

@@ -74,10 +74,15 @@ int sysctl_get(const char *name, char **ret_value, struct error *err)
 	return 0;
 }
 
+char *sysctl_link_name(const char *family, const char *table, const char *link, const char *setting)
+{
+	return xasprintf("net/%s/%s/%s/%s", family, table, link, setting);
+}
+
 int sysctl_set_link(const char *family, const char *table, const char *link, const char *setting,
 		    const char *value, struct error *err)
 {
-	_cleanup_free_ char *name = xasprintf("net/%s/%s/%s/%s", family, table, link, setting);
+	_cleanup_free_ char *name = sysctl_link_name(family, table, link, setting);
 
 	return sysctl_set(name, value, err);
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_TESTS_CNI_PLUGINS_TRAFFIC_H
+#define BERTH_TESTS_CNI_PLUGINS_TRAFFIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A question and its answer by TCP or UDP, between two namespaces (-1: the host). */
+struct talk {
+	int protocol; /* IPPROTO_TCP, IPPROTO_UDP */
+	int from;     /* who asks */
+	const char *to;
+	uint16_t port;
+	int server; /* who answers, on any address */
+	uint16_t server_port;
+	char peer[64]; /* who has asked, as the server sees it */
+};
+
+/* Whether the answer came, within half a second: a packet that is lost once makes it false. */
+bool talk(struct talk *talk);
+
+/* TCP, to the same port as the server has. */
+bool talks(int from, int server, const char *to, uint16_t port);
+
+/* A UDP socket in a namespace, bound to a port, that stays. */
+int udp_socket(int netns, const char *address, uint16_t port);
+/* Sends one byte from the socket to address:port; whether it arrives at `receiver`. */
+bool udp_arrives(int sender, const char *address, uint16_t port, int receiver);
+
+/* A "world" behind the host: a namespace joined to it by a pair, 192.168.88.1 and fd00:88::1 are
+ * the host's, .2 and ::2 the world's. It knows no route to anything else. Returns the namespace,
+ * which the caller closes; `path` is where it is bound. */
+int world_new(const char *path);
+
+/* Writes a setting of the calling namespace, or of another. Ends the test when it is refused. */
+void set_sysctl(int netns, const char *name, const char *value);
+
+#endif
