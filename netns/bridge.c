@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "base/str.h"
+#include "netns/sysctl.h"
 
 static struct mac_address random_mac(void)
 {
@@ -60,6 +61,17 @@ static int create(struct netlink *netlink, const char *name, uint32_t mtu, struc
 	return r;
 }
 
+/*
+ * While its link-local address is looked for elsewhere, a second after its first port, a bridge
+ * asks for no neighbour: what the host forwards to a container by IPv6 would be lost.
+ */
+static int detect_no_duplicates(const char *name, struct error *err)
+{
+	int r = sysctl_set_link("ipv6", "conf", name, "accept_dad", "0", err);
+
+	return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
+}
+
 int bridge_ensure(struct netlink *netlink, const char *name, uint32_t mtu, struct link *ret,
 		  struct error *err)
 {
@@ -74,6 +86,8 @@ int bridge_ensure(struct netlink *netlink, const char *name, uint32_t mtu, struc
 			r = pin_mtu(netlink, &link, mtu, err);
 			link.mtu = mtu;
 		}
+		if (r == 0)
+			r = detect_no_duplicates(name, err);
 	}
 	if (r < 0)
 		return r;

@@ -5,10 +5,11 @@
 #include "netns/link.h"
 
 /*
- * The bridge of this name, up. It is made when there is none, with a random MAC that is its own: a
- * bridge without one takes the lowest MAC of its ports, which changes as they come and go, and cuts
- * off whoever remembers the old one. Another process that makes it at the same time is no error.
- * -EEXIST when the name is another kind of link's.
+ * The bridge of this name, up, in the namespace of the calling thread and the socket. It is made
+ * when there is none, with a random MAC that is its own: a bridge without one takes the lowest MAC
+ * of its ports, which changes as they come and go, and cuts off whoever remembers the old one.
+ * Another process that makes it at the same time is no error. -EEXIST when the name is another kind
+ * of link's.
  */
 int bridge_ensure(struct netlink *netlink, const char *name, uint32_t mtu, struct link *ret,
 		  struct error *err);
