@@ -50,6 +50,10 @@ struct cni_request {
 	size_t valid_count;
 };
 
+/* GC: whether the attachment is listed as one to keep. */
+bool cni_is_valid_attachment(const struct cni_request *request, const char *container_id,
+			     const char *ifname);
+
 struct cni_plugin {
 	const char *name;                /* "ecs-eni" */
 	const char *about;               /* one line for a person who runs it by hand */

@@ -167,11 +167,7 @@ static bool is_garbage(const struct cni_request *request, const char *alias)
 	if (parts.count != 4 || !str_eq(parts.items[0], "ecs") ||
 	    !str_eq(parts.items[3], request->network))
 		return false;
-	for (size_t i = 0; i < request->valid_count; i++)
-		if (str_eq(request->valid[i].container_id, parts.items[1]) &&
-		    str_eq(request->valid[i].ifname, parts.items[2]))
-			return false;
-	return true;
+	return !cni_is_valid_attachment(request, parts.items[1], parts.items[2]);
 }
 
 int host_end_collect(const struct cni_request *request, struct cni_error *err)

@@ -144,11 +144,7 @@ static bool is_valid(void *data, const struct ipam_lease *lease)
 {
 	const struct cni_request *request = data;
 
-	for (size_t i = 0; i < request->valid_count; i++)
-		if (str_eq(request->valid[i].container_id, lease->container_id) &&
-		    str_eq(request->valid[i].ifname, lease->ifname))
-			return true;
-	return false;
+	return cni_is_valid_attachment(request, lease->container_id, lease->ifname);
 }
 
 static int ipam_gc(const struct cni_request *request, struct cni_error *err)

@@ -236,6 +236,16 @@ static int read_valid(struct cni_call *call, struct cni_error *err)
 	return 0;
 }
 
+bool cni_is_valid_attachment(const struct cni_request *request, const char *container_id,
+			     const char *ifname)
+{
+	for (size_t i = 0; i < request->valid_count; i++)
+		if (str_eq(request->valid[i].container_id, container_id) &&
+		    str_eq(request->valid[i].ifname, ifname))
+			return true;
+	return false;
+}
+
 static bool is_override(const char *value)
 {
 	return str_eq(value, "1") || str_eq_nocase(value, "true");

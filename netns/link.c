@@ -112,22 +112,40 @@ static int one_link(const struct nlmsghdr *header, void *data)
 	return 0;
 }
 
-int link_by_name(struct netlink *netlink, const char *name, struct link *ret, struct error *err)
+/* By index, or with `name` by that. */
+static int find_link(struct netlink *netlink, struct netlink_batch *query, struct nlmsghdr *header,
+		     int index, const char *name, struct link *ret, struct error *err)
 {
-	struct netlink_batch *query = netlink_batch_new();
-	struct nlmsghdr *header = netlink_request(query, RTM_GETLINK, 0, "find link %s", name);
+	struct ifinfomsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
 	struct link link = { 0 };
 	int r;
 
-	mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
+	message->ifi_index = index;
 	mnl_attr_put_u32(header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	mnl_attr_put_strz(header, IFLA_IFNAME, name);
+	if (name)
+		mnl_attr_put_strz(header, IFLA_IFNAME, name);
 	r = netlink_query(netlink, query, one_link, NULL, &link, err);
 	netlink_batch_free(query);
 	if (r < 0)
 		return r;
 	*ret = link;
 	return 0;
+}
+
+int link_by_name(struct netlink *netlink, const char *name, struct link *ret, struct error *err)
+{
+	struct netlink_batch *query = netlink_batch_new();
+	struct nlmsghdr *header = netlink_request(query, RTM_GETLINK, 0, "find link %s", name);
+
+	return find_link(netlink, query, header, 0, name, ret, err);
+}
+
+int link_by_index(struct netlink *netlink, int index, struct link *ret, struct error *err)
+{
+	struct netlink_batch *query = netlink_batch_new();
+	struct nlmsghdr *header = netlink_request(query, RTM_GETLINK, 0, "find link %d", index);
+
+	return find_link(netlink, query, header, index, NULL, ret, err);
 }
 
 struct listing {

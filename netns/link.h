@@ -44,6 +44,8 @@ struct link_list {
 /* -ENODEV when there is none. */
 int link_by_name(struct netlink *netlink, const char *name, struct link *ret, struct error *err);
 
+int link_by_index(struct netlink *netlink, int index, struct link *ret, struct error *err);
+
 /* The link with this MAC, except loopback; of several the one with the shortest name. -ENODEV. */
 int link_by_mac(struct netlink *netlink, const struct mac_address *mac, struct link *ret,
 		struct error *err);

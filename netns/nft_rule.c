@@ -184,11 +184,11 @@ void nft_match_local_destination(struct nftnl_rule *rule)
 	compare(rule, NFT_CMP_EQ, &local, sizeof(local));
 }
 
-void nft_match_source_behind_output(struct nftnl_rule *rule)
+void nft_match_destination_behind_input(struct nftnl_rule *rule)
 {
 	const uint32_t none = 0;
 
-	load_fib(rule, NFT_FIB_RESULT_OIF, NFTA_FIB_F_SADDR | NFTA_FIB_F_OIF);
+	load_fib(rule, NFT_FIB_RESULT_OIF, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF);
 	compare(rule, NFT_CMP_NEQ, &none, sizeof(none));
 }
 

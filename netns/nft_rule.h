@@ -38,8 +38,9 @@ void nft_match_ct(struct nftnl_rule *rule, uint32_t key, uint32_t bits);
 void nft_match_mark(struct nftnl_rule *rule, uint32_t bits);
 /* The packet's destination is an address of this host. */
 void nft_match_local_destination(struct nftnl_rule *rule);
-/* The way back to the packet's source is by the link that it leaves by: both ends are behind it. */
-void nft_match_source_behind_output(struct nftnl_rule *rule);
+/* The way to the packet's destination is by the link that it came in by: both ends are behind it.
+ */
+void nft_match_destination_behind_input(struct nftnl_rule *rule);
 /* The value that begins in `from` is in a set; of a map, its data goes to `to` (0: a set). */
 void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint32_t to);
 

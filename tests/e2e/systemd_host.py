@@ -37,7 +37,7 @@ def programs():
     """Where `cmake --install` puts what was built."""
     for name in ("berth-agent", "berth-control", "berth-init", "berth"):
         yield program(name), f"usr/sbin/{name}"
-    for name in ("ecs-eni", "ecs-ipam", "berth-monitor", "berth-pause"):
+    for name in ("ecs-bridge", "ecs-eni", "ecs-ipam", "ecs-portmap", "berth-monitor", "berth-pause"):
         yield program(name), f"usr/libexec/berth/{name}"
 
 

@@ -973,8 +973,6 @@ int main(void)
 	char *path;
 	int failed;
 
-	if (getenv("FILTER"))
-		cmocka_set_test_filter(getenv("FILTER")); // TEMP
 	live_enter("ecs-bridge");
 	path = xasprintf("%s/world", live_directory());
 	world = world_new(path);
