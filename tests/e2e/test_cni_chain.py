@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our CNI plugins in a chain with Debian's, as any CNI runtime runs them: one after the other, each given what the one
+before answered."""
+import json
+import os
+import socket
+import subprocess
+import uuid
+
+import pytest
+
+from tests.lab.berth import program
+
+DEBIAN = "/usr/lib/cni"
+OWN = os.path.dirname(program("ecs-bridge"))
+MAPPINGS = [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]
+BRIDGE = {"bridge": "cnitest0", "isDefaultGateway": True, "ipMasq": True, "hairpinMode": True}
+
+OWN_BRIDGE = dict(BRIDGE, type="ecs-bridge", ipam={"type": "ecs-ipam", "ipv4-subnet": "10.89.0.0/24"})
+DEBIAN_BRIDGE = dict(BRIDGE, type="bridge", ipam={"type": "host-local", "subnet": "10.89.0.0/24"})
+OWN_BRIDGE_BY_HOST_LOCAL = dict(OWN_BRIDGE, ipam=DEBIAN_BRIDGE["ipam"])
+OWN_PORTMAP = {"type": "ecs-portmap", "capabilities": {"portMappings": True}}
+DEBIAN_PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}}
+TUNING = {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}}
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="it needs root")
+
+
+class Namespaces:
+    """A host of its own, and a container in it: nothing of this machine's network is touched."""
+
+    def __init__(self):
+        self.name = f"cni-{uuid.uuid4().hex[:8]}"
+        self.host, self.container = self.name + "-h", self.name + "-c"
+        for name in (self.host, self.container):
+            subprocess.run(["ip", "netns", "add", name], check=True)
+            subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        self.on_host("ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1")
+        for link in ("up0", "up1"):
+            self.on_host("ip", "link", "set", link, "up")
+        self.on_host("ip", "addr", "add", "192.168.77.1/24", "dev", "up0")
+
+    def on_host(self, *command, **kwargs):
+        return subprocess.run(["ip", "netns", "exec", self.host, *command], check=True, capture_output=True, **kwargs)
+
+    def links(self):
+        return {line["ifname"] for line in json.loads(self.on_host("ip", "-j", "link").stdout)} - {"cnitest0"}
+
+    def ports(self):
+        rules = self.on_host("nft", "list", "ruleset").stdout.decode()
+        return [line for line in rules.splitlines() if "8080" in line]
+
+    def close(self):
+        for name in (self.container, self.host):
+            subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+class Chain:
+    """What libcni does for one attachment."""
+
+    def __init__(self, namespaces, directory, version, plugins):
+        self.namespaces, self.version, self.result = namespaces, version, None
+        self.plugins = [json.loads(json.dumps(plugin)) for plugin in plugins]
+        for plugin in self.plugins:
+            if plugin.get("ipam", {}).get("type") == "host-local":
+                plugin["ipam"]["dataDir"] = os.path.join(directory, "host-local")
+        self.environment = {
+            "CNI_CONTAINERID": "container-1", "CNI_IFNAME": "eth0", "CNI_PATH": f"{OWN}:{DEBIAN}",
+            "CNI_NETNS": f"/run/netns/{namespaces.container}", "IPAM_DB_PATH": os.path.join(directory, "ipam"),
+            "PATH": os.environ["PATH"]}
+
+    def run(self, command, plugin, previous):
+        config = dict(plugin, name="chain", cniVersion=self.version)
+        if plugin.get("capabilities", {}).get("portMappings"):
+            config["runtimeConfig"] = {"portMappings": MAPPINGS}
+        if previous is not None:
+            config["prevResult"] = previous
+        directory = OWN if plugin["type"].startswith("ecs-") else DEBIAN
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.namespaces.host, os.path.join(directory, plugin["type"])],
+            input=json.dumps(config, sort_keys=True).encode(), env=dict(self.environment, CNI_COMMAND=command),
+            capture_output=True, timeout=60)
+        assert done.returncode == 0, (plugin["type"], command, done.stdout, done.stderr)
+        return json.loads(done.stdout) if command == "ADD" else None
+
+    def add(self):
+        for plugin in self.plugins:
+            self.result = self.run("ADD", plugin, self.result)
+        return self.result
+
+    def check(self):
+        for plugin in self.plugins:
+            # Debian's (1.1) looks for IPv6 rules of a container that has no IPv6 address.
+            if plugin["type"] != "portmap":
+                self.run("CHECK", plugin, self.result)
+
+    def delete(self):
+        for plugin in reversed(self.plugins):
+            self.run("DEL", plugin, self.result)
+
+
+@pytest.fixture
+def namespaces():
+    both = Namespaces()
+    yield both
+    both.close()
+
+
+def reaches(namespaces, client, address):
+    """Whether a program in namespace `client` gets an answer from the container's port 80."""
+    script = ("import socket, sys; s = socket.create_connection((sys.argv[1], 8080), 5); print(s.recv(8).decode())")
+    with in_namespace(namespaces.container) as server:
+        server.settimeout(10)
+        asking = subprocess.Popen(["ip", "netns", "exec", client, "/usr/bin/python3", "-c", script, address],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            connection, _ = server.accept()
+            connection.sendall(b"answer")
+            connection.close()
+        except TimeoutError:
+            pass
+        return asking.communicate(timeout=30)[0].strip() == b"answer"
+
+
+def in_namespace(name):
+    """A listening socket that lives in another namespace."""
+    own, theirs = os.open("/proc/self/ns/net", os.O_RDONLY), os.open(f"/run/netns/{name}", os.O_RDONLY)
+    try:
+        os_setns(theirs)
+        try:
+            server = socket.create_server(("0.0.0.0", 80))
+        finally:
+            os_setns(own)
+    finally:
+        os.close(own)
+        os.close(theirs)
+    return server
+
+
+def os_setns(fd):
+    import ctypes
+    if ctypes.CDLL(None, use_errno=True).setns(fd, 0x40000000) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+@pytest.mark.parametrize("version", ["0.4.0", "1.0.0"])
+@pytest.mark.parametrize("plugins", [
+    pytest.param([OWN_BRIDGE, OWN_PORTMAP, TUNING], id="own-bridge-own-portmap-tuning"),
+    pytest.param([OWN_BRIDGE, DEBIAN_PORTMAP, TUNING], id="own-bridge-debians-portmap-tuning"),
+    pytest.param([DEBIAN_BRIDGE, OWN_PORTMAP], id="debians-bridge-own-portmap"),
+    pytest.param([OWN_BRIDGE_BY_HOST_LOCAL, OWN_PORTMAP], id="host-local"),
+])
+def test_plugins_of_ours_and_of_others_stand_in_one_chain(namespaces, tmp_path, version, plugins):
+    """net-T67, conformance C6, C11, C18, C20."""
+    before = namespaces.links()
+    chain = Chain(namespaces, str(tmp_path), version, plugins)
+    result = chain.add()
+    assert result["cniVersion"] == version
+    assert result["ips"][0]["address"] == "10.89.0.2/24" and result["ips"][0]["gateway"] == "10.89.0.1"
+    assert result["interfaces"][result["ips"][0]["interface"]]["name"] == "eth0"
+    for client, address in ((namespaces.host, "192.168.77.1"), (namespaces.host, "127.0.0.1"),
+                            (namespaces.container, "192.168.77.1")):
+        assert reaches(namespaces, client, address), (client, address)
+    chain.check()
+    chain.delete()
+    chain.delete()
+    assert namespaces.links() == before
+    assert OWN_PORTMAP not in plugins or not namespaces.ports()
