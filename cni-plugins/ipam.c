@@ -118,6 +118,24 @@ static int ipam_del(const struct cni_request *request, struct cni_error *err)
 	return r;
 }
 
+/* The lease is the one that the ADD answered, where that is known. */
+static int check_lease(const struct cni_request *request, const struct ip_address *address,
+		       struct cni_error *err)
+{
+	const struct cni_result *previous = request->previous;
+	char text[IP_TEXT_SIZE];
+
+	for (size_t i = 0; previous && i < previous->ip_count; i++)
+		if (ip_equal(&previous->ips[i].address.address, address))
+			return 0;
+	if (!previous || previous->ip_count == 0)
+		return 0;
+	return cni_fail(err, CNI_PLUGIN_FAILED,
+			"the lease is of %s, which is not in prevResult: the address there is "
+			"leased no more",
+			ip_format(address, text));
+}
+
 static int ipam_check(const struct cni_request *request, struct cni_error *err)
 {
 	struct ipam_config config;
@@ -130,10 +148,11 @@ static int ipam_check(const struct cni_request *request, struct cni_error *err)
 		struct ip_address address;
 		struct error why;
 
-		if (config.families[i].present &&
-		    ipam_store_find(store, config.id, i == 0 ? AF_INET : AF_INET6, &address, &why) <
-			    0)
-			r = cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
+		if (!config.families[i].present)
+			continue;
+		r = ipam_store_find(store, config.id, i == 0 ? AF_INET : AF_INET6, &address, &why);
+		r = r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why)
+			  : check_lease(request, &address, err);
 	}
 	ipam_store_close(store);
 	ipam_config_free(&config);
@@ -173,6 +192,16 @@ static int ipam_status(const struct cni_request *request, struct cni_error *err)
 		if (err)
 			err->code = CNI_NOT_AVAILABLE;
 		r = -1;
+	}
+	for (size_t i = 0; r == 0 && i < 2; i++) {
+		const struct ipam_family *family = &config.families[i];
+		struct ip_address address;
+		struct error why;
+
+		if (family->present && !family->address.address.family &&
+		    ipam_store_find_free(store, &family->subnet, &family->gateway, &address, &why) <
+			    0)
+			r = cni_fail_with(err, CNI_NOT_AVAILABLE, &why);
 	}
 	ipam_store_close(store);
 	ipam_config_free(&config);

@@ -354,19 +354,15 @@ static bool is_reserved(const struct ip_prefix *network, const struct ip_address
 	return address->family == AF_INET && !ip_prefix_contains(network, &next);
 }
 
-int ipam_store_allocate(struct ipam_store *store, const struct ip_prefix *subnet,
-			const struct ip_address *gateway, const struct ipam_owner *owner,
-			struct ip_address *ret, struct error *err)
+int ipam_store_find_free(struct ipam_store *store, const struct ip_prefix *subnet,
+			 const struct ip_address *gateway, struct ip_address *ret,
+			 struct error *err)
 {
 	const struct ip_prefix network = ip_prefix_network(subnet);
 	struct ip_address first, address;
 	char text[IP_TEXT_SIZE];
-	int r = refuse_second(store, owner, network.address.family, err);
-
-	if (r < 0)
-		return r;
-	r = read_address(store->directory, last_name(network.address.family),
-			 network.address.family, &first);
+	int r = read_address(store->directory, last_name(network.address.family),
+			     network.address.family, &first);
 	if (r < 0 || !ip_prefix_contains(&network, &first))
 		first = network.address;
 	/* One full circle; it ends soon in an IPv6 subnet too, for as few addresses as there are
@@ -378,16 +374,30 @@ int ipam_store_allocate(struct ipam_store *store, const struct ip_prefix *subnet
 			address = network.address;
 		if (!is_reserved(&network, gateway, &address) &&
 		    !ipam_store_is_leased(store, &address)) {
-			r = write_lease(store, &address, owner, err);
-			if (r == 0)
-				*ret = address;
-			return r;
+			*ret = address;
+			return 0;
 		}
 	} while (!ip_equal(&address, &first));
 	return error_say(err, ENOSPC,
 			 "failed to find available ip addresses in the subnet %s: all are leased "
 			 "(see %s)",
 			 ip_prefix_format(&network, text), store->path);
+}
+
+int ipam_store_allocate(struct ipam_store *store, const struct ip_prefix *subnet,
+			const struct ip_address *gateway, const struct ipam_owner *owner,
+			struct ip_address *ret, struct error *err)
+{
+	struct ip_address address;
+	int r = refuse_second(store, owner, subnet->address.family, err);
+
+	if (r == 0)
+		r = ipam_store_find_free(store, subnet, gateway, &address, err);
+	if (r == 0)
+		r = write_lease(store, &address, owner, err);
+	if (r == 0)
+		*ret = address;
+	return r;
 }
 
 static int remove_file(int directory, const char *name, const struct ipam_store *store,

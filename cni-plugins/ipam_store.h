@@ -51,11 +51,13 @@ int ipam_store_take(struct ipam_store *store, const struct ip_address *address,
 /* Whether anybody has it. */
 bool ipam_store_is_leased(const struct ipam_store *store, const struct ip_address *address);
 
-/*
- * The next free address of the subnet after the one given or released last, without the network's
- * own, the broadcast and the gateway's. -ENOSPC when there is none, -EEXIST when the owner has one
- * of this family already.
- */
+/* The next free address of the subnet after the one given or released last, without the network's
+ * own, the broadcast and the gateway's. -ENOSPC when there is none. */
+int ipam_store_find_free(struct ipam_store *store, const struct ip_prefix *subnet,
+			 const struct ip_address *gateway, struct ip_address *ret,
+			 struct error *err);
+
+/* Leases that one. -EEXIST when the owner has one of this family already. */
 int ipam_store_allocate(struct ipam_store *store, const struct ip_prefix *subnet,
 			const struct ip_address *gateway, const struct ipam_owner *owner,
 			struct ip_address *ret, struct error *err);

@@ -47,12 +47,15 @@ static int read_config(const struct cni_request *request, struct ip_address cont
 	find_containers(request->previous, containers);
 	if (portmap_config_read(request, containers, ret, err) < 0)
 		return -1;
-	if (ret->count == 0 && !containers[0].family && !containers[1].family)
-		return portmap_config_read(request, NULL, ret, err) < 0 ? -1
-		       : ret->count > 0 ? cni_fail(err, CNI_INVALID_CONFIG,
-						   "prevResult has no address to map ports to")
-					: 0;
-	return 0;
+	if (ret->count > 0 || containers[0].family || containers[1].family)
+		return 0;
+	/* Nothing to map to: an error only where there is something to map. */
+	portmap_config_free(ret);
+	if (portmap_config_read(request, NULL, ret, err) < 0)
+		return -1;
+	return ret->count > 0 ? cni_fail(err, CNI_INVALID_CONFIG,
+					 "prevResult has no address to map ports to")
+			      : 0;
 }
 
 static int find_link(struct netlink *netlink, const struct ip_address *container, struct link *ret,
@@ -138,21 +141,19 @@ static int portmap_add(const struct cni_request *request, struct cni_result *ret
 	struct portmap_config config;
 	struct netlink *netlink = NULL;
 	struct error why;
-	int r;
+	int r = read_config(request, containers, &config, err);
 
 	(void)ret; /* It is the previous one, as it was. */
-	if (read_config(request, containers, &config, err) < 0) {
-		portmap_config_free(&config);
-		return -1;
+	if (r == 0 && config.count > 0) {
+		r = netlink_open(&netlink, &why);
+		if (r == 0)
+			r = map_ports(netlink, &config, containers, owner, &why);
+		if (r < 0)
+			cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
 	}
-	if (config.count == 0)
-		return 0;
-	r = netlink_open(&netlink, &why);
-	if (r == 0)
-		r = map_ports(netlink, &config, containers, owner, &why);
 	netlink_close(netlink);
 	portmap_config_free(&config);
-	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
+	return r < 0 ? -1 : 0;
 }
 
 static bool is_anothers(void *data, const char *owner)

@@ -255,7 +255,7 @@ static int check_routes(struct task_setup *task, const struct task_config *confi
 		    !route_list_contains(&list, &route))
 			r = error_say(err, ENOENT, "the default route via %s is gone",
 				      ip_format(&route.gateway, text));
-		else if (config->block_metadata && i == 0 &&
+		else if (config->block_metadata && (i == 0 || task_config_has(config, AF_INET6)) &&
 			 !route_list_contains(&list, &blackholes[i]))
 			r = error_say(err, ENOENT, "the blackhole for %s is gone",
 				      ip_prefix_format(&blackholes[i].destination, text));

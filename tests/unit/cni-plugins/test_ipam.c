@@ -360,6 +360,56 @@ static void a_check_misses_what_is_gone(void **state)
 	free(json);
 }
 
+/* Conformance C11: the address that was answered is another's by now. */
+static void a_check_knows_the_address_that_was_answered(void **state)
+{
+	struct call call = call_good("CHECK");
+	char *json = config(SMALL), *good, *bad;
+	char *address = lease("task-1", SMALL);
+
+	good = xasprintf("%.*s,\"prevResult\":{\"ips\":[{\"address\":\"%s\"}]}}",
+			 (int)strlen(json) - 1, json, address);
+	bad = xasprintf("%.*s,\"prevResult\":{\"ips\":[{\"address\":\"10.9.0.99/29\"}]}}",
+			(int)strlen(json) - 1, json);
+	call.config = good;
+	call_expect_success(&call, &ipam_plugin);
+	call_free(&call);
+	call = call_good("CHECK");
+	call.config = bad;
+	call_expect_failure(&call, &ipam_plugin, 100, "not in prevResult");
+	call_free(&call);
+	free(address);
+	free(json);
+	free(good);
+	free(bad);
+}
+
+/* net-T36: before an ADD says so. */
+static void a_status_tells_that_the_subnet_is_full(void **state)
+{
+	static const char *const owners[] = { "a", "b", "c", "d", "e" };
+	char *json = config(SMALL);
+	struct call call;
+
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+		call = call_good("STATUS");
+		call.config = json;
+		call_expect_success(&call, &ipam_plugin);
+		call_free(&call);
+		free(lease(owners[i], SMALL));
+	}
+	call = call_good("STATUS");
+	call.config = json;
+	call_expect_failure(&call, &ipam_plugin, 50, "failed to find available ip addresses");
+	call_free(&call);
+	release("c", SMALL);
+	call = call_good("STATUS");
+	call.config = json;
+	call_expect_success(&call, &ipam_plugin);
+	call_free(&call);
+	free(json);
+}
+
 /* Conformance C16: unique addresses, whoever asks at the same time. */
 static void leases_taken_at_the_same_time_differ(void **state)
 {
@@ -419,6 +469,8 @@ int main(void)
 		STORED(a_lease_that_was_cut_off_means_nothing),
 		STORED(collection_keeps_what_is_listed),
 		STORED(a_check_misses_what_is_gone),
+		STORED(a_check_knows_the_address_that_was_answered),
+		STORED(a_status_tells_that_the_subnet_is_full),
 		STORED(leases_taken_at_the_same_time_differ),
 	};
 
