@@ -13,7 +13,7 @@
 
 static struct mac_address random_mac(void)
 {
-	struct mac_address mac;
+	struct mac_address mac = { { 0 } };
 
 	random_bytes(mac.bytes, sizeof(mac.bytes));
 	/* Locally administered, no group. */
