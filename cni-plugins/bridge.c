@@ -27,26 +27,14 @@ static int expect_free(const struct cni_request *request, struct cni_error *err)
 				request->netns);
 }
 
-static int attach_leased(const struct cni_request *request, struct bridge_config *config,
-			 struct cni_result *ret, struct cni_error *err)
+static int attach(const struct cni_request *request, void *data, struct cni_result *ret,
+		  struct cni_error *err)
 {
-	_cleanup_cni_result_ struct cni_result leased = CNI_RESULT_INIT;
-	int r;
+	struct bridge_config *config = data;
 
-	if (cni_ipam_add(request, config->ipam_type, &leased, err) < 0)
+	if (bridge_config_complete(config, err) < 0)
 		return -1;
-	r = task_config_take_leased(&config->task, config->ipam_type, &leased, err);
-	if (r == 0)
-		r = bridge_config_complete(config, err);
-	if (r == 0)
-		r = bridge_attach(request, config, ret, err);
-	if (r < 0) {
-		/* The lease would outlive an interface that never was. */
-		(void)cni_ipam_call(request, config->ipam_type, "DEL", NULL);
-		return -1;
-	}
-	cni_dns_take_if_none(&ret->dns, &leased.dns);
-	return 0;
+	return bridge_attach(request, config, ret, err);
 }
 
 static int bridge_add(const struct cni_request *request, struct cni_result *ret,
@@ -63,7 +51,8 @@ static int bridge_add(const struct cni_request *request, struct cni_result *ret,
 	cni_dns_take_if_none(&ret->dns, &dns);
 	if (expect_free(request, err) < 0)
 		return -1;
-	return attach_leased(request, &config, ret, err);
+	return task_config_lease(&config.task, request, config.ipam_type, attach, &config, ret,
+				 err);
 }
 
 /* Everything is tried; the first failure is told. The delegate is called even when the namespace is

@@ -4,31 +4,13 @@
 #include "cni-plugins/delegate.h"
 #include "cni-plugins/host_end.h"
 
-static int add_with(const struct cni_request *request, const struct eni_config *config,
-		    struct cni_result *ret, struct cni_error *err)
+static int attach(const struct cni_request *request, void *data, struct cni_result *ret,
+		  struct cni_error *err)
 {
+	const struct eni_config *config = data;
+
 	return config->driver == ENI_DRIVER_VETH ? eni_veth_add(request, config, ret, err)
 						 : eni_move_add(request, config, ret, err);
-}
-
-static int add_leased(const struct cni_request *request, struct eni_config *config,
-		      struct cni_result *ret, struct cni_error *err)
-{
-	_cleanup_cni_result_ struct cni_result leased = CNI_RESULT_INIT;
-	int r;
-
-	if (cni_ipam_add(request, config->ipam_type, &leased, err) < 0)
-		return -1;
-	r = task_config_take_leased(&config->task, config->ipam_type, &leased, err);
-	if (r == 0)
-		r = add_with(request, config, ret, err);
-	if (r < 0) {
-		/* The lease would outlive an interface that never was. */
-		(void)cni_ipam_call(request, config->ipam_type, "DEL", NULL);
-		return -1;
-	}
-	cni_dns_take_if_none(&ret->dns, &leased.dns);
-	return 0;
 }
 
 static int eni_add(const struct cni_request *request, struct cni_result *ret, struct cni_error *err)
@@ -42,8 +24,10 @@ static int eni_add(const struct cni_request *request, struct cni_result *ret, st
 	if (cni_dns_parse(&request->config, &dns, &why) < 0)
 		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
 	cni_dns_take_if_none(&ret->dns, &dns);
-	return config.ipam_type ? add_leased(request, &config, ret, err)
-				: add_with(request, &config, ret, err);
+	if (!config.ipam_type)
+		return attach(request, &config, ret, err);
+	return task_config_lease(&config.task, request, config.ipam_type, attach, &config, ret,
+				 err);
 }
 
 /* Everything is tried; the first failure is told. The delegate is called even when the namespace is

@@ -388,7 +388,7 @@ int ipam_store_allocate(struct ipam_store *store, const struct ip_prefix *subnet
 			const struct ip_address *gateway, const struct ipam_owner *owner,
 			struct ip_address *ret, struct error *err)
 {
-	struct ip_address address;
+	struct ip_address address = { 0 };
 	int r = refuse_second(store, owner, subnet->address.family, err);
 
 	if (r == 0)

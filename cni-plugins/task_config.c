@@ -2,10 +2,11 @@
 #include <sys/socket.h>
 
 #include "base/str.h"
+#include "cni-plugins/delegate.h"
 #include "cni-plugins/task_setup.h"
 
-int task_config_take_leased(struct task_config *config, const char *ipam_type,
-			    const struct cni_result *leased, struct cni_error *err)
+static int take_leased(struct task_config *config, const char *ipam_type,
+		       const struct cni_result *leased, struct cni_error *err)
 {
 	for (size_t i = 0; i < leased->ip_count; i++) {
 		const struct cni_ip *ip = &leased->ips[i];
@@ -27,6 +28,29 @@ int task_config_take_leased(struct task_config *config, const char *ipam_type,
 					TASK_MAX_ADDRESSES);
 		config->routes[config->route_count++] = leased->routes[i];
 	}
+	return 0;
+}
+
+int task_config_lease(struct task_config *config, const struct cni_request *request,
+		      const char *ipam_type,
+		      int (*attach)(const struct cni_request *request, void *data,
+				    struct cni_result *ret, struct cni_error *err),
+		      void *data, struct cni_result *ret, struct cni_error *err)
+{
+	_cleanup_cni_result_ struct cni_result leased = CNI_RESULT_INIT;
+	int r;
+
+	if (cni_ipam_add(request, ipam_type, &leased, err) < 0)
+		return -1;
+	r = take_leased(config, ipam_type, &leased, err);
+	if (r == 0)
+		r = attach(request, data, ret, err);
+	if (r < 0) {
+		/* The lease would outlive an interface that never was. */
+		(void)cni_ipam_call(request, ipam_type, "DEL", NULL);
+		return -1;
+	}
+	cni_dns_take_if_none(&ret->dns, &leased.dns);
 	return 0;
 }
 

@@ -31,10 +31,16 @@ struct task_config {
 	bool block_metadata;
 };
 
-/* What the IPAM gave counts as if it had been configured; so does, for CHECK, what prevResult has
- * of this interface. */
-int task_config_take_leased(struct task_config *config, const char *ipam_type,
-			    const struct cni_result *leased, struct cni_error *err);
+/*
+ * An ADD with addresses of an IPAM plugin: what it leases counts as if it had been configured, then
+ * attach(request, data, ret, err) makes the interface. If that fails the lease is given back.
+ */
+int task_config_lease(struct task_config *config, const struct cni_request *request,
+		      const char *ipam_type,
+		      int (*attach)(const struct cni_request *request, void *data,
+				    struct cni_result *ret, struct cni_error *err),
+		      void *data, struct cni_result *ret, struct cni_error *err);
+/* For CHECK: what prevResult has of this interface. */
 int task_config_take_previous(struct task_config *config, const struct cni_request *request,
 			      struct cni_error *err);
 /* Whether it has an address of the family. */

@@ -977,8 +977,7 @@ int main(void)
 	path = xasprintf("%s/world", live_directory());
 	world = world_new(path);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	close(world);
-	(void)netns_delete(path, NULL, NULL);
+	world_free(world, path);
 	free(path);
 	live_leave();
 	return failed;

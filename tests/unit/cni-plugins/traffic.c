@@ -237,6 +237,12 @@ int world_new(const char *path)
 	return netns;
 }
 
+void world_free(int world, const char *path)
+{
+	close(world);
+	assert_int_equal(netns_delete(path, NULL, NULL), 0);
+}
+
 struct setting {
 	const char *name, *value;
 };

@@ -31,6 +31,7 @@ bool udp_arrives(int sender, const char *address, uint16_t port, int receiver);
  * the host's, .2 and ::2 the world's. It knows no route to anything else. Returns the namespace,
  * which the caller closes; `path` is where it is bound. */
 int world_new(const char *path);
+void world_free(int world, const char *path);
 
 /* Writes a setting of the calling namespace, or of another. Ends the test when it is refused. */
 void set_sysctl(int netns, const char *name, const char *value);
