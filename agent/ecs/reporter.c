@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/backoff.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -194,8 +195,40 @@ void reporter_free(struct reporter *reporter)
 	free(reporter);
 }
 
+static const char *range_text(struct arena *arena, uint16_t first, uint16_t count)
+{
+	_cleanup_free_ char *text = xasprintf("%u-%u", first, first + count - 1U);
+
+	return arena_strdup(arena, text);
+}
+
+static const struct api_network_binding *bindings_of(struct arena *arena,
+						     const struct engine_report_container *from)
+{
+	struct api_network_binding *bindings =
+		arena_calloc(arena, from->binding_count + 1, sizeof(*bindings));
+
+	for (size_t i = 0; i < from->binding_count; i++) {
+		const struct port_binding *binding = &from->bindings[i];
+
+		bindings[i] = (struct api_network_binding){
+			.bind_ip = "0.0.0.0",
+			.container_port = binding->container_port,
+			.host_port = binding->host_port,
+			.protocol = transport_protocol_name(binding->protocol),
+		};
+		if (!binding->is_range)
+			continue;
+		bindings[i].container_port_range =
+			range_text(arena, binding->container_port, binding->count);
+		bindings[i].host_port_range = range_text(arena, binding->host_port, binding->count);
+	}
+	return bindings;
+}
+
 static char *encode(const struct reporter *reporter, const struct engine_report *report)
 {
+	_cleanup_(arena_free_cleanup) struct arena *arena = arena_new();
 	_cleanup_free_ struct api_container_change *containers =
 		xcalloc(report->container_count + 1, sizeof(*containers));
 
@@ -210,6 +243,8 @@ static char *encode(const struct reporter *reporter, const struct engine_report 
 			.has_exit_code = from->has_exit_code,
 			.exit_code = from->exit_code,
 			.reason = from->reason,
+			.bindings = bindings_of(arena, from),
+			.binding_count = from->binding_count,
 		};
 	}
 	return api_encode_task_change(&(struct api_task_change){

@@ -82,7 +82,7 @@ static bool emptied(const struct task *task)
 	const struct task_state *state = task->state;
 
 	for (size_t i = 0; i < state->container_count; i++)
-		if (task->containers[i].flight ||
+		if (task->containers[i].flight || !connection_gone(task, i) ||
 		    (task->containers[i].may_exist && !state->containers[i].removed))
 			return false;
 	return !task->flight && !resources_in_flight(task) &&

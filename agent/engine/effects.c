@@ -141,6 +141,15 @@ struct copy {
 	struct engine_report_container *containers;
 };
 
+static const struct port_binding *copy_bindings(const struct engine_report_container *container)
+{
+	struct port_binding *copy = xcalloc(container->binding_count + 1, sizeof(*copy));
+
+	for (size_t i = 0; i < container->binding_count; i++)
+		copy[i] = container->bindings[i];
+	return copy;
+}
+
 static void copy_report(struct copy *copy, const struct engine_report *report)
 {
 	copy->effect.report.task_arn = copy->task_arn = xstrdup_null(report->task_arn);
@@ -153,6 +162,7 @@ static void copy_report(struct copy *copy, const struct engine_report *report)
 		copy->containers[i].runtime_id = xstrdup_null(report->containers[i].runtime_id);
 		copy->containers[i].image_digest = xstrdup_null(report->containers[i].image_digest);
 		copy->containers[i].reason = xstrdup_null(report->containers[i].reason);
+		copy->containers[i].bindings = copy_bindings(&report->containers[i]);
 	}
 }
 
@@ -203,6 +213,7 @@ void engine_effect_free(struct engine_effect *effect)
 			free((char *)copy->containers[i].runtime_id);
 			free((char *)copy->containers[i].image_digest);
 			free((char *)copy->containers[i].reason);
+			free((struct port_binding *)copy->containers[i].bindings);
 		}
 	free(copy->containers);
 	free(copy->task_arn);
@@ -227,6 +238,8 @@ const char *engine_effect_name(enum engine_effect_type type)
 		[EFFECT_OPEN_NETNS] = "OPEN_NETNS",
 		[EFFECT_ATTACH_NETWORK] = "ATTACH_NETWORK",
 		[EFFECT_TEAR_DOWN_NETWORK] = "TEAR_DOWN_NETWORK",
+		[EFFECT_CONNECT_CONTAINER] = "CONNECT_CONTAINER",
+		[EFFECT_DISCONNECT_CONTAINER] = "DISCONNECT_CONTAINER",
 		[EFFECT_PULL_IMAGE] = "PULL_IMAGE",
 		[EFFECT_CREATE_CONTAINER] = "CREATE_CONTAINER",
 		[EFFECT_START_CONTAINER] = "START_CONTAINER",

@@ -145,7 +145,11 @@ enum engine_effect_type {
 	EFFECT_ATTACH_NETWORK,    /* CNI ADD, pause process -> result.network */
 	EFFECT_TEAR_DOWN_NETWORK, /* CNI DEL, pause process, namespace: also of what was half made
 				   */
-	EFFECT_PULL_IMAGE,        /* or find it, as the pull behaviour says -> result.image */
+	/* Of a container of a bridge task: its namespace, its interface and its published ports ->
+	   result.connection; and all of it away, also what was half made. */
+	EFFECT_CONNECT_CONTAINER,
+	EFFECT_DISCONNECT_CONTAINER,
+	EFFECT_PULL_IMAGE, /* or find it, as the pull behaviour says -> result.image */
 	EFFECT_CREATE_CONTAINER,
 	EFFECT_START_CONTAINER,   /* -> result.started */
 	EFFECT_RESTART_CONTAINER, /* the attempt before has ended: the same container, with what it
@@ -188,6 +192,12 @@ struct engine_network {
 	const char *details; /* NULL: keep what there is */
 };
 
+struct engine_connection {
+	const char *address;
+	const struct port_binding *bindings;
+	size_t binding_count;
+};
+
 struct engine_probe {
 	int exit_code; /* 0: healthy */
 	bool timed_out;
@@ -206,11 +216,12 @@ struct engine_done {
 	const char *error_name;
 	const char *error_text;
 
-	size_t resource;               /* CREATE_RESOURCE: its index */
-	struct engine_image image;     /* PULL_IMAGE */
-	struct engine_network network; /* OPEN_NETNS, ATTACH_NETWORK */
-	int pid;                       /* START_ and RESTART_CONTAINER */
-	int64_t at_ms;                 /* CREATE_ and START_CONTAINER: when, wall clock; 0: now */
+	size_t resource;                     /* CREATE_RESOURCE: its index */
+	struct engine_image image;           /* PULL_IMAGE */
+	struct engine_network network;       /* OPEN_NETNS, ATTACH_NETWORK */
+	struct engine_connection connection; /* CONNECT_CONTAINER */
+	int pid;                             /* START_ and RESTART_CONTAINER */
+	int64_t at_ms; /* CREATE_ and START_CONTAINER: when, wall clock; 0: now */
 	bool has_exit; /* STOP_CONTAINER: `exit` says how it ended, or that it never ran; else
 			  EVENT_CONTAINER_EXITED has said or will say */
 	struct engine_exit exit;
@@ -286,6 +297,8 @@ struct engine_report_container {
 		status;           /* MANIFEST_PULLED (PENDING on the wire), RUNNING or STOPPED */
 	const char *runtime_id;   /* NULL: none yet */
 	const char *image_digest; /* NULL: none */
+	const struct port_binding *bindings; /* its published ports */
+	size_t binding_count;
 	bool has_exit_code;
 	int exit_code;
 	const char *reason; /* NULL: none; at most 1024 bytes */

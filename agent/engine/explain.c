@@ -93,6 +93,8 @@ static void tell_what_it_runs_on(const struct task *task, size_t index,
 		return;
 	if (task_has_own_network(state->spec) && state->network.status < NETWORK_READY)
 		tell(telling, "the task's network");
+	if (!connection_ready(task, index))
+		tell(telling, "its network");
 	if (state->containers[index].known == CONTAINER_STATUS_PULLED &&
 	    !resources_ready(task, index))
 		tell(telling, "the task's control group and volumes");

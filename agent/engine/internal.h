@@ -52,6 +52,8 @@ struct container {
 	int stop_attempts, remove_attempts;
 	int64_t retry_at_ms;   /* of a stop or removal */
 	int64_t started_at_ms; /* monotonic, of its last run; may be negative after a restart */
+	int disconnect_attempts;
+	int64_t disconnect_retry_at_ms;
 	int64_t next_probe_ms;
 	int64_t failed_probes;
 	enum container_status enqueued; /* the last status that went into a report */
@@ -296,6 +298,21 @@ void task_advance(struct engine *engine, struct task *task);
 bool stop_advance(struct engine *engine, struct task *task, size_t index);
 bool network_advance(struct engine *engine, struct task *task);
 bool network_settled(const struct task *task);
+
+/* connection.c: of the containers of a bridge task */
+bool connection_ready(const struct task *task, size_t index);
+/* Nothing of it is on the host. */
+bool connection_gone(const struct task *task, size_t index);
+bool connections_settled(const struct task *task);
+void connection_advance(struct engine *engine, struct task *task, size_t index);
+/* The container is STOPPED: true when something moved. */
+bool disconnection_advance(struct engine *engine, struct task *task, size_t index);
+void connection_recover(struct task *task, size_t index);
+void connection_done(struct engine *engine, struct task *task, size_t index,
+		     const struct engine_done *done);
+void disconnection_done(struct engine *engine, struct task *task, size_t index,
+			const struct engine_done *done);
+
 void health_advance(struct engine *engine, struct task *task, size_t index);
 void health_started(struct engine *engine, struct task *task, size_t index);
 /* It was started in an earlier life of the agent, at container->started_at_ms. */
@@ -361,6 +378,9 @@ bool reference_has_digest(const struct container_spec *spec);
 /* Index of the container the event names, SIZE_MAX when there is none (or it names an earlier
  * attempt). */
 size_t event_container(const struct task *task, const struct engine_event *event);
+/* What the task is told of a failure. */
+const char *done_error_name(const struct engine_done *done, const char *otherwise);
+const char *done_error_text(const struct engine_done *done);
 
 /* payload.c, recover.c */
 void payload_apply(struct engine *engine, const struct engine_payload *payload);

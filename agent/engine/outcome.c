@@ -21,12 +21,12 @@ bool reference_has_digest(const struct container_spec *spec)
 	return strchr(container_spec_image(spec), '@') != NULL;
 }
 
-static const char *error_name(const struct engine_done *done, const char *otherwise)
+const char *done_error_name(const struct engine_done *done, const char *otherwise)
 {
 	return str_is_empty(done->error_name) ? otherwise : done->error_name;
 }
 
-static const char *error_text(const struct engine_done *done)
+const char *done_error_text(const struct engine_done *done)
 {
 	return done->error_text ? done->error_text : "no reason was given";
 }
@@ -41,16 +41,16 @@ static void pulled(struct engine *engine, struct task *task, size_t index,
 	if (state->desired == CONTAINER_STATUS_STOPPED)
 		return;
 	if (done->failed) {
-		container_fail(task, index, error_name(done, "CannotPullContainerError"),
-			       error_text(done));
+		container_fail(task, index, done_error_name(done, "CannotPullContainerError"),
+			       done_error_text(done));
 		if (engine->config.pull_failure_stops_task)
 			task_want_stop(engine, task, PERSIST_NOW);
 		return;
 	}
 	if (done->error_text) {
 		free(state->pull_error);
-		state->pull_error =
-			reason_make(error_name(done, "CannotPullContainerError"), done->error_text);
+		state->pull_error = reason_make(done_error_name(done, "CannotPullContainerError"),
+						done->error_text);
 	}
 	task->containers[index].image_ready = true;
 	if (done->image.digest) {
@@ -73,8 +73,8 @@ static void created(struct engine *engine, struct task *task, size_t index,
 	if (state->known == CONTAINER_STATUS_STOPPED)
 		return;
 	if (done->failed) {
-		container_fail(task, index, error_name(done, "CannotCreateContainerError"),
-			       error_text(done));
+		container_fail(task, index, done_error_name(done, "CannotCreateContainerError"),
+			       done_error_text(done));
 		return;
 	}
 	state->created_at_ms = done->at_ms ? done->at_ms : engine->wall_ms;
@@ -91,13 +91,13 @@ static void started(struct engine *engine, struct task *task, size_t index,
 	if (state->known >= CONTAINER_STATUS_RUNNING)
 		return;
 	if (done->failed) {
-		const char *name = error_name(done, "CannotStartContainerError");
+		const char *name = done_error_name(done, "CannotStartContainerError");
 
 		/* Nobody can tell whether it runs. */
 		container->must_stop = str_eq(name, "DockerTimeoutError") ||
 				       str_eq(name, "CannotInspectContainerError") ||
-				       str_ends_with(error_text(done), "EOF");
-		container_fail(task, index, name, error_text(done));
+				       str_ends_with(done_error_text(done), "EOF");
+		container_fail(task, index, name, done_error_text(done));
 		return;
 	}
 	state->started_at_ms = done->at_ms ? done->at_ms : engine->wall_ms;
@@ -141,8 +141,8 @@ static void stopped(struct engine *engine, struct task *task, size_t index,
 		return;
 	container->must_stop = false;
 	container->retry_at_ms = 0;
-	container_set_reason(task, index, error_name(done, "CannotStopContainerError"),
-			     done->failed ? error_text(done)
+	container_set_reason(task, index, done_error_name(done, "CannotStopContainerError"),
+			     done->failed ? done_error_text(done)
 					  : "nobody saw the container's process end");
 	if (state->finished_at_ms == 0)
 		state->finished_at_ms = engine->wall_ms;
@@ -173,6 +173,12 @@ static void container_done(struct engine *engine, struct task *task, size_t inde
 	switch (done->type) {
 	case EFFECT_PULL_IMAGE:
 		pulled(engine, task, index, done);
+		break;
+	case EFFECT_CONNECT_CONTAINER:
+		connection_done(engine, task, index, done);
+		break;
+	case EFFECT_DISCONNECT_CONTAINER:
+		disconnection_done(engine, task, index, done);
 		break;
 	case EFFECT_CREATE_CONTAINER:
 		created(engine, task, index, done);

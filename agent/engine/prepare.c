@@ -238,15 +238,16 @@ static int check_network(struct task *task)
 				      "the payload brought none"));
 	case NETWORK_MODE_HOST:
 	case NETWORK_MODE_NONE:
-		return 0;
 	case NETWORK_MODE_BRIDGE:
+		return 0;
 	case NETWORK_MODE_OTHER:
 		break;
 	}
 	return resource_failure(
-		task, xasprintf("network mode %s is not supported by this agent; use awsvpc, host "
-				"or none",
-				spec->network_mode_name));
+		task,
+		xasprintf("network mode %s is not supported by this agent; use awsvpc, bridge, "
+			  "host or none",
+			  spec->network_mode_name));
 }
 
 int task_prepare(struct engine *engine, struct task *task)

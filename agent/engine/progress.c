@@ -76,7 +76,7 @@ static void create(struct engine *engine, struct task *task, size_t index)
 		return;
 	if (task_has_own_network(task->state->spec) && task->state->network.status < NETWORK_OPEN)
 		return;
-	if (!resources_ready(task, index))
+	if (!resources_ready(task, index) || !connection_ready(task, index))
 		return;
 	task->containers[index].may_exist = true;
 	effect_start_container(engine, EFFECT_CREATE_CONTAINER, task, index);
@@ -87,6 +87,8 @@ static void start(struct engine *engine, struct task *task, size_t index)
 	struct container_state *state = &task->state->containers[index];
 
 	if (task_has_own_network(task->state->spec) && task->state->network.status != NETWORK_READY)
+		return;
+	if (!connection_ready(task, index))
 		return;
 	if (!state->start_intended) {
 		state->start_intended = true;
@@ -126,6 +128,8 @@ static bool run_advance(struct engine *engine, struct task *task, size_t index)
 		free(why);
 		return true;
 	}
+	if (verdict == VERDICT_SATISFIED && !connection_ready(task, index))
+		connection_advance(engine, task, index);
 	if (!task->containers[index].image_ready && state->known < CONTAINER_STATUS_CREATED) {
 		if (verdict == VERDICT_SATISFIED || engine->config.pull_dependents_upfront)
 			pull(engine, task, index);
@@ -144,7 +148,8 @@ static bool container_advance(struct engine *engine, struct task *task, size_t i
 	const struct container_state *state = &task->state->containers[index];
 
 	if (state->known == CONTAINER_STATUS_STOPPED)
-		return container_removal_advance(engine, task, index);
+		return container_removal_advance(engine, task, index) |
+		       disconnection_advance(engine, task, index);
 	if (container->exit_waits && !state->restarting &&
 	    !(container->flight & flight_bit(EFFECT_START_CONTAINER))) {
 		container->exit_waits = false;
@@ -208,7 +213,7 @@ static bool derive_known(struct engine *engine, struct task *task)
 		if (status < least)
 			least = status;
 	}
-	if (least == TASK_STATUS_STOPPED && !network_settled(task))
+	if (least == TASK_STATUS_STOPPED && !(network_settled(task) && connections_settled(task)))
 		return false;
 	if (least == TASK_STATUS_RUNNING && essential_container_stopped(task))
 		return false;

@@ -65,6 +65,7 @@ static void recover_container(struct engine *engine, struct task *task, size_t i
 	task->containers[index].may_exist = !state->removed;
 	if (task->rebooted || state->stop_begun_ms > engine->now_ms)
 		state->stop_begun_ms = 0;
+	connection_recover(task, index);
 	if (restart_recover(engine, task, index, observation))
 		return;
 	switch (observation->seen) {

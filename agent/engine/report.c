@@ -132,6 +132,10 @@ static void fill_container(struct engine_report_container *out, const struct con
 									  : state->pull_error;
 	if (state->created_at_ms != 0 || state->started_at_ms != 0)
 		out->runtime_id = state->runtime_id;
+	if (state->started_at_ms != 0) {
+		out->bindings = state->connection.bindings;
+		out->binding_count = state->connection.binding_count;
+	}
 	if (status == CONTAINER_STATUS_STOPPED && state->has_exit_code) {
 		out->has_exit_code = true;
 		out->exit_code = state->exit_code;

@@ -33,6 +33,8 @@ void task_state_free(struct task_state *task)
 		free(container->reason);
 		free(container->pull_error);
 		free(container->health_output);
+		free(container->connection.address);
+		free(container->connection.bindings);
 	}
 	free(task->containers);
 	free(task->reason);
@@ -50,6 +52,23 @@ struct container_state *task_state_container(const struct task_state *task, cons
 		if (str_eq(task->containers[i].spec->name, name))
 			return &task->containers[i];
 	return NULL;
+}
+
+void connection_set_bindings(struct connection_state *connection,
+			     const struct port_binding *bindings, size_t count)
+{
+	struct port_binding *copy = xcalloc(count + 1, sizeof(*copy));
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = bindings[i];
+	free(connection->bindings);
+	connection->bindings = copy;
+	connection->binding_count = count;
+}
+
+bool task_connects_containers(const struct task_spec *spec)
+{
+	return spec->network_mode == NETWORK_MODE_BRIDGE;
 }
 
 bool task_has_own_network(const struct task_spec *spec)

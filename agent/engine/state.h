@@ -26,6 +26,36 @@ enum container_health {
 	CONTAINER_HEALTH_UNHEALTHY,
 };
 
+enum network_status {
+	NETWORK_NONE,      /* the task has none of its own, or it was not begun */
+	NETWORK_OPENING,   /* the namespace is being made */
+	NETWORK_OPEN,      /* they are there */
+	NETWORK_ATTACHING, /* interfaces are being put in, the pause process is being started */
+	NETWORK_READY,
+	NETWORK_CLOSING, /* interfaces, pause process and namespace are being removed */
+	NETWORK_GONE,    /* nothing of it is left */
+};
+
+/* Ports of a container on ports of the host, one or a range of them. */
+struct port_binding {
+	enum transport_protocol protocol;
+	uint16_t container_port, host_port; /* the first ones */
+	uint16_t count;                     /* 1: no range */
+	bool is_range;                      /* it is told as one, also with one port */
+};
+
+/*
+ * The network of one container of a bridge task: a namespace of its own with an interface on the
+ * host's bridge, and its published ports. NONE, ATTACHING (namespace and all), READY, CLOSING,
+ * GONE.
+ */
+struct connection_state {
+	enum network_status status;
+	char *address; /* inside the namespace: "172.17.0.5" */
+	struct port_binding *bindings;
+	size_t binding_count;
+};
+
 struct container_state {
 	const struct container_spec *spec; /* in the task's spec */
 
@@ -62,6 +92,7 @@ struct container_state {
 	/* Monotonic, of this boot of the host: its grace goes on while the agent does not; 0: its
 	 * stop has not begun. */
 	int64_t stop_begun_ms;
+	struct connection_state connection;
 
 	/* Not saved. */
 	int pid; /* of its first process while it runs, else 0 */
@@ -69,16 +100,6 @@ struct container_state {
 	int64_t health_since_ms;
 	char *health_output;  /* of the probe that made the health what it is; at most 1024 bytes */
 	int health_exit_code; /* likewise, when UNHEALTHY */
-};
-
-enum network_status {
-	NETWORK_NONE,      /* the task has none of its own, or it was not begun */
-	NETWORK_OPENING,   /* the namespace is being made */
-	NETWORK_OPEN,      /* they are there */
-	NETWORK_ATTACHING, /* interfaces are being put in, the pause process is being started */
-	NETWORK_READY,
-	NETWORK_CLOSING, /* interfaces, pause process and namespace are being removed */
-	NETWORK_GONE,    /* nothing of it is left */
 };
 
 /* The network namespace of an awsvpc task and the pause container that holds it. */
@@ -129,5 +150,10 @@ struct container_state *task_state_container(const struct task_state *task, cons
 
 /* True when the task has a network namespace of its own. */
 bool task_has_own_network(const struct task_spec *spec);
+/* True when each of its containers has one. */
+bool task_connects_containers(const struct task_spec *spec);
+/* Copies them in place of what was there. */
+void connection_set_bindings(struct connection_state *connection,
+			     const struct port_binding *bindings, size_t count);
 
 #endif

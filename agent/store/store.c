@@ -36,6 +36,7 @@ static const char *const schema[] = {
 	"  exit_code INTEGER, oom_killed INTEGER NOT NULL, reason TEXT,"
 	"  restarting INTEGER NOT NULL, last_restart_at INTEGER NOT NULL,"
 	"  pull_error TEXT, known_since INTEGER NOT NULL, stop_begun INTEGER NOT NULL,"
+	"  connection TEXT NOT NULL, address TEXT, bindings TEXT,"
 	"  PRIMARY KEY (task_id, name)"
 	") STRICT, WITHOUT ROWID;"
 	"CREATE TABLE ended (serial INTEGER PRIMARY KEY, arn TEXT NOT NULL) STRICT;"

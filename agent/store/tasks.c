@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/store/bindings.h"
 #include "agent/store/internal.h"
 #include "base/alloc.h"
 #include "base/str.h"
@@ -106,11 +107,12 @@ int store_save_container(struct store *store, const struct task_state *task,
 			 const struct container_state *container, struct error *err)
 {
 	_cleanup_stmt_reset_ struct stmt *stmt = NULL;
+	_cleanup_free_ char *bindings = NULL;
 	int r = db_cached(store->db,
 			  "INSERT OR REPLACE INTO container VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
 			  "?8, ?9, ?10, ?11,"
 			  " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, "
-			  "?25)",
+			  "?25, ?26, ?27, ?28)",
 			  &stmt, err);
 
 	if (r < 0)
@@ -140,6 +142,10 @@ int store_save_container(struct store *store, const struct task_state *task,
 	stmt_bind_text(stmt, 23, container->pull_error);
 	stmt_bind_i64(stmt, 24, container->known_since_ms);
 	stmt_bind_i64(stmt, 25, container->stop_begun_ms);
+	stmt_bind_text(stmt, 26, network_names[container->connection.status]);
+	stmt_bind_text(stmt, 27, container->connection.address);
+	bindings = bindings_encode(&container->connection);
+	stmt_bind_text(stmt, 28, bindings);
 	return stmt_run(stmt, err);
 }
 
@@ -233,8 +239,13 @@ static int read_container(struct stmt *stmt, struct container_state *container, 
 		r = container_status_parse(stmt_text(stmt, 5), &container->desired, err);
 	if (r == 0)
 		r = container_status_parse(stmt_text(stmt, 6), &container->sent, err);
+	if (r == 0)
+		r = network_parse(stmt_text(stmt, 24), &container->connection.status, err);
+	if (r == 0)
+		r = bindings_decode(stmt_text(stmt, 26), &container->connection, err);
 	if (r < 0)
 		return r;
+	str_replace(&container->connection.address, stmt_text(stmt, 25));
 	container->attempt = (uint32_t)stmt_i64(stmt, 1);
 	str_replace(&container->runtime_id, stmt_text(stmt, 2));
 	snprintf(container->endpoint_id, sizeof(container->endpoint_id), "%s", stmt_text(stmt, 3));
@@ -269,7 +280,7 @@ static int read_containers(struct store *store, struct task_state *task, struct 
 		" removed, image_digest, digest_resolved, image_id, stop_signal, created_at, "
 		"started_at,"
 		" finished_at, exit_code, oom_killed, reason, restarting, last_restart_at,"
-		" pull_error, known_since, stop_begun"
+		" pull_error, known_since, stop_begun, connection, address, bindings"
 		" FROM container WHERE task_id = ?",
 		&stmt, err);
 

@@ -164,12 +164,15 @@ void endpoints_free(struct endpoints *endpoints)
 	(void)endpoints;
 }
 
-void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, int listen_fd)
+void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, const char *place,
+			  int listen_fd)
 {
+	(void)place;
 	(void)endpoints, (void)task_id, (void)listen_fd;
 }
 
-void endpoints_leave_task(struct endpoints *endpoints, const char *task_id)
+void endpoints_leave_task(struct endpoints *endpoints, const char *task_id, const char *place)
 {
+	(void)place;
 	(void)endpoints, (void)task_id;
 }

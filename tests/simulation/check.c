@@ -106,7 +106,7 @@ static void check_forgotten(struct sim *sim, const struct sim_task *task, int in
 	if (task->namespace || task->cgroup || task->volume)
 		sim_fail(sim, "%s is forgotten, and something of it is left", task->id);
 	for (int i = 0; i < task->container_count; i++)
-		if (task->containers[i].host != HOST_ABSENT)
+		if (task->containers[i].host != HOST_ABSENT || task->containers[i].connected)
 			sim_fail(sim, "%s is forgotten, and its container c%d is left", task->id,
 				 i);
 	snprintf(id, sizeof(id), "credentials-%d", index);
@@ -219,6 +219,9 @@ void check_effect(struct sim *sim, const struct engine_effect *effect, int index
 		if (task->own_network && !task->namespace)
 			sim_fail(sim, "%s/%s is created without its namespace", task->id,
 				 container->name);
+		if (task->connects && !container->connected)
+			sim_fail(sim, "%s/%s is created without its network", task->id,
+				 container->name);
 		break;
 	case EFFECT_START_CONTAINER:
 		for (int i = 0; i < container->dependency_count; i++)
@@ -227,7 +230,8 @@ void check_effect(struct sim *sim, const struct engine_effect *effect, int index
 					 container->name, container->dependencies[i].on,
 					 container_condition_name(
 						 container->dependencies[i].condition));
-		if (task->own_network && !task->attached)
+		if ((task->own_network && !task->attached) ||
+		    (task->connects && !container->connected))
 			sim_fail(sim, "%s/%s is started without its network", task->id,
 				 container->name);
 		break;
@@ -255,6 +259,11 @@ void check_effect(struct sim *sim, const struct engine_effect *effect, int index
 						 "%s/%s is stopped before c%d, which depends on it",
 						 task->id, container->name, i);
 		break;
+	case EFFECT_DISCONNECT_CONTAINER:
+		if (container->host == HOST_RUNNING && !container->stop_failed)
+			sim_fail(sim, "the network of %s/%s is taken away while it runs", task->id,
+				 container->name);
+		break;
 	case EFFECT_TEAR_DOWN_NETWORK:
 		for (int i = 0; i < task->container_count; i++)
 			if (task->containers[i].host == HOST_RUNNING &&
@@ -273,7 +282,8 @@ static bool host_is_empty(const struct sim *sim)
 		if (sim->tasks[i].namespace || sim->tasks[i].cgroup || sim->tasks[i].volume)
 			return false;
 		for (int j = 0; j < sim->tasks[i].container_count; j++)
-			if (sim->tasks[i].containers[j].host != HOST_ABSENT)
+			if (sim->tasks[i].containers[j].host != HOST_ABSENT ||
+			    sim->tasks[i].containers[j].connected)
 				return false;
 	}
 	return true;
@@ -319,9 +329,11 @@ void check_end(struct sim *sim)
 				 task->namespace ? " namespace" : "", task->cgroup ? " cgroup" : "",
 				 task->volume ? " volume" : "");
 		for (int j = 0; j < task->container_count; j++)
-			if (task->containers[j].host != HOST_ABSENT)
-				sim_fail(sim, "%s/c%d is left in state %d", task->id, j,
-					 task->containers[j].host);
+			if (task->containers[j].host != HOST_ABSENT ||
+			    task->containers[j].connected)
+				sim_fail(sim, "%s/c%d is left in state %d%s", task->id, j,
+					 task->containers[j].host,
+					 task->containers[j].connected ? ", connected" : "");
 	}
 	if (sim->failed)
 		return;

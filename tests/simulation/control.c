@@ -69,6 +69,21 @@ static void believe_end(struct sim *sim, const struct sim_task *task,
 			 container->name, true_code, said);
 }
 
+/* Ports are told with the container that has them, and are free when it and its task have ended. */
+static void believe_bindings(struct sim *sim, const struct sim_task *task,
+			     const struct sim_container *container, const json_t *bindings)
+{
+	json_int_t port =
+		json_integer_value(json_object_get(json_array_get(bindings, 0), "hostPort"));
+
+	if (!task->connects)
+		return;
+	if (container->reported == CONTAINER_STATUS_RUNNING && container->host == HOST_RUNNING &&
+	    port != container->host_port)
+		sim_fail(sim, "%s/%s has host port %d, and %d was reported", task->id,
+			 container->name, container->host_port, (int)port);
+}
+
 static void believe_container(struct sim *sim, struct sim_task *task, const json_t *said)
 {
 	int which = container_named(task, text_of(said, "containerName"));
@@ -90,6 +105,7 @@ static void believe_container(struct sim *sim, struct sim_task *task, const json
 		sim_fail(sim, "%s/%s was reported %s after %s", task->id, container->name,
 			 text_of(said, "status"), container_status_name(container->reported));
 	container->reported = status;
+	believe_bindings(sim, task, container, json_object_get(said, "networkBindings"));
 	if (status == CONTAINER_STATUS_STOPPED)
 		believe_end(sim, task, container, code);
 	else if (code)
@@ -140,10 +156,14 @@ static void believe(struct sim *sim, struct sim_task *task, const json_t *said)
 	/* One that was refused does not tell what it would have told. */
 	if (task->invalid || task->refused || status != TASK_STATUS_STOPPED)
 		return;
-	for (int j = 0; j < task->container_count; j++)
+	for (int j = 0; j < task->container_count; j++) {
 		if (task->containers[j].reported != CONTAINER_STATUS_STOPPED)
 			sim_fail(sim, "%s was reported STOPPED before its container %s", task->id,
 				 task->containers[j].name);
+		if (task->containers[j].connected && !task->containers[j].disconnect_failed)
+			sim_fail(sim, "%s was reported STOPPED, and %s still has its port",
+				 task->id, task->containers[j].name);
+	}
 }
 
 static void believe_attachment(struct sim *sim, struct sim_task *task, const json_t *attachments)

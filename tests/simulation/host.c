@@ -19,7 +19,7 @@ struct executor {
 
 static bool on_container(enum engine_effect_type type)
 {
-	return type >= EFFECT_PULL_IMAGE && type <= EFFECT_REMOVE_CONTAINER;
+	return type >= EFFECT_CONNECT_CONTAINER && type <= EFFECT_REMOVE_CONTAINER;
 }
 
 static struct sim_container *container_of(struct sim *sim, const struct sim_event *event)
@@ -188,6 +188,15 @@ static void take_place(struct sim *sim, enum engine_effect_type type, int index,
 	case EFFECT_TEAR_DOWN_NETWORK:
 		task->namespace = task->attached = false;
 		break;
+	case EFFECT_CONNECT_CONTAINER:
+		/* Once it is made, it is found. */
+		if (!container->connected)
+			container->host_port = ++sim->last_port;
+		container->connected = true;
+		break;
+	case EFFECT_DISCONNECT_CONTAINER:
+		container->connected = false;
+		break;
 	case EFFECT_PULL_IMAGE:
 		container->pulled = true;
 		break;
@@ -209,6 +218,18 @@ static void take_place(struct sim *sim, enum engine_effect_type type, int index,
 	default:
 		break;
 	}
+}
+
+static void fill_connection(const struct sim_container *container, struct engine_done *done)
+{
+	static struct port_binding binding;
+
+	binding = (struct port_binding){ .container_port = 80,
+					 .host_port = (uint16_t)container->host_port,
+					 .count = 1 };
+	done->connection = (struct engine_connection){ .address = "172.17.0.2",
+						       .bindings = &binding,
+						       .binding_count = 1 };
 }
 
 static void fill_result(struct sim *sim, const struct sim_event *event, struct engine_done *done)
@@ -241,6 +262,9 @@ static void fill_result(struct sim *sim, const struct sim_event *event, struct e
 		break;
 	case EFFECT_CREATE_RESOURCE:
 		done->resource = event->attempt;
+		break;
+	case EFFECT_CONNECT_CONTAINER:
+		fill_connection(container, done);
 		break;
 	case EFFECT_OPEN_NETNS:
 		done->network =
@@ -322,6 +346,8 @@ static void operate(struct sim *sim, const struct sim_event *event)
 		container_of(sim, event)->host = HOST_HALF_MADE;
 	else if (event->effect == EFFECT_OPEN_NETNS || event->effect == EFFECT_TEAR_DOWN_NETWORK)
 		sim->tasks[event->task].namespace = true; /* half made, half removed */
+	if (event->failed && event->effect == EFFECT_DISCONNECT_CONTAINER)
+		container_of(sim, event)->disconnect_failed = true;
 	if (sim->failed)
 		return;
 	done = sim_schedule(sim, sim_chance(sim, 20) ? sim_between(sim, 0, 20) : 0, effect_done);
@@ -390,6 +416,7 @@ static bool will_fail(struct sim *sim, enum engine_effect_type type,
 		return sim_fault(sim, 2);
 	case EFFECT_OPEN_NETNS:
 	case EFFECT_ATTACH_NETWORK:
+	case EFFECT_CONNECT_CONTAINER:
 		return sim_fault(sim, 5);
 	default:
 		return sim_fault(sim, 10);
@@ -535,9 +562,11 @@ void executor_sweep(struct executor *executor)
 		if (executor->config.task(executor->config.data, task->id))
 			continue;
 		task->namespace = task->attached = task->cgroup = task->volume = false;
-		for (int j = 0; j < task->container_count; j++)
+		for (int j = 0; j < task->container_count; j++) {
+			task->containers[j].connected = false;
 			if (task->containers[j].host != HOST_ABSENT)
 				take_place(sim, EFFECT_REMOVE_CONTAINER, i, j, 0);
+		}
 	}
 }
 
@@ -639,6 +668,7 @@ void host_reboot(struct sim *sim)
 		for (int j = 0; j < task->container_count; j++) {
 			struct sim_container *container = &task->containers[j];
 
+			container->connected = false;
 			if (container->host == HOST_RUNNING) {
 				container->exit = (struct engine_exit){ .code_known = false };
 				container->host = sim_chance(sim, 50) ? HOST_VANISHED : HOST_ABSENT;

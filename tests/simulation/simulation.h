@@ -100,8 +100,10 @@ struct sim_container {
 	/* the truth on the host */
 	enum host_container host;
 	bool pulled, stop_failed;
-	uint32_t attempt;                      /* of the run that `host` speaks of */
-	uint32_t started;                      /* the last attempt that was started; 0: none */
+	bool connected, disconnect_failed; /* of a bridge task: its namespace and published port */
+	int host_port;                     /* while it is; chosen anew each time */
+	uint32_t attempt;                  /* of the run that `host` speaks of */
+	uint32_t started;                  /* the last attempt that was started; 0: none */
 	int64_t started_ms, ended_ms, dies_ms; /* of SIGKILL, when it hangs */
 	struct engine_exit exit;               /* when it ended, and how */
 	bool probed_healthy;                   /* what the agent was told last */
@@ -121,7 +123,8 @@ struct sim_task {
 	char arn[64];
 	char *run_json, *stop_json;
 	bool own_network, invalid, has_role, has_volume;
-	int gpu; /* which of the host's it asks for; -1: none */
+	bool connects; /* network mode bridge: each container has its own */
+	int gpu;       /* which of the host's it asks for; -1: none */
 	int memory_mib, port;
 	struct sim_container containers[MAX_CONTAINERS];
 	int container_count;
@@ -185,6 +188,7 @@ struct sim {
 	struct executor *executor;
 	bool containerd_gone;
 	unsigned boots;
+	int last_port;
 	struct sim_task *tasks;
 	int task_count;
 	int64_t cpu_units, memory_mib; /* of all tasks together */

@@ -103,7 +103,14 @@ static void append_container(struct strbuf *json, const struct sim_task *task, i
 	if (task->port && index == 0)
 		strbuf_appendf(json, ",\"portMappings\":[{\"containerPort\":%d,\"hostPort\":%d}]",
 			       task->port, task->port);
+	else if (task->connects)
+		strbuf_append(json, ",\"portMappings\":[{\"containerPort\":80}]");
 	strbuf_append(json, "}");
+}
+
+static const char *network_mode(const struct sim_task *task)
+{
+	return task->own_network ? "awsvpc" : task->connects ? "bridge" : "host";
 }
 
 static char *task_text(const struct sim_task *task, int index, const char *desired)
@@ -114,7 +121,7 @@ static char *task_text(const struct sim_task *task, int index, const char *desir
 		       "{\"arn\":\"%s\",\"desiredStatus\":\"%s\",\"family\":\"f\",\"version\":"
 		       "\"1\",\"cpu\":0.25,"
 		       "\"memory\":%d,\"networkMode\":\"%s\"",
-		       task->arn, desired, task->memory_mib, task->own_network ? "awsvpc" : "host");
+		       task->arn, desired, task->memory_mib, network_mode(task));
 	if (task->has_role)
 		strbuf_appendf(
 			&json,
@@ -164,7 +171,8 @@ static void invent_task(struct sim *sim, int index)
 	struct sim_task *task = &sim->tasks[index];
 
 	name_task(task, index);
-	task->own_network = sim_chance(sim, 50);
+	task->own_network = sim_chance(sim, 40);
+	task->connects = !task->own_network && sim_chance(sim, 60);
 	task->has_role = sim_chance(sim, 30);
 	task->has_volume = sim_chance(sim, 30);
 	task->gpu = sim_chance(sim, 15) ? (int)sim_between(sim, 0, HOST_GPUS) : -1;

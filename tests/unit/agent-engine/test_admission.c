@@ -229,15 +229,13 @@ static void unsupported_networks_are_refused(void **state)
 	static const struct {
 		const char *mode, *cause;
 	} cases[] = {
-		{ "bridge",
-		  "network mode bridge is not supported by this agent; use awsvpc, host or none" },
-		{ "weird",
-		  "network mode weird is not supported by this agent; use awsvpc, host or none" },
+		{ "weird", "network mode weird is not supported by this agent; use awsvpc, bridge, "
+			   "host or none" },
 		{ "awsvpc", "network mode awsvpc needs an elastic network interface, and the "
 			    "payload brought none" },
 	};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct world *world = world_new();
 		char *json = xasprintf(
 			"{\"arn\":\"%s\",\"desiredStatus\":\"RUNNING\",\"networkMode\":\"%s\","

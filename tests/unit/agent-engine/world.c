@@ -326,6 +326,9 @@ void world_answer(struct world *world, const char *id, const char *container,
 void world_done(struct world *world, enum engine_effect_type type, const char *id,
 		const char *container)
 {
+	static const struct port_binding published = { .container_port = 80,
+						       .host_port = 49153,
+						       .count = 1 };
 	struct engine_done done = { .type = type };
 
 	if (type == EFFECT_PULL_IMAGE)
@@ -338,6 +341,10 @@ void world_done(struct world *world, enum engine_effect_type type, const char *i
 	if (type == EFFECT_ATTACH_NETWORK)
 		done.network =
 			(struct engine_network){ .interface = "eth0", .address = "10.0.0.7" };
+	if (type == EFFECT_CONNECT_CONTAINER)
+		done.connection = (struct engine_connection){ .address = "172.29.0.2",
+							      .bindings = &published,
+							      .binding_count = 1 };
 	world_answer(world, id, container, done);
 }
 

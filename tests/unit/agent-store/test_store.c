@@ -69,6 +69,10 @@ static struct store_tasks load(struct store *store)
 
 static void every_saved_fact_comes_back(void **state)
 {
+	static const struct port_binding bindings[] = {
+		{ .container_port = 80, .host_port = 49153, .count = 1 },
+		{ TRANSPORT_UDP, 8000, 50000, 3, true },
+	};
 	struct store *store = open_memory();
 	struct task_state *task = sample();
 	struct container_state *a = &task->containers[0];
@@ -111,6 +115,9 @@ static void every_saved_fact_comes_back(void **state)
 	a->known_since_ms = 35;
 	a->stop_begun_ms = 36;
 	a->pull_error = xstrdup("no registry");
+	a->connection.status = NETWORK_READY;
+	a->connection.address = xstrdup("172.29.0.2");
+	connection_set_bindings(&a->connection, bindings, 2);
 	a->has_exit_code = true;
 	a->exit_code = 0;
 	a->reason = xstrdup("OutOfMemoryError: ...");
@@ -167,6 +174,11 @@ static void every_saved_fact_comes_back(void **state)
 	assert_int_equal(back_a->known_since_ms, 35);
 	assert_int_equal(back_a->stop_begun_ms, 36);
 	assert_string_equal(back_a->pull_error, "no registry");
+	assert_int_equal(back_a->connection.status, NETWORK_READY);
+	assert_string_equal(back_a->connection.address, "172.29.0.2");
+	assert_int_equal(back_a->connection.binding_count, 2);
+	assert_memory_equal(back_a->connection.bindings, bindings, sizeof(bindings));
+	assert_null(back_b->connection.bindings);
 	/* What is not there stays away. */
 	assert_false(back_b->has_exit_code || back_b->removed || back_b->start_intended);
 	assert_null(back_b->reason);
@@ -309,8 +321,8 @@ static void a_damaged_row_does_not_hide_the_others(void **state)
 				"image_digest,"
 				" digest_resolved, image_id, stop_signal, created_at, started_at,"
 				" finished_at, exit_code, oom_killed, reason, restarting,"
-				" last_restart_at, pull_error, known_since, stop_begun FROM "
-				"container",
+				" last_restart_at, pull_error, known_since, stop_begun, connection,"
+				" address, bindings FROM container",
 				NULL),
 			0);
 		char *damage = strstr(cases[i].damage, "container")

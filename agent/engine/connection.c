@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bridge tasks: each container has a namespace of its own. It is made when the container may begin,
+ * beside its pull; it is taken away when the container is STOPPED, so that its ports are free when
+ * that is told of the task.
+ */
+#include <stdlib.h>
+
+#include "agent/engine/internal.h"
+#include "base/str.h"
+
+#define LONGEST_RETRY_MS 60000
+#define USERS                                                                                      \
+	(flight_bit(EFFECT_CONNECT_CONTAINER) | flight_bit(EFFECT_DISCONNECT_CONTAINER) |          \
+	 flight_bit(EFFECT_CREATE_CONTAINER) | flight_bit(EFFECT_START_CONTAINER) |                \
+	 flight_bit(EFFECT_RESTART_CONTAINER) | flight_bit(EFFECT_STOP_CONTAINER))
+
+static struct connection_state *connection_of(const struct task *task, size_t index)
+{
+	return &task->state->containers[index].connection;
+}
+
+bool connection_ready(const struct task *task, size_t index)
+{
+	return !task_connects_containers(task->state->spec) ||
+	       connection_of(task, index)->status == NETWORK_READY;
+}
+
+bool connection_gone(const struct task *task, size_t index)
+{
+	enum network_status status = connection_of(task, index)->status;
+
+	return status == NETWORK_NONE || status == NETWORK_GONE;
+}
+
+bool connections_settled(const struct task *task)
+{
+	for (size_t i = 0; i < task->state->container_count; i++)
+		if (!connection_gone(task, i) &&
+		    task->containers[i].disconnect_attempts < TEAR_DOWN_ATTEMPTS)
+			return false;
+	return true;
+}
+
+void connection_advance(struct engine *engine, struct task *task, size_t index)
+{
+	struct connection_state *connection = connection_of(task, index);
+
+	if (task->containers[index].flight & flight_bit(EFFECT_CONNECT_CONTAINER))
+		return;
+	if (connection->status == NETWORK_NONE) {
+		connection->status = NETWORK_ATTACHING;
+		mark_container(task, index, PERSIST_NOW);
+	}
+	effect_start_container(engine, EFFECT_CONNECT_CONTAINER, task, index);
+}
+
+bool disconnection_advance(struct engine *engine, struct task *task, size_t index)
+{
+	struct container *container = &task->containers[index];
+	struct connection_state *connection = connection_of(task, index);
+
+	if (connection_gone(task, index) || (container->flight & USERS))
+		return false;
+	/* The runtime holds a process in it. */
+	if (container_left_behind(task, index) && container->remove_attempts < REMOVE_ATTEMPTS)
+		return false;
+	if (engine->now_ms < container->disconnect_retry_at_ms) {
+		wake_at(task, container->disconnect_retry_at_ms);
+		return false;
+	}
+	if (connection->status != NETWORK_CLOSING) {
+		connection->status = NETWORK_CLOSING;
+		mark_container(task, index, PERSIST_SOON);
+	}
+	effect_start_container(engine, EFFECT_DISCONNECT_CONTAINER, task, index);
+	return false;
+}
+
+/* After a reboot nothing of it is there; what has not run yet gets it again. */
+void connection_recover(struct task *task, size_t index)
+{
+	struct connection_state *connection = connection_of(task, index);
+
+	if (!task->rebooted || connection->status != NETWORK_READY)
+		return;
+	connection->status = NETWORK_ATTACHING;
+	mark_container(task, index, PERSIST_NOW);
+}
+
+void connection_done(struct engine *engine, struct task *task, size_t index,
+		     const struct engine_done *done)
+{
+	struct connection_state *connection = connection_of(task, index);
+
+	(void)engine;
+	if (done->failed) {
+		container_fail(task, index, done_error_name(done, "CannotStartContainerError"),
+			       done_error_text(done));
+		return;
+	}
+	str_replace(&connection->address, done->connection.address);
+	connection_set_bindings(connection, done->connection.bindings,
+				done->connection.binding_count);
+	connection->status = NETWORK_READY;
+	/* The ports are said to the world: they must not be others after a crash. */
+	mark_container(task, index, PERSIST_NOW);
+}
+
+void disconnection_done(struct engine *engine, struct task *task, size_t index,
+			const struct engine_done *done)
+{
+	struct container *container = &task->containers[index];
+	int64_t wait_ms = 1000;
+
+	if (!done->failed) {
+		connection_of(task, index)->status = NETWORK_GONE;
+		mark_container(task, index, PERSIST_SOON);
+		return;
+	}
+	for (int i = 0; i < container->disconnect_attempts && wait_ms < LONGEST_RETRY_MS; i++)
+		wait_ms *= 2;
+	container->disconnect_retry_at_ms =
+		engine->now_ms + (wait_ms < LONGEST_RETRY_MS ? wait_ms : LONGEST_RETRY_MS);
+	container->disconnect_attempts++;
+	if (container->disconnect_attempts == TEAR_DOWN_ATTEMPTS)
+		container_set_reason(task, index, done_error_name(done, "ContainerNetworkingError"),
+				     done_error_text(done));
+}
