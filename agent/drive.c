@@ -205,18 +205,18 @@ static void executor_posts(void *data, const struct engine_event *event)
 	drive_post(agent, event);
 }
 
-static void namespace_opened(void *data, const char *task_id, int listen_fd)
+static void namespace_opened(void *data, const char *task_id, const char *place, int listen_fd)
 {
 	struct agent *agent = data;
 
-	endpoints_serve_task(agent->endpoints, task_id, listen_fd);
+	endpoints_serve_task(agent->endpoints, task_id, place, listen_fd);
 }
 
-static void namespace_closing(void *data, const char *task_id)
+static void namespace_closing(void *data, const char *task_id, const char *place)
 {
 	struct agent *agent = data;
 
-	endpoints_leave_task(agent->endpoints, task_id);
+	endpoints_leave_task(agent->endpoints, task_id, place);
 }
 
 int drive_new(struct agent *agent, const struct host_resources *host, struct error *err)

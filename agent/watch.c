@@ -88,7 +88,7 @@ static void add_storage(struct metrics_sample *sample, const struct stats_block_
 static void sample_container(struct agent *agent, const struct task_state *task,
 			     const struct container_state *container, struct container_stats *stats)
 {
-	bool own_network = task_has_own_network(task->spec);
+	bool own_network = task_has_own_network(task->spec) || task_connects_containers(task->spec);
 	struct network_stats network = { 0 };
 	struct metrics_sample sample = { .time_ns = clock_monotonic_ns() };
 

@@ -146,6 +146,9 @@ struct agent_config {
 	char *cni_config_dir;   /* "" = Berth makes the configuration */
 	bool awsvpc_block_imds;
 	enum config_eni_driver eni_driver;
+	char *bridge;                  /* of tasks of bridge mode */
+	char *bridge_subnet;           /* "172.29.0.0/16" */
+	int64_t dynamic_host_ports[2]; /* first and last; 0, 0 = the kernel's own range */
 
 	/* parts of the house */
 	char *run_dir;

@@ -81,6 +81,9 @@ void config_value_allowed(const struct setting *setting, struct strbuf *out)
 	case SETTING_RATE:
 		strbuf_append(out, "two whole numbers above 0, such as 40,60");
 		return;
+	case SETTING_PORT_RANGE:
+		strbuf_append(out, "two ports, such as 49153-65535");
+		return;
 	}
 }
 
@@ -160,6 +163,13 @@ void config_value_format(const struct setting *setting, const struct agent_confi
 		const int64_t *rate = place;
 
 		strbuf_appendf(out, "%" PRId64 ",%" PRId64, rate[0], rate[1]);
+		return;
+	}
+	case SETTING_PORT_RANGE: {
+		const int64_t *range = place;
+
+		if (range[0] != 0)
+			strbuf_appendf(out, "%" PRId64 "-%" PRId64, range[0], range[1]);
 		return;
 	}
 	}

@@ -25,6 +25,7 @@ enum setting_type {
 	SETTING_MAP,        /* JSON object of strings */
 	SETTING_COMMA_LIST, /* a,b,c */
 	SETTING_RATE,       /* "steady,burst", both above 0; two neighbouring int64_t */
+	SETTING_PORT_RANGE, /* "49153-65535"; two neighbouring int64_t; "": both 0 */
 };
 
 /* What happens to a value that is well-formed but too small. */

@@ -193,6 +193,31 @@ static int rate_parse(const char *text, int64_t ret[2])
 	return 0;
 }
 
+static int port_range_parse(const char *text, int64_t ret[2])
+{
+	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
+	int64_t range[2];
+
+	if (str_is_empty(text)) {
+		ret[0] = ret[1] = 0;
+		return 0;
+	}
+	str_list_split(&parts, text, '-', true);
+	if (parts.count != 2)
+		return -EINVAL;
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_free_ char *half = trimmed(parts.items[i]);
+
+		if (number_parse_i64(half, 1, UINT16_MAX, &range[i], NULL) < 0)
+			return -EINVAL;
+	}
+	if (range[0] > range[1])
+		return -EINVAL;
+	ret[0] = range[0];
+	ret[1] = range[1];
+	return 0;
+}
+
 static int duration_value_parse(const struct setting *setting, const char *text, int64_t *ret_ms,
 				char **ret_note, struct error *err)
 {
@@ -294,6 +319,8 @@ int config_value_parse(const struct setting *setting, const char *text, struct a
 		return 0;
 	case SETTING_RATE:
 		return rate_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
+	case SETTING_PORT_RANGE:
+		return port_range_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
 	}
 	return error_say(err, EINVAL, "%s: the setting has no parser", setting->name);
 }

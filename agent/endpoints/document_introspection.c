@@ -25,10 +25,17 @@ void document_metadata(const struct endpoints_identity *identity, struct strbuf 
 	write_object_end(&writer);
 }
 
-/* Those of the definition: a task on its own network, or on the host's, has no other bindings. */
+/* Those of the definition, where there are no others: a task on its own network, or on the host's,
+ * has no bindings. */
 static void write_ports(struct writer *writer, const struct task_spec *task,
-			const struct container_spec *container)
+			const struct container_state *state)
 {
+	const struct container_spec *container = state->spec;
+
+	if (state->connection.binding_count > 0) {
+		write_bindings(writer, &state->connection, false);
+		return;
+	}
 	if (container->port_mapping_count == 0)
 		return;
 	write_list(writer, "Ports");
@@ -73,7 +80,7 @@ static void write_container(struct writer *writer, const struct task_state *task
 	write_text(writer, "ImageID", container->image_id ? container->image_id : "");
 	write_time(writer, "CreatedAt", container->created_at_ms);
 	write_time(writer, "StartedAt", container->started_at_ms);
-	write_ports(writer, task->spec, spec);
+	write_ports(writer, task->spec, container);
 	write_interface(writer, task->spec);
 	write_volumes(writer, task->spec, spec);
 	write_restarts(writer, container);

@@ -78,6 +78,8 @@ static void write_container(struct writer *writer, const struct document_context
 	write_text(writer, "Image", spec->image ? spec->image : "");
 	write_text(writer, "ImageID", container->image_id ? container->image_id : "");
 	if (created)
+		write_bindings(writer, &container->connection, true);
+	if (created)
 		write_labels(writer, context, task, spec->name, &spec->docker.labels);
 	write_text(writer, "DesiredStatus", container_status_name(container->desired));
 	write_text(writer, "KnownStatus", container_status_name(container->known));
@@ -100,7 +102,7 @@ static void write_container(struct writer *writer, const struct document_context
 	if (!str_is_empty(spec->arn))
 		write_text(writer, "ContainerARN", spec->arn);
 	if (created)
-		write_networks(writer, task->spec);
+		write_networks(writer, task->spec, container->connection.address);
 	write_restarts(writer, container);
 	write_object_end(writer);
 }
@@ -135,7 +137,7 @@ static void write_pause(struct writer *writer, const struct document_context *co
 	write_time(writer, "StartedAt", network->started_at_ms);
 	write_time(writer, "FinishedAt", network->finished_at_ms);
 	write_text(writer, "Type", "CNI_PAUSE");
-	write_networks(writer, task->spec);
+	write_networks(writer, task->spec, NULL);
 	write_object_end(writer);
 }
 

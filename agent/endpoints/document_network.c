@@ -71,17 +71,17 @@ static void write_eni(struct writer *writer, const struct eni_spec *eni)
 	write_object_end(writer);
 }
 
-void write_networks(struct writer *writer, const struct task_spec *spec)
+void write_networks(struct writer *writer, const struct task_spec *spec, const char *address)
 {
 	write_list(writer, "Networks");
 	if (spec->network_mode == NETWORK_MODE_AWSVPC && spec->eni_count > 0) {
 		write_eni(writer, &spec->enis[0]);
 	} else {
-		/* No address of its own: one empty string, as ever. */
+		/* Without an address of its own: one empty string, as ever. */
 		write_object(writer, NULL);
 		write_text(writer, "NetworkMode", spec->network_mode_name);
 		write_list(writer, "IPv4Addresses");
-		write_text(writer, NULL, "");
+		write_text(writer, NULL, address ? address : "");
 		write_list_end(writer);
 		write_object_end(writer);
 	}

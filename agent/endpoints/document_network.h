@@ -6,6 +6,7 @@
 #include "wire/writer.h"
 
 /* The member "Networks" of each container of the task: its primary interface, or the mode alone. */
-void write_networks(struct writer *writer, const struct task_spec *spec);
+/* `address`: of the container itself, in bridge mode; NULL: it has none. */
+void write_networks(struct writer *writer, const struct task_spec *spec, const char *address);
 
 #endif

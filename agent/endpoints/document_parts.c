@@ -107,6 +107,27 @@ void write_volumes(struct writer *writer, const struct task_spec *task,
 	write_list_end(writer);
 }
 
+void write_bindings(struct writer *writer, const struct connection_state *connection, bool host_ip)
+{
+	if (connection->binding_count == 0)
+		return;
+	write_list(writer, "Ports");
+	for (size_t i = 0; i < connection->binding_count; i++) {
+		const struct port_binding *binding = &connection->bindings[i];
+
+		for (int j = 0; j < binding->count; j++) {
+			write_object(writer, NULL);
+			write_i64(writer, "ContainerPort", binding->container_port + j);
+			write_text(writer, "Protocol", transport_protocol_name(binding->protocol));
+			write_i64(writer, "HostPort", binding->host_port + j);
+			if (host_ip)
+				write_text(writer, "HostIp", "0.0.0.0");
+			write_object_end(writer);
+		}
+	}
+	write_list_end(writer);
+}
+
 void write_restarts(struct writer *writer, const struct container_state *container)
 {
 	if (container->spec->restart_policy.enabled)

@@ -17,6 +17,8 @@ void write_addresses(struct writer *writer, const char *key, const struct eni_ad
 void write_volumes(struct writer *writer, const struct task_spec *task,
 		   const struct container_spec *container);
 /* Left out without a restart policy. */
+/* Published ports; `host_ip`: and where they are bound. Nothing when there are none. */
+void write_bindings(struct writer *writer, const struct connection_state *connection, bool host_ip);
 void write_restarts(struct writer *writer, const struct container_state *container);
 /* What the task (`container` NULL) or the container waits for, as sentences; left out when that is
  * nothing. */

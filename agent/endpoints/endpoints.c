@@ -133,7 +133,8 @@ uint16_t endpoints_metadata_port(const struct endpoints *endpoints)
 	return web_listener_port(endpoints->host_metadata);
 }
 
-void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, int listen_fd)
+void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, const char *place,
+			  int listen_fd)
 {
 	struct task_socket *socket = xcalloc(1, sizeof(*socket));
 	struct web_listener_config config = {
@@ -147,7 +148,7 @@ void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, int 
 	};
 	struct error err = ERROR_INIT;
 
-	endpoints_leave_task(endpoints, task_id);
+	endpoints_leave_task(endpoints, task_id, place);
 	socket->endpoints = endpoints;
 	socket->task_id = xstrdup(task_id);
 	socket->rate = new_rate(endpoints, TASK_RATES);
@@ -158,14 +159,16 @@ void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, int 
 		socket_free(socket);
 		return;
 	}
-	map_set(endpoints->sockets, task_id, socket);
+	map_set(endpoints->sockets, place, socket);
 }
 
-void endpoints_leave_task(struct endpoints *endpoints, const char *task_id)
+void endpoints_leave_task(struct endpoints *endpoints, const char *task_id, const char *place)
 {
-	struct task_socket *socket = map_remove(endpoints->sockets, task_id);
+	struct task_socket *socket = map_remove(endpoints->sockets, place);
 
-	statistics_forget(endpoints, task_id);
+	/* Of a container's they are bounded by themselves. */
+	if (str_eq(task_id, place))
+		statistics_forget(endpoints, task_id);
 	if (socket)
 		socket_free(socket);
 }

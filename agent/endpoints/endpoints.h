@@ -54,11 +54,12 @@ void endpoints_free(struct endpoints *endpoints);
 uint16_t endpoints_introspection_port(const struct endpoints *endpoints);
 uint16_t endpoints_metadata_port(const struct endpoints *endpoints);
 
-/* A listening socket inside the namespace of the task, at 169.254.170.2:51679. Taken over in any
- * case.
- */
-void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, int listen_fd);
+/* A listening socket inside a namespace of the task, at 169.254.170.2:51679. Taken over in any
+ * case. `place` tells those of several namespaces apart: the task's id, or a container's runtime
+ * id. */
+void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, const char *place,
+			  int listen_fd);
 /* Closes it, and the connections that came in on it. */
-void endpoints_leave_task(struct endpoints *endpoints, const char *task_id);
+void endpoints_leave_task(struct endpoints *endpoints, const char *task_id, const char *place);
 
 #endif

@@ -38,6 +38,8 @@ struct creation {
 	char *cgroup;
 	char *directory; /* of the container */
 	char *files;     /* where hosts, hostname, resolv.conf are */
+	char *hosts;     /* of a bridge task: addresses of this container and of those it links to
+			  */
 	bool own_files;  /* they are the container's own */
 	char *volumes;
 	char *bundle;
@@ -60,6 +62,7 @@ static void creation_free(void *data)
 	free(creation->cgroup);
 	free(creation->directory);
 	free(creation->files);
+	free(creation->hosts);
 	free(creation->volumes);
 	free(creation->bundle);
 	free(creation->state);
@@ -149,7 +152,8 @@ static void prepare_work(void *data)
 
 	r = file_mkdirs(creation->directory, 0711, &creation->err);
 	if (r == 0 && creation->own_files)
-		r = task_files_write(creation->files, creation->spec, spec, &creation->err);
+		r = task_files_write(creation->files, creation->spec, spec, creation->hosts,
+				     &creation->err);
 	/* What an attempt that was cut off left of it. */
 	if (r == 0 && !creation->again && access(creation->bundle, F_OK) == 0)
 		r = bundle_remove(creation->bundle, &creation->err);
@@ -198,6 +202,10 @@ static int make_plan(struct creation *creation)
 	creation->volumes = path_volumes(config, creation->spec->id);
 	if (task_has_own_network(creation->spec))
 		netns = path_netns(config, creation->spec->id);
+	else if (task_connects_containers(creation->spec)) {
+		netns = path_netns(config, container->runtime_id);
+		creation->hosts = task_bridge_hosts(task, creation->index, hostname);
+	}
 
 	input = (struct plan_input){
 		.config = config,

@@ -97,6 +97,8 @@ int executor_new(const struct executor_config *config, struct executor **ret, st
 	executor->containers = map_new();
 	executor->creations_last = &executor->creations_first;
 	executor->operations = operations_new(config->loop);
+	executor->ports = ports_new((uint16_t)config->config->dynamic_host_ports[0],
+				    (uint16_t)config->config->dynamic_host_ports[1]);
 	if (uv_cpu_info(&cpus, &cpu_count) == 0)
 		uv_free_cpu_info(cpus, cpu_count);
 	executor->creations_max = (unsigned)cpu_count * CREATIONS_PER_CPU;
@@ -159,6 +161,7 @@ void executor_free(struct executor *executor)
 		live_task_free(task);
 	if (executor->cni)
 		cni_runtime_free(executor->cni);
+	ports_free(executor->ports);
 	image_cleanup_free(executor->image_cleanup);
 	if (executor->images)
 		image_store_free(executor->images);
@@ -183,6 +186,8 @@ static const struct {
 	{ EFFECT_OPEN_NETNS, act_open_netns },
 	{ EFFECT_ATTACH_NETWORK, act_attach_network },
 	{ EFFECT_TEAR_DOWN_NETWORK, act_tear_down_network },
+	{ EFFECT_CONNECT_CONTAINER, act_connect },
+	{ EFFECT_DISCONNECT_CONTAINER, act_disconnect },
 	{ EFFECT_PULL_IMAGE, act_pull },
 	{ EFFECT_CREATE_CONTAINER, act_create },
 	{ EFFECT_START_CONTAINER, act_start },
@@ -269,7 +274,7 @@ int executor_read_stats(struct executor *executor, const char *task_id, const ch
 	}
 	if (ret_network) {
 		memset(ret_network, 0, sizeof(*ret_network));
-		if (task_has_own_network(state->spec))
+		if (task_has_own_network(state->spec) || task_connects_containers(state->spec))
 			stats_read_network(container->pid, ret_network, NULL);
 	}
 	return stats_read(live->stats, ret, err);

@@ -26,11 +26,12 @@ struct executor_config {
 	const struct task_state *(*next_task)(void *data, const struct task_state *previous);
 	void (*post)(void *data, const struct engine_event *event);
 	/*
-	 * The namespace of an awsvpc task is there (also when it is adopted): `listen_fd` listens
-	 * inside it at 169.254.170.2:51679 and is the callee's. And: it is about to go.
+	 * The namespace of an awsvpc task, or of a container of a bridge task, is there (also when
+	 * it is adopted): `listen_fd` listens inside it at 169.254.170.2:51679 and is the callee's.
+	 * And: it is about to go. `place` tells those of one task apart.
 	 */
-	void (*namespace_opened)(void *data, const char *task_id, int listen_fd);
-	void (*namespace_closing)(void *data, const char *task_id);
+	void (*namespace_opened)(void *data, const char *task_id, const char *place, int listen_fd);
+	void (*namespace_closing)(void *data, const char *task_id, const char *place);
 	void *data;
 };
 

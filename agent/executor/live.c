@@ -72,6 +72,7 @@ void live_task_free(struct live_task *task)
 		live_container_forget(&task->containers[i]);
 		if (task->containers[i].image)
 			image_unref(task->containers[i].image);
+		ports_release(&task->containers[i].ports);
 	}
 	if (task->watch)
 		pause_unwatch(task->watch);

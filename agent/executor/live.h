@@ -5,6 +5,7 @@
 #include "agent/executor/cni.h"
 #include "agent/executor/executor.h"
 #include "agent/executor/operation.h"
+#include "agent/executor/ports.h"
 #include "base/map.h"
 #include "runtime/bundle.h"
 #include "runtime/cgroup.h"
@@ -30,6 +31,7 @@ struct live_container {
 	int64_t grace_ms;
 	bool killed;
 	struct probe *probe; /* under way */
+	struct held_ports ports;
 };
 
 struct live_task {
@@ -50,6 +52,7 @@ struct executor {
 	struct image_store *images;
 	struct image_cleanup *image_cleanup;
 	struct cni_runtime *cni;
+	struct ports *ports;
 	struct map *tasks;      /* id -> struct live_task */
 	struct map *containers; /* run id -> struct live_container */
 	/* Creations wait for their turn: more runtimes at once than the machine can run only delay
@@ -106,6 +109,8 @@ void say_timed_out(struct error *err, const char *what, int64_t waited_ms);
 void act_create_resource(struct executor *executor, const struct engine_effect *effect);
 void act_open_netns(struct executor *executor, const struct engine_effect *effect);
 void act_attach_network(struct executor *executor, const struct engine_effect *effect);
+void act_connect(struct executor *executor, const struct engine_effect *effect);
+void act_disconnect(struct executor *executor, const struct engine_effect *effect);
 void act_tear_down_network(struct executor *executor, const struct engine_effect *effect);
 void act_pull(struct executor *executor, const struct engine_effect *effect);
 void act_create(struct executor *executor, const struct engine_effect *effect);
@@ -146,11 +151,25 @@ int image_stop_signal(const char *text);
 void network_hold(struct executor *executor, const struct task_spec *spec,
 		  void (*done)(void *data, int pid, const struct error *err), void *data);
 
+/* Where the agent answers, in the namespaces of tasks and of containers. */
+#define NETWORK_ENDPOINT_ADDRESS "169.254.170.2"
+
 /* The metadata endpoint's listening socket inside the namespace, or -errno; `redirect`: and the
  * rule that leads to it. Blocks. */
 int network_listen(const char *netns_path, bool redirect, struct error *err);
-/* Hands it out; listen_fd < 0: it could not be made, and err says why. */
-void network_opened(struct live_task *task, int listen_fd, const struct error *err);
+/* Hands it out; `place`: the task's id, or the runtime id of the container that it is for.
+ * listen_fd < 0: it could not be made, and err says why. */
+void network_opened(struct live_task *task, const char *place, int listen_fd,
+		    const struct error *err);
+/* Adds the names of the host's ends of what an ADD has answered. */
+void network_host_ends(const struct cni_result *result, struct str_list *names);
+
+/*
+ * Whose network it is: `name` is the id of a task, or the runtime id of a container (its index),
+ * else SIZE_MAX. NULL: nobody's.
+ */
+const struct task_state *network_owner(struct executor *executor, const char *name,
+				       size_t *ret_container);
 
 /* Makes sure later that these links, the host's ends of interfaces whose namespace is gone, go too.
  * Takes the names over. */

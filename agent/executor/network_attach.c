@@ -11,8 +11,6 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
-#define ENDPOINT_ADDRESS "169.254.170.2"
-
 struct attaching {
 	struct operation operation;
 	struct executor *executor;
@@ -83,7 +81,7 @@ static int conflist_of(const struct agent_config *config, const struct eni_spec 
 	const struct awsvpc_options options = {
 		.driver = config->eni_driver == CONFIG_ENI_DEVICE ? "eni" : "veth",
 		.block_instance_metadata = config->awsvpc_block_imds,
-		.endpoint = first ? ENDPOINT_ADDRESS : NULL,
+		.endpoint = first ? NETWORK_ENDPOINT_ADDRESS : NULL,
 	};
 
 	if (!str_is_empty(config->cni_config_dir))
@@ -100,8 +98,11 @@ static void attach_ended(struct attaching *attaching)
 	if (--attaching->under_way > 0)
 		return;
 	task = live_task_get(executor, attaching->spec);
-	if (!task->closing && !task->namespace_open)
-		network_opened(task, TAKE_FD(attaching->listen_fd), &attaching->listen_err);
+	if (!task->closing && !task->namespace_open) {
+		task->namespace_open = true;
+		network_opened(task, task->id, TAKE_FD(attaching->listen_fd),
+			       &attaching->listen_err);
+	}
 	if (attaching->failed)
 		answer_failed(executor, &attaching->address, NULL, &attaching->err);
 	else

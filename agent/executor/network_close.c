@@ -83,10 +83,7 @@ static void detached(void *data, const struct cni_result *result, const struct e
 {
 	struct closing *closing = data;
 
-	for (size_t i = 0; result && i < result->interface_count; i++) {
-		if (!result->interfaces[i].sandbox && result->interfaces[i].name)
-			str_list_add(&closing->host_ends, result->interfaces[i].name);
-	}
+	network_host_ends(result, &closing->host_ends);
 	/* The namespace goes all the same, and what is in it with it. */
 	if (err)
 		log_error("a network interface could not be removed as its plugin would", "task",
@@ -129,7 +126,7 @@ void act_tear_down_network(struct executor *executor, const struct engine_effect
 
 	task->closing = true;
 	if (task->namespace_open)
-		executor->config.namespace_closing(executor->config.data, task->id);
+		executor->config.namespace_closing(executor->config.data, task->id, task->id);
 	task->namespace_open = false;
 	closing->executor = executor;
 	closing->address = address_of(effect);

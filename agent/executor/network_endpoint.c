@@ -6,7 +6,6 @@
 #include "netns/namespace.h"
 #include "netns/redirect.h"
 
-#define ENDPOINT_ADDRESS "169.254.170.2"
 /* Where containers ask, and where the socket is: programs of the task may listen on port 80
  * themselves. */
 #define ENDPOINT_PORT        80
@@ -19,7 +18,7 @@ int network_listen(const char *netns_path, bool redirect, struct error *err)
 	int fd;
 	int r;
 
-	r = ip_parse(ENDPOINT_ADDRESS, &address, err);
+	r = ip_parse(NETWORK_ENDPOINT_ADDRESS, &address, err);
 	if (r == 0)
 		r = netns_open(netns_path, &netns, err);
 	/* The rule waits ten milliseconds for the kernel, so it is set once and not again when a
@@ -31,9 +30,9 @@ int network_listen(const char *netns_path, bool redirect, struct error *err)
 	return r == 0 ? fd : r;
 }
 
-void network_opened(struct live_task *task, int listen_fd, const struct error *err)
+void network_opened(struct live_task *task, const char *place, int listen_fd,
+		    const struct error *err)
 {
-	task->namespace_open = true;
 	if (listen_fd < 0)
 		log_error("the metadata endpoint of a task cannot be opened: its containers get "
 			  "neither metadata nor "
@@ -41,5 +40,5 @@ void network_opened(struct live_task *task, int listen_fd, const struct error *e
 			  "task", task->id, "error", err->text);
 	else
 		task->executor->config.namespace_opened(task->executor->config.data, task->id,
-							listen_fd);
+							place, listen_fd);
 }

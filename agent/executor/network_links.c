@@ -8,6 +8,7 @@
 #include "agent/executor/live.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "cni-plugins/host_end.h"
 #include "netns/link.h"
 
@@ -89,6 +90,14 @@ static void look(void *data)
 	operations_work(leaving->executor->operations, leave_work, leave_done, leaving);
 }
 
+void network_host_ends(const struct cni_result *result, struct str_list *names)
+{
+	for (size_t i = 0; result && i < result->interface_count; i++) {
+		if (!result->interfaces[i].sandbox && result->interfaces[i].name)
+			str_list_add(names, result->interfaces[i].name);
+	}
+}
+
 void network_links_gone(struct executor *executor, struct str_list *names)
 {
 	struct leaving *leaving;
@@ -104,18 +113,42 @@ void network_links_gone(struct executor *executor, struct str_list *names)
 	loop_timer_start(leaving->timer, GONE_WAIT_MS);
 }
 
+const struct task_state *network_owner(struct executor *executor, const char *name,
+				       size_t *ret_container)
+{
+	const struct task_state *task = executor->config.task(executor->config.data, name);
+
+	*ret_container = SIZE_MAX;
+	if (task)
+		return task;
+	while ((task = executor->config.next_task(executor->config.data, task))) {
+		for (size_t i = 0; i < task->container_count; i++) {
+			if (!str_eq(task->containers[i].runtime_id, name))
+				continue;
+			*ret_container = i;
+			return task;
+		}
+	}
+	return NULL;
+}
+
 /* Not simply every link of an unknown task: other agents of this host have theirs, with the same
  * mark. */
 static bool is_orphan(struct executor *executor, const struct link *link,
 		      const struct str_list *swept)
 {
-	_cleanup_free_ char *task_id = host_end_alias_container(link->alias);
+	_cleanup_free_ char *owner = host_end_alias_container(link->alias);
 	const struct task_state *task;
+	size_t container;
 
-	if (!task_id)
+	if (!owner)
 		return false;
-	task = executor->config.task(executor->config.data, task_id);
-	return task ? task->network.status == NETWORK_GONE : str_list_has(swept, task_id);
+	task = network_owner(executor, owner, &container);
+	if (!task)
+		return str_list_has(swept, owner);
+	return (container == SIZE_MAX
+			? task->network.status
+			: task->containers[container].connection.status) == NETWORK_GONE;
 }
 
 void network_links_sweep(struct executor *executor, const struct str_list *swept)

@@ -52,7 +52,7 @@ static void open_work(void *data)
 					       .sysctl_count = opening->sysctl_count };
 	int r;
 
-	r = task_files_write(opening->directory, opening->spec, NULL, &opening->err);
+	r = task_files_write(opening->directory, opening->spec, NULL, NULL, &opening->err);
 	if (r == 0)
 		r = cgroup_create(cgroups, opening->cgroup_task, &opening->limits, &opening->err);
 	if (r == 0) {

@@ -147,8 +147,7 @@ static void plan_lists(const struct plan_input *input, struct arena *arena,
 			(struct container_device){ .host_path = docker->devices[i].host_path,
 						   .path = docker->devices[i].container_path,
 						   .permissions = docker->devices[i].permissions };
-	/* Those of the network belong to the namespace: with awsvpc they are set when it is made.
-	 */
+	/* Those of the network belong to the namespace: they are set when that is made. */
 	for (size_t i = 0; i < docker->sysctls.count; i++) {
 		if (input->netns_path && str_starts_with(docker->sysctls.items[i].name, "net."))
 			continue;
@@ -292,7 +291,7 @@ static const char *unsupported_container(const struct task_spec *task,
 		return "secrets";
 	if (container->environment_file_count > 0)
 		return "environmentFiles";
-	if (container->links.count > 0)
+	if (container->links.count > 0 && task->network_mode != NETWORK_MODE_BRIDGE)
 		return "links";
 	if (container->volume_from_count > 0)
 		return "volumesFrom";
@@ -341,10 +340,8 @@ const char *plan_unsupported(const struct task_spec *task, struct arena *arena)
 		break;
 	case NETWORK_MODE_HOST:
 	case NETWORK_MODE_NONE:
-		break;
 	case NETWORK_MODE_BRIDGE:
-		return "HostConfigError: network mode bridge is not supported by this agent: use "
-		       "awsvpc, host or none";
+		break;
 	case NETWORK_MODE_OTHER:
 		what = "this network mode";
 		break;

@@ -86,6 +86,26 @@ static struct engine_observation observe_container(struct executor *executor,
 	return observation;
 }
 
+/* What was connected still is, unless the host has started anew. */
+static void adopt_connection(struct executor *executor, const struct task_state *task, size_t index)
+{
+	struct live_container *container = &live_task_get(executor, task->spec)->containers[index];
+	const struct connection_state *connection = &task->containers[index].connection;
+	_cleanup_free_ char *netns =
+		path_netns(executor->config.config, task->containers[index].runtime_id);
+	struct error err = ERROR_INIT;
+
+	if (connection->status != NETWORK_READY || access(netns, F_OK) < 0)
+		return;
+	if (ports_take_again(connection, &container->ports, &err) < 0)
+		log_warn("a published port of a container could not be held again: another program "
+			 "may take it",
+			 "task", task->spec->id, "container", task->containers[index].spec->name,
+			 "error", err.text);
+	network_opened(container->task, container->runtime_id, network_listen(netns, false, &err),
+		       &err);
+}
+
 void executor_observe(struct executor *executor, const struct task_state *task,
 		      struct engine_observation *ret_pause,
 		      struct engine_observation *ret_containers)
@@ -103,13 +123,17 @@ void executor_observe(struct executor *executor, const struct task_state *task,
 			(struct engine_observation){ .seen = SEEN_RUNNING, .pid = process.pid };
 		network_adopt_pause(live, &process);
 		/* One that is not ready yet is attached again, and gets its endpoint then. */
-		if (task->network.status >= NETWORK_READY)
-			network_opened(live, network_listen(netns, false, &err), &err);
+		if (task->network.status >= NETWORK_READY) {
+			live->namespace_open = true;
+			network_opened(live, live->id, network_listen(netns, false, &err), &err);
+		}
 	} else if (task->network.status >= NETWORK_OPEN && task->network.status < NETWORK_GONE) {
 		ret_pause->seen = SEEN_VANISHED;
 	}
-	for (size_t i = 0; i < task->container_count; i++)
+	for (size_t i = 0; i < task->container_count; i++) {
 		ret_containers[i] = observe_container(executor, task, i);
+		adopt_connection(executor, task, i);
+	}
 }
 
 /* ---- the sweep ---- */
@@ -209,7 +233,9 @@ static void sweep_attachment(void *data, const char *container_id, const char *i
 	struct executor *executor = sweep->executor;
 	struct cni_attachment attachment = { .container_id = container_id, .ifname = ifname };
 
-	if (executor->config.task(executor->config.data, container_id))
+	size_t container;
+
+	if (network_owner(executor, container_id, &container))
 		return;
 	if (netns_path && access(netns_path, F_OK) == 0)
 		attachment.netns_path = netns_path;
@@ -225,13 +251,14 @@ void executor_sweep(struct executor *executor)
 	_cleanup_free_ char *netns = path_netns_directory(config);
 	_cleanup_str_list_ struct str_list ids = STR_LIST_INIT;
 	struct attachment_sweep attachments = { executor, &ids };
+	size_t container;
 	struct error err = ERROR_INIT;
 
 	gather(tasks, &ids);
 	gather(netns, &ids);
 	cgroup_children(&executor->cgroups, config->cgroup_parent, &ids, NULL);
 	for (size_t i = 0; i < ids.count; i++) {
-		if (!executor->config.task(executor->config.data, ids.items[i]))
+		if (!network_owner(executor, ids.items[i], &container))
 			sweep_task(executor, ids.items[i]);
 	}
 	if (cni_each_cached(executor->cni, sweep_attachment, &attachments, &err) < 0)

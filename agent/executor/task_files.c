@@ -40,8 +40,36 @@ static void append_extra_host(struct strbuf *text, const char *entry)
 		strbuf_appendf(text, "%s\t%.*s\n", colon + 1, (int)(colon - entry), entry);
 }
 
+/* "name" or "name:alias". */
+static void append_link(struct strbuf *text, const struct task_state *task, const char *link)
+{
+	const char *colon = strchr(link, ':');
+	_cleanup_free_ char *name = colon ? xstrndup(link, (size_t)(colon - link)) : xstrdup(link);
+	const struct container_state *to = task_state_container(task, name);
+
+	if (!to || !to->connection.address)
+		return;
+	strbuf_appendf(text, "%s\t%s", to->connection.address, colon ? colon + 1 : name);
+	if (colon && !str_eq(colon + 1, name))
+		strbuf_appendf(text, " %s", name);
+	strbuf_append_char(text, '\n');
+}
+
+char *task_bridge_hosts(const struct task_state *task, size_t index, const char *hostname)
+{
+	const struct container_state *container = &task->containers[index];
+	const struct text_list *links = &container->spec->links;
+	struct strbuf text = STRBUF_INIT;
+
+	if (container->connection.address)
+		strbuf_appendf(&text, "%s\t%s\n", container->connection.address, hostname);
+	for (size_t i = 0; i < links->count; i++)
+		append_link(&text, task, links->items[i]);
+	return strbuf_take(&text);
+}
+
 char *task_hosts_text(const struct task_spec *task, const struct container_spec *container,
-		      const char *hostname)
+		      const char *hostname, const char *own_lines)
 {
 	struct strbuf text = STRBUF_INIT;
 
@@ -61,6 +89,8 @@ char *task_hosts_text(const struct task_spec *task, const struct container_spec 
 						       name);
 			}
 		}
+	} else if (own_lines) {
+		strbuf_append(&text, own_lines);
 	} else if (hostname) {
 		strbuf_appendf(&text, "127.0.1.1\t%s\n", hostname);
 	}
@@ -136,10 +166,11 @@ static int write_text(int directory, const char *name, const char *text, struct 
 }
 
 int task_files_write(const char *directory, const struct task_spec *task,
-		     const struct container_spec *container, struct error *err)
+		     const struct container_spec *container, const char *own_lines,
+		     struct error *err)
 {
 	_cleanup_free_ char *hostname = task_hostname(task, container);
-	_cleanup_free_ char *hosts = task_hosts_text(task, container, hostname);
+	_cleanup_free_ char *hosts = task_hosts_text(task, container, hostname, own_lines);
 	_cleanup_free_ char *host_resolv = NULL;
 	_cleanup_free_ char *resolv = NULL;
 	_cleanup_free_ char *hostname_line = xasprintf("%s\n", hostname);

@@ -301,6 +301,30 @@ static void the_metadata_rate_needs_both_halves(void **state)
 	}
 }
 
+static void dynamic_host_ports_are_a_range(void **state)
+{
+	static const struct {
+		char *text;
+		int64_t first, last;
+	} cases[] = {
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=50000-50001", 50000, 50001 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE= 1 - 65535 ", 1, 65535 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=", 0, 0 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=0-10", 0, 0 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=20-10", 0, 0 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=1-65536", 0, 0 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=80", 0, 0 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=1-2-3", 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_loaded_ got = load(cases[i].text);
+
+		assert_int_equal(got.config->dynamic_host_ports[0], cases[i].first);
+		assert_int_equal(got.config->dynamic_host_ports[1], cases[i].last);
+	}
+}
+
 /* cfg-C18 */
 static void the_pids_limit_has_bounds(void **state)
 {
@@ -598,6 +622,7 @@ int main(void)
 		cmocka_unit_test(image_cleanup_has_the_defaults_and_bounds_of_the_reference),
 		cmocka_unit_test(the_polling_interval_is_held_only_when_polling),
 		cmocka_unit_test(the_metadata_rate_needs_both_halves),
+		cmocka_unit_test(dynamic_host_ports_are_a_range),
 		cmocka_unit_test(the_pids_limit_has_bounds),
 		cmocka_unit_test(reserved_memory_has_sixteen_bits),
 		cmocka_unit_test(a_port_out_of_range_spoils_the_whole_list),

@@ -212,7 +212,7 @@ uint16_t place_serve(struct place *place, const char *id)
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fd, 16), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-	endpoints_serve_task(place->endpoints, id, fd);
+	endpoints_serve_task(place->endpoints, id, id, fd);
 	return ntohs(address.sin_port);
 }
 

@@ -184,7 +184,7 @@ static void a_socket_of_a_task_answers_for_that_task_alone(void **state)
 	/* while the host's port answers for both */
 	expect(place, place->metadata, at(place, B_ID, "web", ""), 200, NULL);
 	expect(place, place->metadata, "GET /v2/credentials/cb", 200, NULL);
-	endpoints_leave_task(place->endpoints, A_ID);
+	endpoints_leave_task(place->endpoints, A_ID, A_ID);
 }
 
 #define REFUSED(version, code, status, message)                                                    \

@@ -26,6 +26,8 @@ struct fixture {
 	int task_netns;
 	struct executor executor;
 	struct task_state runs, ends; /* known to the engine */
+	struct task_state bridge;     /* with containers that have networks of their own */
+	struct container_state containers[2];
 };
 
 static const struct task_state *find_task(void *data, const char *task_id)
@@ -35,6 +37,13 @@ static const struct task_state *find_task(void *data, const char *task_id)
 	return strcmp(task_id, "runs") == 0   ? &fixture->runs
 	       : strcmp(task_id, "ends") == 0 ? &fixture->ends
 					      : NULL;
+}
+
+static const struct task_state *next_task(void *data, const struct task_state *previous)
+{
+	struct fixture *fixture = data;
+
+	return !previous ? &fixture->bridge : NULL;
 }
 
 static int set_up(void **state)
@@ -55,6 +64,13 @@ static int set_up(void **state)
 	fixture->runs.network.status = NETWORK_READY;
 	fixture->ends.network.status = NETWORK_GONE;
 	fixture->executor.config.loop = fixture->loop;
+	fixture->bridge.containers = fixture->containers;
+	fixture->bridge.container_count = 2;
+	fixture->containers[0].runtime_id = (char *)"bridge-runs-1";
+	fixture->containers[0].connection.status = NETWORK_READY;
+	fixture->containers[1].runtime_id = (char *)"bridge-ends-1";
+	fixture->containers[1].connection.status = NETWORK_GONE;
+	fixture->executor.config.next_task = next_task;
 	fixture->executor.config.task = find_task;
 	fixture->executor.config.data = fixture;
 	fixture->executor.operations = operations_new(fixture->loop);
@@ -133,6 +149,8 @@ static void at_the_start_links_without_a_task_are_deleted(void **state)
 	add_link(fixture, "vee", "runs", LINK_GROUP_BERTH);
 	add_link(fixture, "vef", "of-another-agent", LINK_GROUP_BERTH);
 	add_link(fixture, "veg", "swept", 0);
+	add_link(fixture, "vei", "bridge-runs-1", LINK_GROUP_BERTH);
+	add_link(fixture, "vej", "bridge-ends-1", LINK_GROUP_BERTH);
 	str_list_add(&swept, "runs");
 	str_list_add(&swept, "swept");
 	network_links_sweep(&fixture->executor, &swept);
@@ -142,6 +160,8 @@ static void at_the_start_links_without_a_task_are_deleted(void **state)
 	assert_true(is_there(fixture, "vee"));
 	assert_true(is_there(fixture, "vef"));
 	assert_true(is_there(fixture, "veg"));
+	assert_true(is_there(fixture, "vei"));
+	assert_false(is_there(fixture, "vej"));
 }
 
 static void nothing_to_wait_for_is_nothing_to_do(void **state)

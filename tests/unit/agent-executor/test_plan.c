@@ -242,12 +242,6 @@ static void what_is_not_done_is_refused_by_name(void **state)
 		const char *json;
 		const char *text;
 	} cases[] = {
-		{ "{\"arn\":\"a/"
-		  "t\",\"desiredStatus\":\"RUNNING\",\"networkMode\":\"bridge\",\"containers\":[{"
-		  "\"name\":"
-		  "\"app\",\"image\":\"i\"}]}",
-		  "HostConfigError: network mode bridge is not supported by this agent: use "
-		  "awsvpc, host or none" },
 		{ TASK("", ",\"secrets\":[{\"name\":\"S\",\"valueFrom\":\"arn\",\"provider\":"
 			   "\"ssm\"}]"),
 		  "HostConfigError: app: secrets is not supported by this agent" },

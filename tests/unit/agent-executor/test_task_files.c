@@ -42,7 +42,7 @@ static void awsvpc_files_are_made_of_the_interface(void **state)
 {
 	struct task_spec *spec = task("\"networkMode\":\"awsvpc\"," ENI, "");
 	_cleanup_free_ char *hostname = task_hostname(spec, NULL);
-	_cleanup_free_ char *hosts = task_hosts_text(spec, NULL, hostname);
+	_cleanup_free_ char *hosts = task_hosts_text(spec, NULL, hostname, NULL);
 	_cleanup_free_ char *resolv = task_resolv_text(spec, NULL, "nameserver 9.9.9.9\n");
 
 	assert_string_equal(hostname, "ip-10-0-0-7.vpc.internal");
@@ -72,7 +72,7 @@ static void a_definition_adds_hosts_and_replaces_servers(void **state)
 		"\"{\\\"Dns\\\":[\\\"1.1.1.1\\\"],\\\"ExtraHosts\\\":[\\\"db:10.1.1.1\\\","
 		"\\\"six:fd00::1\\\"]}\"}");
 	_cleanup_free_ char *hostname = task_hostname(spec, &spec->containers[0]);
-	_cleanup_free_ char *hosts = task_hosts_text(spec, &spec->containers[0], hostname);
+	_cleanup_free_ char *hosts = task_hosts_text(spec, &spec->containers[0], hostname, NULL);
 	_cleanup_free_ char *resolv =
 		task_resolv_text(spec, &spec->containers[0], "nameserver 9.9.9.9\n");
 
@@ -95,6 +95,34 @@ static void a_search_list_of_one_s_own_keeps_the_host_s_servers(void **state)
 	task_spec_unref(spec);
 }
 
+/* A container has its own address, and finds those that it links to by alias and name. */
+static void links_are_hosts(void **state)
+{
+	struct task_spec *spec = NULL;
+	struct error err;
+	const char *json =
+		"{\"arn\":\"arn:aws:ecs:r:1:task/c/"
+		"0123456789abcdef\",\"desiredStatus\":\"RUNNING\","
+		"\"networkMode\":\"bridge\",\"containers\":["
+		"{\"name\":\"app\",\"image\":\"i\",\"links\":[\"db:store\",\"cache\",\"gone\"]},"
+		"{\"name\":\"db\",\"image\":\"i\"},{\"name\":\"cache\",\"image\":\"i\"},"
+		"{\"name\":\"gone\",\"image\":\"i\"}]}";
+
+	assert_int_equal(task_spec_decode_text(json, strlen(json), &spec, &err), 0);
+	_cleanup_(task_state_free_cleanup) struct task_state *task = task_state_new(spec);
+
+	task->containers[0].connection.address = strdup("172.29.0.2");
+	task->containers[1].connection.address = strdup("172.29.0.3");
+	task->containers[2].connection.address = strdup("172.29.0.4");
+	_cleanup_free_ char *lines = task_bridge_hosts(task, 0, "web");
+	_cleanup_free_ char *hosts = task_hosts_text(spec, &spec->containers[0], "web", lines);
+
+	assert_string_equal(lines, "172.29.0.2\tweb\n172.29.0.3\tstore db\n172.29.0.4\tcache\n");
+	assert_non_null(strstr(hosts, lines));
+	assert_null(strstr(hosts, "127.0.1.1"));
+	task_spec_unref(spec);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +130,7 @@ int main(void)
 		cmocka_unit_test(without_an_interface_the_host_s_servers_count),
 		cmocka_unit_test(a_definition_adds_hosts_and_replaces_servers),
 		cmocka_unit_test(a_search_list_of_one_s_own_keeps_the_host_s_servers),
+		cmocka_unit_test(links_are_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

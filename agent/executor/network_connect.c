@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CONNECT_CONTAINER: ports of the host, a namespace of the container's own, the interface on the
+ * bridge, the metadata endpoint in it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/executor/cni_bridge.h"
+#include "agent/executor/live.h"
+#include "agent/executor/paths.h"
+#include "agent/executor/plan.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "netns/namespace.h"
+
+struct connecting {
+	struct operation operation;
+	struct executor *executor;
+	struct address address;
+	struct task_spec *spec;
+	size_t index;
+	char *runtime_id;
+	char *netns;
+	struct netns_sysctl *sysctls;
+	size_t sysctl_count;
+	struct port_binding *bindings;
+	size_t binding_count;
+	char *address_text;
+	int listen_fd;
+	struct error listen_err;
+	int result;
+	struct error err;
+};
+
+static void connecting_free(void *data)
+{
+	struct connecting *connecting = data;
+
+	operation_end(&connecting->operation);
+	if (connecting->listen_fd >= 0)
+		close(connecting->listen_fd);
+	address_free(&connecting->address);
+	task_spec_unref(connecting->spec);
+	free(connecting->runtime_id);
+	free(connecting->netns);
+	free(connecting->sysctls);
+	free(connecting->bindings);
+	free(connecting->address_text);
+	free(connecting);
+}
+
+/* What was made is taken back by DISCONNECT_CONTAINER. */
+static void connect_failed(struct connecting *connecting, const char *name)
+{
+	answer_failed(connecting->executor, &connecting->address, name, &connecting->err);
+	connecting_free(connecting);
+}
+
+static void listened(void *data)
+{
+	struct connecting *connecting = data;
+	struct executor *executor = connecting->executor;
+	struct live_container *container =
+		live_container_get(executor, connecting->spec, connecting->index);
+
+	network_opened(container->task, container->runtime_id, TAKE_FD(connecting->listen_fd),
+		       &connecting->listen_err);
+	answer(executor, &connecting->address,
+	       (struct engine_done){
+		       .connection = { .address = connecting->address_text,
+				       .bindings = connecting->bindings,
+				       .binding_count = connecting->binding_count } });
+	connecting_free(connecting);
+}
+
+static void listen_work(void *data)
+{
+	struct connecting *connecting = data;
+
+	connecting->listen_fd = network_listen(connecting->netns, true, &connecting->listen_err);
+}
+
+static void added(void *data, const struct cni_result *result, const struct error *err)
+{
+	struct connecting *connecting = data;
+	char text[IP_TEXT_SIZE];
+
+	if (err) {
+		connecting->err = *err;
+		error_prefix(&connecting->err, "failed to connect the container to its network");
+		connect_failed(connecting, "ContainerNetworkingError");
+		return;
+	}
+	if (result->ip_count > 0)
+		connecting->address_text =
+			xstrdup(ip_format(&result->ips[0].address.address, text));
+	operations_work(connecting->executor->operations, listen_work, listened, connecting);
+}
+
+/* An operator's network of the name "bridge" takes the place of ours. */
+static int find_conflist(const struct connecting *connecting, char **ret, struct error *err)
+{
+	const struct agent_config *config = connecting->executor->config.config;
+	const struct bridge_request request = {
+		.bridge = config->bridge,
+		.subnet = config->bridge_subnet,
+		.container_id = connecting->runtime_id,
+		.endpoint = NETWORK_ENDPOINT_ADDRESS,
+	};
+	_cleanup_free_ char *conflist = NULL;
+	int r = -ENOENT;
+
+	if (!str_is_empty(config->cni_config_dir))
+		r = cni_conflist_load(config->cni_config_dir, BRIDGE_NETWORK, &conflist, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == -ENOENT)
+		conflist = bridge_conflist(&request);
+	*ret = conflist ? bridge_conflist_publish(conflist, connecting->bindings,
+						  connecting->binding_count)
+			: NULL;
+	return *ret ? 0 : error_say(err, EINVAL, "the CNI configuration cannot be made");
+}
+
+static void opened(void *data)
+{
+	struct connecting *connecting = data;
+	_cleanup_free_ char *conflist = NULL;
+
+	if (connecting->result == 0)
+		connecting->result = find_conflist(connecting, &conflist, &connecting->err);
+	if (connecting->result < 0) {
+		error_prefix(&connecting->err, "failed to connect the container to its network");
+		connect_failed(connecting, "ContainerNetworkingError");
+		return;
+	}
+	cni_add(connecting->executor->cni,
+		&(struct cni_attachment){ .container_id = connecting->runtime_id,
+					  .netns_path = connecting->netns,
+					  .ifname = BRIDGE_IFNAME,
+					  .conflist = conflist },
+		added, connecting, NULL);
+}
+
+static void open_work(void *data)
+{
+	struct connecting *connecting = data;
+	const struct netns_options options = { .sysctls = connecting->sysctls,
+					       .sysctl_count = connecting->sysctl_count };
+	int r = netns_create(connecting->netns, &options, NULL, &connecting->err);
+
+	/* Of an attempt that was cut off. */
+	connecting->result = r == -EEXIST ? 0 : r;
+}
+
+static void gather_sysctls(struct connecting *connecting)
+{
+	const struct text_map *sysctls =
+		&connecting->spec->containers[connecting->index].docker.sysctls;
+
+	connecting->sysctls = xcalloc(sysctls->count + 1, sizeof(*connecting->sysctls));
+	for (size_t i = 0; i < sysctls->count; i++)
+		if (str_starts_with(sysctls->items[i].name, "net."))
+			connecting->sysctls[connecting->sysctl_count++] =
+				(struct netns_sysctl){ sysctls->items[i].name,
+						       sysctls->items[i].value };
+}
+
+static int take_ports(struct connecting *connecting, struct live_container *container)
+{
+	/* Held since an attempt of this process that failed later on. */
+	ports_release(&container->ports);
+	return ports_take(connecting->executor->ports, live_container_spec(container),
+			  &container->ports, &connecting->bindings, &connecting->binding_count,
+			  &connecting->err);
+}
+
+void act_connect(struct executor *executor, const struct engine_effect *effect)
+{
+	struct connecting *connecting = xcalloc(1, sizeof(*connecting));
+	struct live_container *container =
+		live_container_get(executor, effect->spec, effect->container_index);
+	_cleanup_(arena_free_cleanup) struct arena *arena = arena_new();
+	const char *unsupported = plan_unsupported(effect->spec, arena);
+	int r;
+
+	connecting->executor = executor;
+	connecting->address = address_of(effect);
+	connecting->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
+	connecting->index = effect->container_index;
+	connecting->listen_fd = -1;
+	operation_begin(executor->operations, &connecting->operation, connecting_free, connecting);
+	if (unsupported) {
+		error_say(&connecting->err, ENOTSUP, "%s", unsupported);
+		connect_failed(connecting, NULL);
+		return;
+	}
+	r = take_ports(connecting, container);
+	if (r < 0) {
+		if (r == -EBUSY)
+			error_prefix(&connecting->err, "error retrieving docker port map");
+		connect_failed(connecting, r == -EBUSY ? "HostConfigError" : NULL);
+		return;
+	}
+	connecting->runtime_id = xstrdup(container->runtime_id);
+	connecting->netns = path_netns(executor->config.config, container->runtime_id);
+	gather_sysctls(connecting);
+	operations_work(executor->operations, open_work, opened, connecting);
+}
+
+/* ---- DISCONNECT_CONTAINER ---- */
+
+struct disconnecting {
+	struct operation operation;
+	struct executor *executor;
+	struct address address;
+	struct task_spec *spec;
+	size_t index;
+	char *runtime_id;
+	char *netns;
+	struct str_list host_ends;
+	int result;
+	struct error err;
+};
+
+static void disconnecting_free(void *data)
+{
+	struct disconnecting *disconnecting = data;
+
+	operation_end(&disconnecting->operation);
+	address_free(&disconnecting->address);
+	task_spec_unref(disconnecting->spec);
+	free(disconnecting->runtime_id);
+	free(disconnecting->netns);
+	str_list_free(&disconnecting->host_ends);
+	free(disconnecting);
+}
+
+static void closed(void *data)
+{
+	struct disconnecting *disconnecting = data;
+	struct executor *executor = disconnecting->executor;
+	struct live_container *container =
+		live_container_get(executor, disconnecting->spec, disconnecting->index);
+
+	if (disconnecting->result < 0) {
+		error_prefix(&disconnecting->err, "take the container's network away");
+		answer_failed(executor, &disconnecting->address, "ContainerNetworkingError",
+			      &disconnecting->err);
+	} else {
+		ports_release(&container->ports);
+		network_links_gone(executor, &disconnecting->host_ends);
+		answer_ok(executor, &disconnecting->address);
+	}
+	disconnecting_free(disconnecting);
+}
+
+static void close_work(void *data)
+{
+	struct disconnecting *disconnecting = data;
+
+	/* A rule that was left would lead to whoever gets the address next. */
+	if (disconnecting->result == 0)
+		disconnecting->result =
+			netns_delete(disconnecting->netns, NULL, &disconnecting->err);
+}
+
+static void deleted(void *data, const struct cni_result *result, const struct error *err)
+{
+	struct disconnecting *disconnecting = data;
+
+	network_host_ends(result, &disconnecting->host_ends);
+	if (err) {
+		disconnecting->err = *err;
+		disconnecting->result = -EIO;
+	}
+	operations_work(disconnecting->executor->operations, close_work, closed, disconnecting);
+}
+
+void act_disconnect(struct executor *executor, const struct engine_effect *effect)
+{
+	struct disconnecting *disconnecting = xcalloc(1, sizeof(*disconnecting));
+	struct live_container *container =
+		live_container_get(executor, effect->spec, effect->container_index);
+
+	disconnecting->executor = executor;
+	disconnecting->address = address_of(effect);
+	disconnecting->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
+	disconnecting->index = effect->container_index;
+	disconnecting->runtime_id = xstrdup(container->runtime_id);
+	disconnecting->netns = path_netns(executor->config.config, container->runtime_id);
+	executor->config.namespace_closing(executor->config.data, effect->task_id,
+					   container->runtime_id);
+	operation_begin(executor->operations, &disconnecting->operation, disconnecting_free,
+			disconnecting);
+	cni_del(executor->cni,
+		&(struct cni_attachment){ .container_id = disconnecting->runtime_id,
+					  .netns_path = access(disconnecting->netns, F_OK) == 0
+								? disconnecting->netns
+								: NULL,
+					  .ifname = BRIDGE_IFNAME },
+		deleted, disconnecting, NULL);
+}

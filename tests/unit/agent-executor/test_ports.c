@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* In a namespace of its own: every port of it is the test's. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/executor/ports.h"
+#include "base/cleanup.h"
+
+/* As another program would: 0, or -errno. */
+static int try_port(int type, uint16_t port)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	int r = bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 ? -errno : 0;
+
+	close(fd);
+	return r;
+}
+
+struct published {
+	struct held_ports held;
+	struct port_binding *bindings;
+	size_t count;
+	struct error err;
+};
+
+static int publish(struct ports *ports, struct published *published,
+		   const struct port_mapping *mappings, size_t count)
+{
+	const struct container_spec container = { .port_mappings = mappings,
+						  .port_mapping_count = count };
+
+	*published = (struct published){ 0 };
+	return ports_take(ports, &container, &published->held, &published->bindings,
+			  &published->count, &published->err);
+}
+
+static void give_up(struct published *published)
+{
+	ports_release(&published->held);
+	free(published->bindings);
+}
+
+static void a_fixed_port_is_held_until_it_is_released(void **state)
+{
+	static const struct port_mapping web = { .container_port = 80, .host_port = 8080 };
+	struct ports *ports = ports_new(50000, 50010);
+	struct published published, second;
+
+	assert_int_equal(publish(ports, &published, &web, 1), 0);
+	assert_int_equal(published.bindings[0].host_port, 8080);
+	assert_int_equal(published.bindings[0].count, 1);
+	assert_int_equal(try_port(SOCK_STREAM, 8080), -EADDRINUSE);
+	assert_int_equal(try_port(SOCK_DGRAM, 8080), 0);
+	assert_int_equal(publish(ports, &second, &web, 1), -EADDRINUSE);
+	assert_string_equal(second.err.text,
+			    "Bind for 0.0.0.0:8080 failed: port is already allocated (tcp)");
+	give_up(&published);
+	assert_int_equal(try_port(SOCK_STREAM, 8080), 0);
+	ports_free(ports);
+}
+
+/* eng-57, eng-59: in turn, so that one that was given up is not soon another's. */
+static void dynamic_ports_go_around_the_range(void **state)
+{
+	static const struct port_mapping udp = { .container_port = 53, .protocol = TRANSPORT_UDP };
+	static const uint16_t expected[] = { 50000, 50001, 50000 };
+	struct ports *ports = ports_new(50000, 50001);
+	struct published published;
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(publish(ports, &published, &udp, 1), 0);
+		assert_int_equal(published.bindings[0].host_port, expected[i]);
+		assert_int_equal(try_port(SOCK_DGRAM, expected[i]), -EADDRINUSE);
+		give_up(&published);
+	}
+	ports_free(ports);
+}
+
+static void without_a_free_one_nothing_is_held(void **state)
+{
+	static const struct port_mapping three[] = { { .container_port = 1 },
+						     { .container_port = 2 },
+						     { .container_port = 3 } };
+	struct ports *ports = ports_new(50000, 50001);
+	struct published published, second;
+
+	assert_int_equal(publish(ports, &published, three, 3), -EBUSY);
+	assert_string_equal(published.err.text, "a host port is unavailable");
+	assert_int_equal(try_port(SOCK_STREAM, 50000), 0);
+	assert_int_equal(publish(ports, &published, three, 2), 0);
+	assert_int_not_equal(published.bindings[0].host_port, published.bindings[1].host_port);
+	assert_int_equal(publish(ports, &second, three, 1), -EBUSY);
+	give_up(&published);
+	ports_free(ports);
+}
+
+/* eng-58: a block in one piece, around what another has; fixed ports first. */
+static void a_range_is_one_block(void **state)
+{
+	static const struct port_mapping mappings[] = {
+		{ .container_port = 8000, .range_end = 8002 },
+		{ .container_port = 80, .host_port = 50002 },
+	};
+	struct ports *ports = ports_new(50000, 50005);
+	struct published published, second;
+
+	assert_int_equal(publish(ports, &published, mappings, 2), 0);
+	assert_int_equal(published.bindings[0].host_port, 50003);
+	assert_int_equal(published.bindings[0].count, 3);
+	assert_true(published.bindings[0].is_range);
+	assert_int_equal(published.held.count, 4);
+	assert_int_equal(publish(ports, &second, mappings, 1), -EBUSY);
+	assert_string_equal(second.err.text, "3 contiguous host ports are unavailable");
+	give_up(&published);
+	ports_free(ports);
+}
+
+static void they_are_held_again_after_a_restart(void **state)
+{
+	struct port_binding bindings[] = { { .host_port = 50000, .count = 2 } };
+	const struct connection_state connection = { .bindings = bindings, .binding_count = 1 };
+	struct held_ports held = { 0 };
+	struct error err;
+
+	assert_int_equal(ports_take_again(&connection, &held, &err), 0);
+	assert_int_equal(try_port(SOCK_STREAM, 50001), -EADDRINUSE);
+	ports_release(&held);
+}
+
+static int set_up(void **state)
+{
+	if (unshare(CLONE_NEWNET) == 0)
+		return 0;
+	printf(geteuid() == 0 ? "skipped: not on this kernel: make a network namespace\n"
+			      : "skipped: it needs root\n");
+	exit(77);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_fixed_port_is_held_until_it_is_released),
+		cmocka_unit_test(dynamic_ports_go_around_the_range),
+		cmocka_unit_test(without_a_free_one_nothing_is_held),
+		cmocka_unit_test(a_range_is_one_block),
+		cmocka_unit_test(they_are_held_again_after_a_restart),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
