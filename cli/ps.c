@@ -41,6 +41,7 @@ static void add_container(struct table *table, const struct cli_task *task,
 		status,
 		since,
 		str_is_empty(container->address) ? "-" : container->address,
+		str_is_empty(container->ports) ? "-" : container->ports,
 		container->image,
 	};
 
@@ -49,8 +50,8 @@ static void add_container(struct table *table, const struct cli_task *task,
 
 static void print_table(const struct cli_tasks *tasks)
 {
-	static const char *const headers[] = { "TASK",  "CONTAINER", "STATUS",
-					       "SINCE", "ADDRESS",   "IMAGE" };
+	static const char *const headers[] = { "TASK",    "CONTAINER", "STATUS", "SINCE",
+					       "ADDRESS", "PORTS",     "IMAGE" };
 	struct table table = { .headers = headers,
 			       .columns = sizeof(headers) / sizeof(headers[0]) };
 	_cleanup_free_ char *text = NULL;

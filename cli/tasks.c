@@ -10,10 +10,12 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 
 #define TASKS_MAX      10000
 #define CONTAINERS_MAX 1000
 #define ADDRESSES_MAX  64
+#define PORTS_MAX      65536
 
 static int text_of(const struct json_at *at, const char *name, unsigned flags, char **ret,
 		   struct error *err)
@@ -57,6 +59,44 @@ static int address_of(const struct json_at *at, char **ret, struct error *err)
 	return r;
 }
 
+static int append_port(const struct json_at *at, struct strbuf *text, struct error *err)
+{
+	const char *protocol = "tcp";
+	int64_t inside = 0, outside = 0;
+	int r = json_expect_object(at, err);
+
+	if (r == 0)
+		r = json_get_i64(at, "ContainerPort", JSON_OPTIONAL, 0, UINT16_MAX, &inside, err);
+	if (r == 0)
+		r = json_get_i64(at, "HostPort", JSON_OPTIONAL, 0, UINT16_MAX, &outside, err);
+	if (r == 0)
+		r = json_get_string(at, "Protocol", JSON_OPTIONAL, &protocol, err);
+	if (r < 0)
+		return r;
+	if (text->length > 0)
+		strbuf_append(text, ", ");
+	if (outside != inside)
+		strbuf_appendf(text, "%lld->", (long long)outside);
+	strbuf_appendf(text, "%lld/%s", (long long)inside, protocol);
+	return 0;
+}
+
+static int ports_of(const struct json_at *at, char **ret, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct json_at ports = { 0 };
+	int r = json_get_array(at, "Ports", JSON_NULLABLE, PORTS_MAX, &ports, err);
+
+	for (size_t i = 0; r == 0 && i < json_count(&ports); i++) {
+		struct json_at port = json_item(&ports, i);
+
+		r = append_port(&port, &text, err);
+	}
+	if (r == 0)
+		*ret = strbuf_take(&text);
+	return r;
+}
+
 static int decode_container(const struct json_at *at, struct cli_container *container,
 			    struct error *err)
 {
@@ -72,6 +112,8 @@ static int decode_container(const struct json_at *at, struct cli_container *cont
 		r = time_of(at, "StartedAt", &container->started_ms, err);
 	if (r == 0)
 		r = address_of(at, &container->address, err);
+	if (r == 0)
+		r = ports_of(at, &container->ports, err);
 	return r;
 }
 
@@ -149,6 +191,7 @@ void tasks_free(struct cli_tasks *tasks)
 			free(task->containers[j].name);
 			free(task->containers[j].image);
 			free(task->containers[j].address);
+			free(task->containers[j].ports);
 		}
 		free(task->containers);
 		free(task->arn);

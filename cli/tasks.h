@@ -14,6 +14,7 @@ struct cli_container {
 	char *name;
 	char *image;
 	char *address;      /* the task's first IPv4 address, "" when it has none of its own */
+	char *ports;        /* "49153->80/tcp, 53/udp"; "" when it publishes none */
 	int64_t started_ms; /* 0: not started */
 };
 

@@ -42,10 +42,10 @@ def talking(host):
 
 def test_ps_lists_tasks_and_containers(talking):
     lines = [line.split() for line in berth(talking, "ps")[0].splitlines()]
-    assert lines[0] == ["TASK", "CONTAINER", "STATUS", "SINCE", "ADDRESS", "IMAGE"]
+    assert lines[0] == ["TASK", "CONTAINER", "STATUS", "SINCE", "ADDRESS", "PORTS", "IMAGE"]
     assert len(lines) == 2
     assert lines[1][:3] == [talking.id, "app", "RUNNING"] and lines[1][3].endswith("s")
-    assert lines[1][4].startswith("10.99.0.") and lines[1][5] == talking.image
+    assert lines[1][4].startswith("10.99.0.") and lines[1][5:] == ["-", talking.image]
 
 
 def test_ps_as_json_is_what_the_agent_answers(talking):
@@ -53,7 +53,7 @@ def test_ps_as_json_is_what_the_agent_answers(talking):
 
 
 def test_ps_without_tasks_and_without_agent(host):
-    assert berth(host, "ps")[0] == "TASK  CONTAINER  STATUS  SINCE  ADDRESS  IMAGE\n"
+    assert berth(host, "ps")[0] == "TASK  CONTAINER  STATUS  SINCE  ADDRESS  PORTS  IMAGE\n"
     host.agents[0].stop()
     out, errors = berth(host, "ps", code=1)
     assert out == "" and "Connection refused" in errors

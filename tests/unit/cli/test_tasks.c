@@ -20,7 +20,9 @@ static const char two[] =
 	"\"DockerName\":\"n\","
 	"\"Name\":\"app\",\"Image\":\"r/web:1\",\"StartedAt\":\"2026-01-02T03:04:05.5Z\","
 	"\"Networks\":[{\"NetworkMode\":\"awsvpc\",\"IPv4Addresses\":[\"10.0.0.9\"]}]},"
-	"{\"DockerId\":\"\",\"Name\":\"side\",\"Image\":\"\"}]},"
+	"{\"DockerId\":\"\",\"Name\":\"side\",\"Image\":\"\",\"Ports\":["
+	"{\"ContainerPort\":80,\"Protocol\":\"tcp\",\"HostPort\":49153},"
+	"{\"ContainerPort\":53,\"Protocol\":\"udp\",\"HostPort\":53}]}]},"
 	"{\"Arn\":\"" ARN "aa22\",\"KnownStatus\":\"PENDING\",\"Family\":\"\",\"Version\":\"\","
 	"\"Containers\":[{\"Name\":\"only\"}]}]}";
 
@@ -47,6 +49,8 @@ static void an_answer_is_read(void **state)
 	assert_string_equal(task->containers[0].address, "10.0.0.9");
 	assert_true(task->containers[0].started_ms == 1767323045500);
 	assert_string_equal(task->containers[1].address, "");
+	assert_string_equal(task->containers[0].ports, "");
+	assert_string_equal(task->containers[1].ports, "49153->80/tcp, 53/udp");
 	assert_true(task->containers[1].started_ms == 0);
 	assert_string_equal(tasks.items[1].desired, "");
 	tasks_free(&tasks);
