@@ -600,7 +600,8 @@ const struct setting config_settings[] = {
 	  .offset = AT(bridge),
 	  .fallback = "berth0",
 	  .used_by = "executor",
-	  .doc = "The host's bridge for tasks of bridge mode; made when it is missing." },
+	  .doc = "The host's bridge for tasks of bridge mode; made when it is missing. Two agents "
+		 "on one host need two, with two subnets." },
 	{ .group = NETWORK,
 	  .name = "BERTH_BRIDGE_SUBNET",
 	  .type = SETTING_TRIMMED,

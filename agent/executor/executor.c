@@ -74,10 +74,13 @@ static int open_cni(struct executor *executor, struct error *err)
 {
 	const struct agent_config *config = executor->config.config;
 	_cleanup_free_ char *cache = xasprintf("%s/cni", config->run_dir);
+	_cleanup_free_ char *ipam = xasprintf("IPAM_DB_PATH=%s/ipam", config->run_dir);
+	const char *const environment[] = { ipam, NULL };
 	const struct cni_runtime_config cni = {
 		.loop = executor->config.loop,
 		.plugin_path = config->cni_plugins_path,
 		.cache_directory = cache,
+		.environment = environment,
 	};
 
 	return cni_runtime_new(&cni, &executor->cni, err);

@@ -31,9 +31,9 @@ class Scenario:
     another. Beside them, `twice` fails, is restarted and ends. The agent, the cluster and the directories are the scenario's own, so that many go on side by side in one lab.
     """
 
-    def __init__(self, lab, name, *points):
+    def __init__(self, lab, name, *points, mode="awsvpc"):
         """The first agent dies at the first point, the second one at the second; then one that lives."""
-        self.lab, self.points = lab, list(points)
+        self.lab, self.points, self.mode = lab, list(points), mode
         self.directory = os.path.join(lab.directory, name)
         self.marks, self.trace = os.path.join(self.directory, "marks"), os.path.join(self.directory, "trace")
         os.makedirs(self.marks)
@@ -50,8 +50,9 @@ class Scenario:
                  restartPolicy={"enabled": True, "ignoredExitCodes": [TWICE_CODE], "restartAttemptPeriod": 60}),
             dict(mount, name="app", command=["sh", "-c", APP],
                  dependsOn=[{"containerName": "job", "condition": "COMPLETE"}],
-                 healthCheck={"command": ["CMD-SHELL", "echo x >> /marks/probe"], "interval": 5, "timeout": 4})],
-            volumes=[{"name": "marks", "host": {"sourcePath": self.marks}}])
+                 healthCheck={"command": ["CMD-SHELL", "echo x >> /marks/probe"], "interval": 5, "timeout": 4},
+                portMappings=[{"containerPort": 80}])],
+            mode=mode, volumes=[{"name": "marks", "host": {"sourcePath": self.marks}}])
 
     def run(self):
         """To the end; returns what is the same however often the agent was killed."""
@@ -77,7 +78,7 @@ class Scenario:
 
     def place(self):
         with contextlib.suppress(RuntimeError):  # its agent is not connected, or just died
-            return self.lab.run(self.definition, cluster=self.agent.cluster)[0]
+            return self.lab.run(self.definition, awsvpc=self.mode == "awsvpc", cluster=self.agent.cluster)[0]
         return None
 
     def outcome(self):

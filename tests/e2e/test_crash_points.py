@@ -103,10 +103,10 @@ SIDE_BY_SIDE = 4 if sanitized() else 12
 class Runs:
     """The runs of all selected tests, side by side; each test waits for its own."""
 
-    def __init__(self, lab, tests):
-        self.lab = lab
+    def __init__(self, lab, tests, mode="awsvpc"):
+        self.lab, self.mode = lab, mode
         push_image(lab)
-        self.reference = Scenario(lab, "reference")
+        self.reference = Scenario(lab, "reference", mode=mode)
         self.outcome = self.reference.run()
         self.reference.end()
         self.passings = collections.Counter(line.split("#")[0] for line in self.reference.passed())
@@ -126,7 +126,7 @@ class Runs:
 
     def run(self, name, points):
         """None, or what went wrong."""
-        scenario = Scenario(self.lab, name, *points)
+        scenario = Scenario(self.lab, name, *points, mode=self.mode)
         try:
             outcome = scenario.run()
             assert outcome == self.outcome, f"{outcome}\nand without a crash: {self.outcome}"

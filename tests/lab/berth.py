@@ -118,6 +118,7 @@ class Agent:
                              BERTH_CONTAINERD_ADDRESS=lab.containerd.address, BERTH_CONTAINERD_NAMESPACE="berth",
                              BERTH_INTROSPECTION_PORT=str(self.introspection), BERTH_METADATA_PORT=str(free_port()),
                              BERTH_CGROUP_PARENT=lab.cgroup, ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="1s",
+                             BERTH_BRIDGE=f"berth{len(lab.agents)}", BERTH_BRIDGE_SUBNET=f"172.29.{len(lab.agents)}.0/24",
                              ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER="0s")
         self.settings.update({key: str(value) for key, value in settings.items() if value is not None})
         self.cluster, self.cgroup = self.settings["ECS_CLUSTER"], self.settings["BERTH_CGROUP_PARENT"]
@@ -324,6 +325,7 @@ class Lab:
             with contextlib.suppress(Exception):
                 daemon.stop()
         left += leaks.difference(self.before, lambda: leaks.snapshot(self), 30) if check else []
+        leaks.remove_bridges()
         # The parent of the tasks' control groups is the agent's for good: it only has to be empty.
         left += [f"control group {path} is in use" for path in leaks.sweep(self)]
         if check and (problems or left):

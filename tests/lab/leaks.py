@@ -14,6 +14,8 @@ from . import control_groups
 
 # What the agent and its plugins name interfaces (eni_host_name()); "veth..." are another's.
 INTERFACE = re.compile(r"ve[0-9a-f]{8}|berth.*")
+BRIDGE = re.compile(r"berth[0-9]+")
+BRIDGE_TABLES = ("inet berth-bridge", "inet berth-portmap")
 PIN = "berth-hold-"  # the snapshots that hold the layers of images, which stay
 
 
@@ -55,12 +57,39 @@ def mounts(directory):
         return [line.split()[1] for line in file if directory in line.split()[1]]
 
 
+def _is_bridge(link):
+    return BRIDGE.fullmatch(link["ifname"]) and link.get("linkinfo", {}).get("info_kind") == "bridge"
+
+
+def _rules():
+    """Tables, but for the skeletons that stay for the next container: of these, what is in them for one."""
+    found = {f"nft {line.strip()}" for line in _run("nft", "list", "tables").splitlines()}
+    for table in BRIDGE_TABLES:
+        if f"nft table {table}" in found:
+            found.remove(f"nft table {table}")
+            for item in json.loads(_run("nft", "-j", "list", "table", *table.split()) or "{}").get("nftables", []):
+                found |= {f"element {element} of {table}" for kind in ("map", "set") for element in
+                          item.get(kind, {}).get("elem", [])}
+    return found
+
+
+def remove_bridges():
+    """What agents keep for the next container: bridges without ports and tables without elements."""
+    for link in json.loads(_run("ip", "-j", "-d", "link") or "[]"):
+        if _is_bridge(link):
+            subprocess.run(["ip", "link", "delete", link["ifname"]], check=True)
+    for table in BRIDGE_TABLES:
+        _run("nft", "delete", "table", *table.split())
+
+
 def snapshot(lab):
-    links = json.loads(_run("ip", "-j", "link") or "[]")
+    links = [link for link in json.loads(_run("ip", "-j", "-d", "link") or "[]") if not _is_bridge(link)]
     routes = json.loads(_run("ip", "-j", "route", "show", "table", "all") or "[]")
     found = {f"interface {link['ifname']}" for link in links if INTERFACE.fullmatch(link["ifname"])}
-    found |= {f"route {route['dst']} dev {route['dev']}" for route in routes if INTERFACE.fullmatch(route.get("dev", ""))}
-    found |= {f"nft {line.strip()}" for line in _run("nft", "list", "tables").splitlines()}
+    found |= {f"route {route['dst']} dev {route['dev']}" for route in routes
+              if INTERFACE.fullmatch(route.get("dev", "")) and not BRIDGE.fullmatch(route.get("dev", ""))}
+    found |= _rules()
+    found |= {f"lease {path}" for path in glob.glob(f"{lab.directory}/**/run/ipam/*/leases/*", recursive=True)}
     found |= {f"mount {where}" for where in mounts(lab.directory)}
     found |= {f"cgroup {group}" for group in cgroups(lab.cgroup)}
     found |= {f"task directory {path}" for path in glob.glob(f"{lab.directory}/*/data/tasks/*")}

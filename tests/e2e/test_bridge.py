@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Network mode bridge: published ports, links, and what is held and given back."""
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from tests.e2e.test_first_task import FOREVER, WEB, container, get, main_pid
+from tests.lab.berth import wait_for
+from tests.lab.processes import environment_of, free_port
+from tests.e2e.test_endpoints import document
+
+DEBIAN_PLUGINS = "/usr/lib/cni"
+PAGE = "hello from berth\n"
+
+
+def define(lab, containers, **more):
+    return lab.define("bridged", [dict({"image": lab.image}, **each) for each in containers], mode="bridge", **more)
+
+
+def run(lab, *containers, **more):
+    arn = lab.run(define(lab, containers, **more), awsvpc=False)[0]
+    return lab.wait_status(arn, "RUNNING")
+
+
+def binding(task, name="app"):
+    found, = container(task, name)["networkBindings"]
+    return found
+
+
+def stop(lab, arn):
+    lab.stop_task(arn)
+    return lab.wait_status(arn, "STOPPED")
+
+
+def bind(port, kind=socket.SOCK_STREAM):
+    """As another program of the host would; OSError when it is taken."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("0.0.0.0", port))
+
+
+def inside(lab, arn, *command, name="app"):
+    return subprocess.run(["nsenter", "--net", "--mount", "--target", str(main_pid(lab, arn, name)), "--", *command],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60).stdout
+
+
+def host_address():
+    """One that the host talks to others from."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.200", 9))
+        return probe.getsockname()[0]
+
+
+def test_a_dynamic_port_is_told_reached_and_given_back(host):
+    """eng-57, net-T51: by 127.0.0.1, by the host's address, and from the container itself."""
+    task = run(host, {"command": WEB, "portMappings": [{"containerPort": 80}]})
+    found = binding(task)
+    port = found["hostPort"]
+    assert found == {"bindIP": "0.0.0.0", "containerPort": 80, "hostPort": port, "protocol": "tcp"}
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first, last = map(int, file.read().split())
+    assert first <= port <= last
+    assert get(f"http://127.0.0.1:{port}/") == PAGE
+    assert get(f"http://{host_address()}:{port}/") == PAGE
+    assert inside(host, task["taskArn"], "wget", "-q", "-O", "-", f"http://{host_address()}:{port}/") == PAGE
+    with pytest.raises(OSError):
+        bind(port)
+    assert container(stop(host, task["taskArn"]))["networkBindings"] == [found]
+    bind(port)
+
+
+def test_the_metadata_endpoint_is_in_each_container(host):
+    """tmds: ports with the address that they are bound to, the container's own address as its network."""
+    task = run(host, {"name": "app", "command": FOREVER, "portMappings": [{"containerPort": 80}]},
+               {"name": "side", "command": FOREVER})
+    seen = {}
+    for name in ("app", "side"):
+        pid = main_pid(host, task["taskArn"], name)
+        base = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")["ECS_CONTAINER_METADATA_URI_V4"]
+        seen[name] = document(pid, base.replace("http://169.254.170.2", ""))
+    assert seen["app"]["Ports"] == [{"ContainerPort": 80, "Protocol": "tcp", "HostPort": binding(task)["hostPort"],
+                                     "HostIp": "0.0.0.0"}]
+    assert "Ports" not in seen["side"]
+    addresses = set()
+    for name in ("app", "side"):
+        network, = seen[name]["Networks"]
+        assert network["NetworkMode"] == "bridge"
+        addresses.add(network["IPv4Addresses"][0])
+        assert network["IPv4Addresses"][0] in inside(host, task["taskArn"], "ip", "addr", "show", "eth0", name=name)
+    assert len(addresses) == 2
+
+
+def test_links_lead_to_other_containers(host):
+    task = run(host, {"name": "app", "command": FOREVER, "links": ["db:store"]}, {"name": "db", "command": WEB})
+    for name in ("store", "db"):
+        assert inside(host, task["taskArn"], "wget", "-q", "-O", "-", f"http://{name}/") == PAGE
+
+
+def test_a_range_of_ports_is_one_binding(host):
+    """eng-58"""
+    script = "for port in 8000 8001 8002; do httpd -p $port -h /www; done; trap 'exit 42' TERM; while :; do sleep 0.1; done"
+    task = run(host, {"command": ["sh", "-c", script], "portMappings": [{"containerPortRange": "8000-8002"}]})
+    found = binding(task)
+    first, last = map(int, found["hostPortRange"].split("-"))
+    assert found == {"bindIP": "0.0.0.0", "containerPortRange": "8000-8002", "hostPortRange": f"{first}-{last}",
+                     "protocol": "tcp"} and last - first == 2
+    for port in range(first, last + 1):
+        assert get(f"http://127.0.0.1:{port}/") == PAGE
+
+
+def test_no_dynamic_port_is_free(lab):
+    """eng-59"""
+    lab.image = lab.registry.image("web")
+    with socket.socket() as one, socket.socket() as two:
+        for taken in (one, two):
+            taken.bind(("0.0.0.0", 50000 + (taken is two)))
+        lab.agent(ECS_DYNAMIC_HOST_PORT_RANGE="50000-50001").start()
+        arn = lab.run(define(lab, [{"command": FOREVER, "portMappings": [{"containerPort": 80}]}]), awsvpc=False)[0]
+        task = lab.wait_status(arn, "STOPPED")
+    assert container(task)["reason"] == "HostConfigError: error retrieving docker port map: a host port is unavailable"
+    assert "exitCode" not in container(task) and task["stopCode"] == "TaskFailedToStart"
+
+
+def test_a_port_that_another_program_has(host):
+    """net-T54"""
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        port = other.getsockname()[1]
+        arn = host.run(define(host, [{"command": FOREVER, "portMappings": [{"containerPort": 80, "hostPort": port}]}]),
+                       awsvpc=False)[0]
+        task = host.wait_status(arn, "STOPPED")
+    assert container(task)["reason"] == \
+        f"CannotStartContainerError: Bind for 0.0.0.0:{port} failed: port is already allocated (tcp)"
+
+
+def test_udp_goes_to_whoever_has_the_port_now(host):
+    """net-T52: the host's own socket stays the same over two containers; each answers by its name."""
+    port = free_port()
+    script = "nc -u -l -p 53 -e sh -c 'read line; echo $NAME $line' & trap 'exit 42' TERM; while :; do sleep 0.1; done"
+
+    def answer(sock):
+        with contextlib.suppress(OSError):
+            sock.send(b"x\n")
+            return sock.recv(100).decode()
+        return None
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(0.2)
+        client.connect(("127.0.0.1", port))
+        for name in ("first", "second"):
+            task = run(host, {"command": ["sh", "-c", script], "environment": [{"name": "NAME", "value": name}],
+                              "portMappings": [{"containerPort": 53, "hostPort": port, "protocol": "udp"}]})
+            assert wait_for(f"an answer of {name}", lambda: answer(client)) == f"{name} x\n"
+            stop(host, task["taskArn"])
+
+
+def test_a_killed_agent_changes_nothing(host):
+    """eng-78: same process, same port, which nobody else gets while the new agent lives."""
+    task = run(host, {"command": WEB, "portMappings": [{"containerPort": 80}]})
+    port, pid = binding(task)["hostPort"], main_pid(host, task["taskArn"])
+    agent = host.agents[0]
+    agent.kill()
+    assert get(f"http://127.0.0.1:{port}/") == PAGE
+    agent.start()
+    assert main_pid(host, task["taskArn"]) == pid
+    assert get(f"http://127.0.0.1:{port}/") == PAGE
+    with pytest.raises(OSError):
+        bind(port)
+    base = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")["ECS_CONTAINER_METADATA_URI_V4"]
+    assert document(pid, base.replace("http://169.254.170.2", ""))["KnownStatus"] == "RUNNING"
+    assert container(stop(host, task["taskArn"]))["networkBindings"][0]["hostPort"] == port
+    bind(port)
+
+
+def test_a_container_that_is_restarted_keeps_its_port(lab):
+    lab.image = lab.registry.image("web")
+    lab.agent(BERTH_TIME_SCALE="60").start()
+    task = run(lab, {"command": WEB, "portMappings": [{"containerPort": 80}],
+                     "restartPolicy": {"enabled": True, "restartAttemptPeriod": 60}})
+    port, first = binding(task)["hostPort"], main_pid(lab, task["taskArn"])
+    started = time.time()
+    wait_for("its attempt period to be over", lambda: time.time() - started > 1.5)
+    os.kill(first, signal.SIGKILL)
+    wait_for("the next run", lambda: main_pid(lab, task["taskArn"]) not in (None, first))
+    assert wait_for("its page", lambda: get(f"http://127.0.0.1:{port}/")) == PAGE
+    assert binding(lab.task(task["taskArn"]))["hostPort"] == port
+
+
+def test_metrics_tell_the_network_of_each_container(host):
+    task = run(host, {"command": WEB, "portMappings": [{"containerPort": 80}]})
+    get(f"http://127.0.0.1:{binding(task)['hostPort']}/")
+    pid = main_pid(host, task["taskArn"])
+    base = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")["ECS_CONTAINER_METADATA_URI_V4"]
+    seen = document(pid, base.replace("http://169.254.170.2", "") + "/stats")
+    assert list(seen["networks"]) == ["eth0"] and seen["networks"]["eth0"]["rx_bytes"] > 0
+    json.dumps(seen)
+
+
+def tables():
+    """As "table ip nat"."""
+    return set(subprocess.run(["nft", "list", "tables"], stdout=subprocess.PIPE, text=True).stdout.splitlines())
+
+
+def test_plugins_of_others_take_the_place_of_ours(lab):
+    """A network named bridge in the operator's directory: Debian's plugins get the ports that the agent chose."""
+    lab.image = lab.registry.image("web")
+    before = tables()
+    directory = os.path.join(lab.directory, "net.d")
+    os.mkdir(directory)
+    with open(os.path.join(directory, "10-bridge.conflist"), "w") as file:
+        json.dump({"cniVersion": "1.0.0", "name": "bridge", "plugins": [
+            {"type": "bridge", "bridge": "berth9", "isDefaultGateway": True, "ipMasq": True, "hairpinMode": True,
+             "ipam": {"type": "host-local", "subnet": "172.29.9.0/24", "dataDir": os.path.join(lab.directory, "host-local")}},
+            {"type": "portmap", "capabilities": {"portMappings": True}}]}, file)
+    lab.agent(BERTH_CNI_CONFIG_DIR=directory, ECS_CNI_PLUGINS_PATH=DEBIAN_PLUGINS).start()
+    task = run(lab, {"command": WEB, "portMappings": [{"containerPort": 80}]})
+    assert get(f"http://127.0.0.1:{binding(task)['hostPort']}/") == PAGE
+    stop(lab, task["taskArn"])
+    assert set(os.listdir(os.path.join(lab.directory, "host-local", "bridge"))) <= {"lock", "last_reserved_ip.0"}
+    # Their empty chains stay.
+    for table in tables() - before:
+        subprocess.run(["nft", "delete", *table.split()], check=True)
