@@ -127,7 +127,7 @@ static void for_a_while(struct sim *sim, int percent, int64_t longest_ms,
 	sim_schedule(sim, from_ms + sim_between(sim, 1, longest_ms), set)->number = 0;
 }
 
-void faults_invent(struct sim *sim)
+static void deaths_invent(struct sim *sim)
 {
 	at_random(sim, 2, killed);
 	at_random(sim, 3, armed);
@@ -135,6 +135,13 @@ void faults_invent(struct sim *sim)
 		at_random(sim, 2, told_to_stop);
 	if (sim_chance(sim, 20))
 		at_random(sim, 2, rebooted);
+}
+
+void faults_invent(struct sim *sim)
+{
+	/* A death heals what the agent has forgotten: in some histories it lives. */
+	if (!sim_chance(sim, 30))
+		deaths_invent(sim);
 	at_random(sim, 2, manifest_due);
 	at_random(sim, 2, connections_cut);
 	for (int i = 0; i < sim->task_count; i++)

@@ -75,7 +75,7 @@ static bool run(struct sim *sim)
 	sim_world = sim;
 	sim->random = sim->seed * UINT64_C(0x2545F4914F6CDD1D) + 1;
 	sim->disk_random = sim->seed;
-	sim->end_ms = STORM_MS + (sim_chance(sim, 30) ? QUIET_MS : 0);
+	sim->end_ms = STORM_MS + (sim_chance(sim, 40) ? QUIET_MS : 0);
 	sim->cpu_units = HOST_CPU_UNITS;
 	sim->memory_mib = HOST_MEMORY_MIB;
 	tasks_invent(sim);
