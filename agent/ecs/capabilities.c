@@ -48,6 +48,7 @@ void capabilities_list(const struct agent_config *config, struct ecs_attributes 
 	add(ret, true, ECS "container-ordering");
 	add(ret, true, ECS "full-sync");
 	add(ret, true, ECS "container-restart-policy");
+	add(ret, true, ECS "network.container-port-range");
 	add(ret, !config->disable_privileged, COM "privileged-container");
 	for (size_t i = 0; i < sizeof(api_versions) / sizeof(api_versions[0]); i++) {
 		_cleanup_free_ char *name = xasprintf(COM "docker-remote-api.%s", api_versions[i]);

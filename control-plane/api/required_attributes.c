@@ -166,7 +166,7 @@ static void need_of_container(json_t *list, const json_t *container, bool has_ro
 		need(list, AGENT "container-restart-policy");
 	json_array_foreach (member_list(container, "portMappings"), i, mapping)
 		if (member_has(mapping, "containerPortRange"))
-			need(list, AGENT "container-port-range");
+			need(list, AGENT "network.container-port-range");
 }
 
 static void need_of_volume(json_t *list, const json_t *volume)

@@ -11,7 +11,8 @@ import time
 import pytest
 
 from tests.e2e.test_first_task import FOREVER, WEB, container, get, main_pid
-from tests.lab.berth import wait_for
+from tests.lab.berth import program, wait_for
+from tests.lab import leaks
 from tests.lab.processes import environment_of, free_port
 from tests.e2e.test_endpoints import document
 
@@ -206,22 +207,24 @@ def tables():
     return set(subprocess.run(["nft", "list", "tables"], stdout=subprocess.PIPE, text=True).stdout.splitlines())
 
 
-def test_plugins_of_others_take_the_place_of_ours(lab):
-    """A network named bridge in the operator's directory: Debian's plugins get the ports that the agent chose."""
+@pytest.mark.parametrize("bridge, portmap", [("bridge", "portmap"), ("ecs-bridge", "portmap"), ("bridge", "ecs-portmap")])
+def test_plugins_of_others_take_the_place_of_ours(lab, bridge, portmap):
+    """net-T67: a network named bridge in the operator's directory; Debian's plugins and ours, in one chain."""
     lab.image = lab.registry.image("web")
     before = tables()
     directory = os.path.join(lab.directory, "net.d")
     os.mkdir(directory)
     with open(os.path.join(directory, "10-bridge.conflist"), "w") as file:
         json.dump({"cniVersion": "1.0.0", "name": "bridge", "plugins": [
-            {"type": "bridge", "bridge": "berth9", "isDefaultGateway": True, "ipMasq": True, "hairpinMode": True,
+            {"type": bridge, "bridge": "berth9", "isDefaultGateway": True, "ipMasq": True, "hairpinMode": True,
              "ipam": {"type": "host-local", "subnet": "172.29.9.0/24", "dataDir": os.path.join(lab.directory, "host-local")}},
-            {"type": "portmap", "capabilities": {"portMappings": True}}]}, file)
-    lab.agent(BERTH_CNI_CONFIG_DIR=directory, ECS_CNI_PLUGINS_PATH=DEBIAN_PLUGINS).start()
+            {"type": portmap, "capabilities": {"portMappings": True}}]}, file)
+    ours = os.path.dirname(program("ecs-bridge"))
+    lab.agent(BERTH_CNI_CONFIG_DIR=directory, ECS_CNI_PLUGINS_PATH=f"{DEBIAN_PLUGINS}:{ours}").start()
     task = run(lab, {"command": WEB, "portMappings": [{"containerPort": 80}]})
     assert get(f"http://127.0.0.1:{binding(task)['hostPort']}/") == PAGE
     stop(lab, task["taskArn"])
     assert set(os.listdir(os.path.join(lab.directory, "host-local", "bridge"))) <= {"lock", "last_reserved_ip.0"}
     # Their empty chains stay.
-    for table in tables() - before:
+    for table in tables() - before - {f"table {table}" for table in leaks.BRIDGE_TABLES}:
         subprocess.run(["nft", "delete", *table.split()], check=True)
