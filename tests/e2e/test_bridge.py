@@ -51,10 +51,10 @@ def inside(lab, arn, *command, name="app"):
 
 
 def host_address():
-    """One that the host talks to others from."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.200", 9))
-        return probe.getsockname()[0]
+    """One of the host's own, which is no bridge's."""
+    shown = subprocess.run(["ip", "-j", "-4", "address", "show", "scope", "global"], stdout=subprocess.PIPE, check=True)
+    return next(address["local"] for link in json.loads(shown.stdout)
+                if not leaks.BRIDGE.fullmatch(link.get("ifname", "berth0")) for address in link["addr_info"] if "local" in address)
 
 
 def test_a_dynamic_port_is_told_reached_and_given_back(host):
@@ -139,24 +139,45 @@ def test_a_port_that_another_program_has(host):
         f"CannotStartContainerError: Bind for 0.0.0.0:{port} failed: port is already allocated (tcp)"
 
 
-def test_udp_goes_to_whoever_has_the_port_now(host):
-    """net-T52: the host's own socket stays the same over two containers; each answers by its name."""
-    port = free_port()
-    script = "nc -u -l -p 53 -e sh -c 'read line; echo $NAME $line' & trap 'exit 42' TERM; while :; do sleep 0.1; done"
+UDP_SERVER = """
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("", 53))
+while True:
+    data, client = server.recvfrom(100)
+    server.sendto(sys.argv[1].encode() + b" " + data, client)
+"""
 
-    def answer(sock):
+
+@contextlib.contextmanager
+def udp_server(lab, arn, name):
+    """In the container's network, as the image has no program for it."""
+    with subprocess.Popen(["nsenter", "--net", "--target", str(main_pid(lab, arn)), "--", "/usr/bin/python3", "-c", UDP_SERVER,
+                           name]) as server:
+        try:
+            yield
+        finally:
+            server.kill()
+
+
+def test_udp_goes_to_whoever_has_the_port_now(host):
+    """net-T52: the client's socket stays the same over two containers, and with it the flow that the kernel knows."""
+    port = free_port()
+
+    def answer(client):
         with contextlib.suppress(OSError):
-            sock.send(b"x\n")
-            return sock.recv(100).decode()
+            client.send(b"x")
+            return client.recv(100).decode()
         return None
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(0.2)
         client.connect(("127.0.0.1", port))
         for name in ("first", "second"):
-            task = run(host, {"command": ["sh", "-c", script], "environment": [{"name": "NAME", "value": name}],
+            task = run(host, {"command": FOREVER,
                               "portMappings": [{"containerPort": 53, "hostPort": port, "protocol": "udp"}]})
-            assert wait_for(f"an answer of {name}", lambda: answer(client)) == f"{name} x\n"
+            with udp_server(host, task["taskArn"], name):
+                assert wait_for(f"an answer of {name}", lambda: answer(client)) == f"{name} x"
             stop(host, task["taskArn"])
 
 

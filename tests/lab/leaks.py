@@ -68,8 +68,8 @@ def _rules():
         if f"nft table {table}" in found:
             found.remove(f"nft table {table}")
             for item in json.loads(_run("nft", "-j", "list", "table", *table.split()) or "{}").get("nftables", []):
-                found |= {f"element {element} of {table}" for kind in ("map", "set") for element in
-                          item.get(kind, {}).get("elem", [])}
+                # Sets are of links of the host; what is published is in maps.
+                found |= {f"element {element} of {table}" for element in item.get("map", {}).get("elem", [])}
     return found
 
 
