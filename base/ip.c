@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "netns/ip.h"
+#include "base/ip.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
