@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "wire/acs_network.h"
 #include "wire/credentials.h"
 #include "wire/eni.h"
 #include "wire/task.h"
@@ -38,6 +39,7 @@ enum acs_type {
 	ACS_STOP_VERIFICATION_ACK,      /* TaskStopVerificationAck */
 	ACS_STAGE_UPDATE,               /* StageUpdateMessage */
 	ACS_PERFORM_UPDATE,             /* PerformUpdateMessage */
+	ACS_NETWORK,                    /* BerthNetworkMessage: Berth's own, see acs_network.h */
 	ACS_CLOSE,                      /* CloseMessage */
 	ACS_ERROR,                      /* ErrorMessage; the exceptions follow */
 	ACS_SERVER_EXCEPTION,
@@ -160,6 +162,7 @@ struct acs_message {
 		struct acs_manifest manifest;
 		struct acs_stop_verification stop_verification;
 		struct acs_update update;
+		struct acs_network network;
 		struct acs_ack ack; /* ACS_ACK, ACS_NACK, ACS_HEARTBEAT_ACK */
 		struct acs_credentials_ack credentials_ack;
 		const char *

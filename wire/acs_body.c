@@ -273,6 +273,8 @@ int acs_body_decode(const struct json_at *at, struct acs_message *message, struc
 	case ACS_STAGE_UPDATE:
 	case ACS_PERFORM_UPDATE:
 		return decode_update(at, arena, &message->update, err);
+	case ACS_NETWORK:
+		return acs_network_decode(at, arena, &message->network, err);
 	case ACS_ACK:
 	case ACS_NACK:
 	case ACS_HEARTBEAT_ACK:

@@ -12,6 +12,10 @@ int acs_body_decode(const struct json_at *at, struct acs_message *message, struc
 int acs_payload_decode(const struct json_at *at, struct arena *arena, struct acs_payload *payload,
 		       struct error *err);
 
+/* In acs_network.c. */
+int acs_network_decode(const struct json_at *at, struct arena *arena, struct acs_network *network,
+		       struct error *err);
+
 /* messageId, clusterArn, containerInstanceArn; -EBADMSG of a wrong type; presence is not asked. */
 int acs_read_head(const struct json_at *at, struct arena *arena, const char **message_id,
 		  const char **cluster_arn, const char **container_instance_arn, struct error *err);

@@ -19,6 +19,7 @@ static const char *const names[ACS_TYPE_COUNT] = {
 	[ACS_STOP_VERIFICATION_ACK] = "TaskStopVerificationAck",
 	[ACS_STAGE_UPDATE] = "StageUpdateMessage",
 	[ACS_PERFORM_UPDATE] = "PerformUpdateMessage",
+	[ACS_NETWORK] = "BerthNetworkMessage",
 	[ACS_CLOSE] = "CloseMessage",
 	[ACS_ERROR] = "ErrorMessage",
 	[ACS_SERVER_EXCEPTION] = "ServerException",

@@ -53,8 +53,8 @@ static bool normalize_mac(char *mac)
 	return true;
 }
 
-static int read_mac(const struct json_at *at, const char *name, struct arena *arena,
-		    const char **ret, struct error *err)
+int eni_read_mac(const struct json_at *at, const char *name, struct arena *arena, const char **ret,
+		 struct error *err)
 {
 	const char *given = NULL;
 	char *mac;
@@ -157,7 +157,7 @@ static int read_protocol(const struct json_at *at, struct arena *arena, struct e
 	if (!eni->vlan_id)
 		return json_fail(&vlan, err, "vlanId is missing");
 	eni->protocol = ENI_PROTOCOL_VLAN;
-	return read_mac(&vlan, "trunkInterfaceMacAddress", arena, &eni->trunk_mac_address, err);
+	return eni_read_mac(&vlan, "trunkInterfaceMacAddress", arena, &eni->trunk_mac_address, err);
 }
 
 static int check_families(const struct json_at *at, const struct eni_spec *eni, struct error *err)
@@ -204,7 +204,7 @@ int eni_spec_decode(const struct json_at *at, struct arena *arena, struct eni_sp
 		return result;
 	if (!eni.ec2_id)
 		return json_fail(at, err, "ec2Id is missing");
-	result = read_mac(at, "macAddress", arena, &eni.mac_address, err);
+	result = eni_read_mac(at, "macAddress", arena, &eni.mac_address, err);
 	if (result == 0)
 		result = read_addresses(at, "ipv4Addresses", "privateAddress", AF_INET, arena,
 					&eni.ipv4, &eni.ipv4_count, err);

@@ -57,6 +57,10 @@ struct eni_spec {
 const char *eni_primary_ipv4(const struct eni_spec *eni);
 const char *eni_primary_ipv6(const struct eni_spec *eni);
 
+/* A required MAC address in lower case. -EBADMSG, -EINVAL as below. */
+int eni_read_mac(const struct json_at *at, const char *name, struct arena *arena, const char **ret,
+		 struct error *err);
+
 /*
  * Decodes and validates the object at `at`; strings come from `arena`. -EBADMSG: a member has the
  * wrong JSON type; -EINVAL: it is no usable interface. The error names the member.

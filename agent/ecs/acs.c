@@ -124,6 +124,22 @@ static void take_credentials(struct acs_session *acs, struct acs_credentials *cr
 	log_warn("Credentials were not taken", "task", credentials->task_arn, "error", err.text);
 }
 
+static void take_network(struct acs_session *acs, const struct acs_network *network)
+{
+	const struct acs_handler *handler = acs->context.handler;
+
+	if (handler->network) {
+		pending_acks_add(&acs->acks, network->message_id, network->cluster_arn,
+				 network->container_instance_arn);
+		handler->network(handler->data, network);
+		return;
+	}
+	/* Not announced by this agent, and so not sent to it: or else it would come for ever. */
+	log_warn("Security groups came that this agent does not enforce: they are left alone",
+		 "groups", LOG_NUM(network->group_count));
+	ack(acs, network->cluster_arn, network->container_instance_arn, network->message_id);
+}
+
 static void dispatch(struct acs_session *acs, struct acs_message *message)
 {
 	const struct acs_handler *handler = acs->context.handler;
@@ -160,6 +176,9 @@ static void dispatch(struct acs_session *acs, struct acs_message *message)
 				 message->manifest.cluster_arn,
 				 message->manifest.container_instance_arn);
 		handler->manifest(handler->data, &message->manifest);
+		return;
+	case ACS_NETWORK:
+		take_network(acs, &message->network);
 		return;
 	case ACS_STOP_VERIFICATION_ACK:
 		handler->stop_verified(handler->data, &message->stop_verification);

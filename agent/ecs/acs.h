@@ -38,6 +38,12 @@ struct acs_handler {
 	int (*credentials)(void *data, struct acs_credentials *credentials, struct error *err);
 	/* Interfaces that will appear. Acknowledged at once. */
 	void (*attach)(void *data, const struct acs_attach_interfaces *attach);
+	/*
+	 * The network around the tasks, whole each time. Answered by acs_session_acknowledge() once
+	 * it is in force; what came before with a lower version is replaced. NULL: this agent
+	 * enforces nothing, the message is acknowledged and left alone.
+	 */
+	void (*network)(void *data, const struct acs_network *network);
 	/* Time to look whether the host is well. Acknowledged at once. May be NULL. */
 	void (*heartbeat)(void *data);
 	/* The control plane does not know this instance any more: the session stays away for an
@@ -65,9 +71,10 @@ void acs_session_free(struct acs_session *session);
 bool acs_session_is_open(const struct acs_session *session);
 
 /*
- * Sends the AckRequest of the payload or manifest `message_id`, with the cluster and instance of
- * the message, and the acks of the credentials that a payload brought. When the session is not open
- * nothing is sent: the control plane sends the payload again, and it is acknowledged then.
+ * Sends the AckRequest of the payload, manifest or network `message_id`, with the cluster and
+ * instance of the message, and the acks of the credentials that a payload brought. When the session
+ * is not open nothing is sent: the control plane sends the payload again, and it is acknowledged
+ * then.
  */
 void acs_session_acknowledge(struct acs_session *session, const char *message_id);
 

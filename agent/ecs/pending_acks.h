@@ -7,9 +7,9 @@
 #include "wire/acs.h"
 
 /*
- * Payloads and manifests that came in and are not acknowledged yet, with what their acks must echo.
- * Each copy that comes in is one entry. At PENDING_ACKS_MAX the oldest is dropped: the control
- * plane sends it again.
+ * Payloads, manifests and networks that came in and are not acknowledged yet, with what their acks
+ * must echo. Each copy that comes in is one entry. At PENDING_ACKS_MAX the oldest is dropped: the
+ * control plane sends it again.
  */
 #define PENDING_ACKS_MAX 1024
 

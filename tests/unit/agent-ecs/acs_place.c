@@ -56,6 +56,16 @@ static void on_attach(void *data, const struct acs_attach_interfaces *attach)
 	((struct acs_place *)data)->attached += (int)attach->eni_count;
 }
 
+static void on_network(void *data, const struct acs_network *network)
+{
+	struct acs_place *f = data;
+
+	f->networks++;
+	snprintf(f->message_id, sizeof(f->message_id), "%s", network->message_id);
+	if (f->ack_at_once)
+		acs_session_acknowledge(f->acs, network->message_id);
+}
+
 static void on_heartbeat(void *data)
 {
 	((struct acs_place *)data)->heartbeats++;
@@ -85,6 +95,7 @@ void acs_set_up(struct acs_place *f, char *scale, const char *path)
 					   .stop_verified = on_verified,
 					   .credentials = on_credentials,
 					   .attach = on_attach,
+					   .network = on_network,
 					   .heartbeat = on_heartbeat,
 					   .inactive = on_inactive,
 					   .connection = on_connection,

@@ -16,7 +16,7 @@ struct acs_place {
 	struct acs_handler handler;
 	struct acs_session *acs;
 	int payloads, manifests, verified, credentials, attached, heartbeats, inactive, opened,
-		closed;
+		closed, networks;
 	size_t tasks, refused;
 	char message_id[64];
 	bool ack_at_once;

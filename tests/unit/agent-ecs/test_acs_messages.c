@@ -219,6 +219,27 @@ static void a_manifest_is_acknowledged_and_candidates_asked_about(void **state)
 	acs_tear_down(&f);
 }
 
+#define NETWORK                                                                                    \
+	"{\"type\":\"BerthNetworkMessage\",\"message\":{\"messageId\":\"n\"," INSTANCE             \
+	",\"version\":1}}"
+
+static void a_network_is_acknowledged_when_it_is_in_force(void **state)
+{
+	struct acs_place f;
+	struct fake_upgrade *peer = acs_start(&f, REAL);
+
+	f.ack_at_once = false;
+	acs_ask_in_vain(&f, peer, NETWORK);
+	assert_int_equal(f.networks, 1);
+	f.ack_at_once = true;
+	assert_string_equal(acs_ask(&f, peer, NETWORK), ACK("n"));
+	assert_int_equal(f.networks, 2);
+	/* Who enforces nothing says once that it has come. */
+	f.handler.network = NULL;
+	assert_string_equal(acs_ask(&f, peer, NETWORK), ACK("n"));
+	acs_tear_down(&f);
+}
+
 /* acs-M39, cfg-S6 */
 static void updates_are_refused(void **state)
 {
@@ -273,6 +294,7 @@ int main(void)
 		cmocka_unit_test(refreshed_credentials_are_acknowledged_only_when_taken),
 		cmocka_unit_test(interfaces_are_acknowledged_on_receipt),
 		cmocka_unit_test(a_manifest_is_acknowledged_and_candidates_asked_about),
+		cmocka_unit_test(a_network_is_acknowledged_when_it_is_in_force),
 		cmocka_unit_test(updates_are_refused),
 		cmocka_unit_test(an_ack_for_a_lost_connection_is_not_sent_on_the_next),
 	};
