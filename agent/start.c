@@ -228,6 +228,18 @@ static int open_endpoints(struct agent *agent, struct error *err)
 	return endpoints_new(&config, &agent->endpoints, err);
 }
 
+static void register_instance(struct agent *agent)
+{
+	const struct registration_input input = {
+		.saved_arn = agent->container_instance,
+		.saved_cluster = agent->container_instance ? agent->cluster : NULL,
+		.enforces_network = agent->acs_handler.network != NULL,
+	};
+
+	agent->registration = registration_start(agent->loop, agent->client, agent->config, &input,
+						 registered, agent);
+}
+
 int agent_new(struct agent_config *config, struct agent **ret, struct error *err)
 {
 	struct agent *agent = xcalloc(1, sizeof(*agent));
@@ -254,9 +266,7 @@ int agent_new(struct agent_config *config, struct agent **ret, struct error *err
 		agent_free(agent);
 		return r;
 	}
-	agent->registration = registration_start(
-		agent->loop, agent->client, config, agent->container_instance,
-		agent->container_instance ? agent->cluster : NULL, registered, agent);
+	register_instance(agent);
 	*ret = agent;
 	return 0;
 }

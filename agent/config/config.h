@@ -145,6 +145,7 @@ struct agent_config {
 	char *cni_plugins_path; /* "" in the settings = libexec_dir; filled in after loading */
 	char *cni_config_dir;   /* "" = Berth makes the configuration */
 	bool awsvpc_block_imds;
+	char *network_address; /* "" = not told to the control plane */
 	enum config_eni_driver eni_driver;
 	char *bridge;                  /* of tasks of bridge mode */
 	char *bridge_subnet;           /* "172.29.0.0/16" */

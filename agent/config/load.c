@@ -9,6 +9,7 @@
 #include "agent/config/settings.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/ip.h"
 
 #define FILE_LIMIT  (1024 * 1024)
 #define POLL_MIN_MS 5000
@@ -175,6 +176,21 @@ static void resolve_program(char **program, char *const *environment)
 	}
 }
 
+static void check_network_address(const struct agent_config *config, struct config_report *report)
+{
+	struct ip_address address;
+
+	if (config->network_address[0] == '\0')
+		return;
+	if (ip_parse(config->network_address, &address, NULL) < 0 || !ip_is_unicast(&address))
+		str_list_add_owned(
+			&report->mistakes,
+			xasprintf("BERTH_NETWORK_ADDRESS is \"%.64s\", which is no IP address of a "
+				  "host: give the one by which other hosts reach this one, such as "
+				  "192.0.2.10",
+				  config->network_address));
+}
+
 static void check_whole(struct agent_config *config, struct config_report *report)
 {
 	for (size_t i = 0; i < config_setting_count; i++) {
@@ -206,6 +222,7 @@ static void check_whole(struct agent_config *config, struct config_report *repor
 		str_list_add(&report->warnings,
 			     "ECS_POLLING_METRICS_WAIT_DURATION is above 20s; 20s is used");
 	}
+	check_network_address(config, report);
 	if (config->cni_plugins_path[0] == '\0')
 		str_replace(&config->cni_plugins_path, config->libexec_dir);
 }

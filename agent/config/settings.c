@@ -624,6 +624,15 @@ const struct setting config_settings[] = {
 	  .fallback = "false",
 	  .used_by = "executor",
 	  .doc = "Keep tasks of awsvpc mode from 169.254.169.254." },
+	{ .group = NETWORK,
+	  .name = "BERTH_NETWORK_ADDRESS",
+	  .type = SETTING_TRIMMED,
+	  .offset = AT(network_address),
+	  .fallback = "",
+	  .used_by = "registration",
+	  .doc = "IP address of this host by which the other hosts of the cluster reach it. "
+		 "`berth-control` tells it to them, so that tasks of one subnet reach each other "
+		 "across hosts." },
 	{ .group = HOUSE,
 	  .name = "BERTH_RUN_DIR",
 	  .type = SETTING_TRIMMED,

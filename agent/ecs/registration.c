@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "wire/acs_network.h"
 #include "wire/api.h"
 #include "wire/architecture.h"
 
@@ -28,6 +29,7 @@ struct registration {
 	const struct agent_config *config;
 	char *cluster;
 	char *saved_arn; /* NULL: a new instance */
+	bool enforces_network;
 	struct ecs_attributes attributes;
 	char *body;
 	bool last_series; /* no other one follows */
@@ -213,6 +215,10 @@ static void collect_attributes(struct registration *registration)
 			ecs_attributes_add(attributes, config->instance_attributes.items[i].name,
 					   config->instance_attributes.items[i].value);
 	capabilities_list(config, attributes);
+	if (registration->enforces_network)
+		ecs_attributes_add(attributes, ACS_NETWORK_CAPABILITY, NULL);
+	if (*config->network_address)
+		ecs_attributes_add(attributes, ACS_NETWORK_ADDRESS, config->network_address);
 	ecs_attributes_add(attributes, "ecs.os-type", "linux");
 	ecs_attributes_add(attributes, "ecs.os-family", "LINUX");
 	if (*config->detailed_os_family)
@@ -297,9 +303,9 @@ static enum ecs_exit prepare(struct registration *registration, const char *save
 }
 
 struct registration *registration_start(struct loop *loop, struct ecs_client *client,
-					const struct agent_config *config, const char *saved_arn,
-					const char *saved_cluster, registration_callback *callback,
-					void *data)
+					const struct agent_config *config,
+					const struct registration_input *input,
+					registration_callback *callback, void *data)
 {
 	struct registration *registration = xcalloc(1, sizeof(*registration));
 	enum ecs_exit exit_code;
@@ -308,13 +314,14 @@ struct registration *registration_start(struct loop *loop, struct ecs_client *cl
 	registration->client = client;
 	registration->config = config;
 	registration->cluster = xstrdup(*config->cluster ? config->cluster : DEFAULT_CLUSTER);
-	registration->saved_arn = str_is_empty(saved_arn) ? NULL : xstrdup(saved_arn);
+	registration->saved_arn = str_is_empty(input->saved_arn) ? NULL : xstrdup(input->saved_arn);
+	registration->enforces_network = input->enforces_network;
 	registration->last_series = *config->cluster != '\0';
 	registration->callback = callback;
 	registration->data = data;
 	registration->timer = loop_timer_new(loop, on_timer, registration);
 
-	exit_code = prepare(registration, saved_cluster, &registration->result.err);
+	exit_code = prepare(registration, input->saved_cluster, &registration->result.err);
 	if (exit_code == ECS_EXIT_OK) {
 		begin_series(registration);
 		return registration;

@@ -2,6 +2,8 @@
 #ifndef BERTH_AGENT_ECS_REGISTRATION_H
 #define BERTH_AGENT_ECS_REGISTRATION_H
 
+#include <stdbool.h>
+
 #include "agent/config/config.h"
 #include "agent/ecs/client.h"
 #include "base/error.h"
@@ -27,17 +29,24 @@ typedef void registration_callback(void *data, const struct registration_result 
 
 struct registration;
 
+/* What a registration says beside the configuration. */
+struct registration_input {
+	const char *saved_arn;     /* NULL: a new instance, else this one again */
+	const char *saved_cluster; /* NULL: none; otherwise it must be the configured one */
+	/* Security groups are enforced here: BerthNetworkMessage is wanted. */
+	bool enforces_network;
+};
+
 /*
- * Registers this instance, or registers `saved_arn` (NULL: none) again. `saved_cluster` (NULL:
- * none) must be the configured one. Makes the default cluster when none is configured and it is
+ * Registers this instance. Makes the default cluster when none is configured and it is
  * missing. Throttling and server errors are retried for an hour.
  *
  * The callback comes exactly once, later; the registration is freed after it.
  */
 struct registration *registration_start(struct loop *loop, struct ecs_client *client,
-					const struct agent_config *config, const char *saved_arn,
-					const char *saved_cluster, registration_callback *callback,
-					void *data);
+					const struct agent_config *config,
+					const struct registration_input *input,
+					registration_callback *callback, void *data);
 void registration_cancel(struct registration *registration);
 
 #endif

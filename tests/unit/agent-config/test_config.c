@@ -122,10 +122,10 @@ static void mistakes_are_named_all_at_once(void **state)
 	_loaded_ got = load("ECS_INSTANCE_ATTRIBUTES=notjson", "ECS_CONTAINER_INSTANCE_TAGS=[1]",
 			    "ECS_AVAILABLE_LOGGING_DRIVERS=[\"bogus\",\"json-file\",\"worse\"]",
 			    "BERTH_ENI_DRIVER=magic", "BERTH_TIME_SCALE=0",
-			    "BERTH_INTROSPECTION_PORT=70000");
+			    "BERTH_INTROSPECTION_PORT=70000", "BERTH_NETWORK_ADDRESS=0.0.0.0");
 
 	assert_int_equal(got.result, -EINVAL);
-	assert_int_equal(got.report.mistakes.count, 6);
+	assert_int_equal(got.report.mistakes.count, 7);
 	assert_true(has(&got.report.mistakes,
 			"ECS_INSTANCE_ATTRIBUTES: \"notjson\" is not allowed: give a JSON "
 			"object of strings"));
@@ -134,6 +134,7 @@ static void mistakes_are_named_all_at_once(void **state)
 	assert_true(has(&got.report.mistakes,
 			"BERTH_ENI_DRIVER: \"magic\" is not allowed: give one of veth, eni"));
 	assert_true(has(&got.report.mistakes, "BERTH_TIME_SCALE"));
+	assert_true(has(&got.report.mistakes, "BERTH_NETWORK_ADDRESS is \"0.0.0.0\", which is no"));
 	assert_true(has(&got.report.mistakes,
 			"BERTH_INTROSPECTION_PORT: \"70000\" is not allowed: give a whole number "
 			"from 0 to 65535"));

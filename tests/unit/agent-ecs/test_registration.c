@@ -27,7 +27,7 @@
 #define GOOD                                                                                       \
 	"{\"containerInstance\":{\"containerInstanceArn\":\"" ARN "\",\"attributes\":["            \
 	"{\"name\":\"ecs.os-type\",\"value\":\"linux\"},{\"name\":\"ecs.os-family\",\"value\":"    \
-	"\"LINUX\"},"                                                                              \
+	"\"LINUX\"},{\"name\":\"berth.network-address\",\"value\":\"192.0.2.2\"},"                 \
 	"{\"name\":\"ecs.os-type-detailed\",\"value\":\"LINUX\"},{\"name\":\"stack\",\"value\":"   \
 	"\"prod\"},"                                                                               \
 	"{\"name\":\"ecs.cpu-architecture\",\"value\":\"" ARCHITECTURE "\"},"                      \
@@ -58,15 +58,20 @@ static bool done(void *data)
 	return ((struct got *)data)->times > 0;
 }
 
-static struct got do_register(struct fake *fake, const char *saved_arn, const char *saved_cluster)
+static struct got register_with(struct fake *fake, const struct registration_input *input)
 {
 	struct got got = { 0 };
 
-	registration_start(fake->loop, fake->client, fake->config, saved_arn, saved_cluster, keep,
-			   &got);
+	registration_start(fake->loop, fake->client, fake->config, input, keep, &got);
 	assert_int_equal(got.times, 0);
 	fake_run_until(fake, done, &got);
 	return got;
+}
+
+static struct got do_register(struct fake *fake, const char *saved_arn, const char *saved_cluster)
+{
+	return register_with(fake, &(struct registration_input){ .saved_arn = saved_arn,
+								 .saved_cluster = saved_cluster });
 }
 
 #define FAST "BERTH_TIME_SCALE=1000"
@@ -91,6 +96,28 @@ static bool has_attribute(json_t *body, const char *name)
 		if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
 			return true;
 	return false;
+}
+
+/* What enforces security groups says so, and only that. */
+static void the_network_is_announced_when_it_is_enforced(void **state)
+{
+	struct fake fake;
+	json_t *body;
+
+	fake_start(&fake,
+		   (char *[]){ FAST, "ECS_CLUSTER=demo", "BERTH_NETWORK_ADDRESS=192.0.2.2", NULL });
+	fake_answer(&fake, RCI, 200, GOOD);
+	fake_answer(&fake, RCI, 200, GOOD);
+	for (size_t i = 0; i < 2; i++) {
+		const struct registration_input input = { .enforces_network = i == 1 };
+
+		assert_int_equal(register_with(&fake, &input).exit_code, ECS_EXIT_OK);
+		body = body_of(&fake, i);
+		assert_int_equal(has_attribute(body, "berth.capability.network"), i == 1);
+		assert_true(has_attribute(body, "berth.network-address"));
+		json_decref(body);
+	}
+	fake_stop(&fake);
 }
 
 static const char *text_of(json_t *body, const char *name)
@@ -382,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_instance_is_registered),
+		cmocka_unit_test(the_network_is_announced_when_it_is_enforced),
 		cmocka_unit_test(a_saved_instance_is_registered_again),
 		cmocka_unit_test(the_default_cluster_is_made_when_it_is_missing),
 		cmocka_unit_test(a_configured_cluster_is_never_made),
