@@ -40,9 +40,10 @@ static int check_attribute(struct api_call *call, const json_t *attribute)
 				 name ? name : "", LENGTH_MAX);
 	if (!attribute_is_custom(name))
 		return api_error(call, API_INVALID,
-				 "Attribute name '%s' is reserved: names that start with ecs. or "
-				 "com.amazonaws. are given by Amazon ECS.",
-				 name);
+				 "Attribute name '%s' is reserved: names that start with %s.", name,
+				 str_starts_with(name, "berth.")
+					 ? "berth. are given by Berth's agents"
+					 : "ecs. or com.amazonaws. are given by Amazon ECS");
 	if (value && (!is_text_of(value, LETTERS_AND_DIGITS "_.@/\\: -") || value[0] == ' ' ||
 		      value[strlen(value) - 1] == ' '))
 		return api_error(

@@ -75,7 +75,8 @@ int instance_resources(struct api_call *call, json_t **ret_list)
 
 bool attribute_is_custom(const char *name)
 {
-	return !str_starts_with(name, "ecs.") && !str_starts_with(name, "com.amazonaws.");
+	return !str_starts_with(name, "ecs.") && !str_starts_with(name, "com.amazonaws.") &&
+	       !str_starts_with(name, "berth.");
 }
 
 int instance_attributes_check(struct api_call *call)

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "control-plane/api/instance_document.h"
 #include "control-plane/api/member.h"
+#include "control-plane/services/services.h"
 #include "control-plane/store/attributes.h"
 #include "control-plane/store/tags.h"
 
@@ -157,6 +158,9 @@ int register_container_instance(struct api_call *call, json_t **ret_output)
 		return r;
 	log_info("container instance registered", "cluster", cluster.name, "instance", row.id,
 		 "ec2InstanceId", row.ec2_instance_id, "version", LOG_NUM(row.version));
+	/* Other instances are told its address. */
+	if (call->api->services)
+		services_network_changed(call->api->services);
 	*ret_output = json_pack("{s:o}", "containerInstance", object);
 	return 0;
 }

@@ -71,7 +71,7 @@ static const char *role_name(const struct run_request *request, const char *memb
 }
 
 static void fill_eni(struct services *services, const struct run_request *request,
-		     struct task *task, const struct subnet *subnet)
+		     struct task *task, const struct subnet *subnet, const char *default_group)
 {
 	struct task_eni *eni = xcalloc(1, sizeof(*eni));
 
@@ -80,10 +80,12 @@ static void fill_eni(struct services *services, const struct run_request *reques
 	eni->state = ATTACHMENT_PRECREATED;
 	eni->subnet_id = xstrdup(subnet_id(subnet));
 	eni->security_groups =
-		xcalloc(request->security_group_count + 1, sizeof(*eni->security_groups));
+		xcalloc(request->security_group_count + 2, sizeof(*eni->security_groups));
 	for (size_t i = 0; i < request->security_group_count; i++)
 		eni->security_groups[eni->security_group_count++] =
 			xstrdup(request->security_groups[i]);
+	if (default_group)
+		eni->security_groups[eni->security_group_count++] = xstrdup(default_group);
 	task->eni = eni;
 }
 
@@ -102,7 +104,7 @@ static const char *instance_attribute(const struct scheduler_instance *instance,
 
 struct task *create_task(struct services *services, const struct run_request *request,
 			 const struct run_needs *needs, const struct scheduler_instance *instance,
-			 struct subnet *subnet)
+			 struct subnet *subnet, const char *default_group)
 {
 	const struct arn_scope *scope = store_scope(services->store);
 	const json_t *containers = definition_containers(request->definition);
@@ -154,7 +156,7 @@ struct task *create_task(struct services *services, const struct run_request *re
 	fill_role(services, &task->role, role_name(request, "taskRoleArn"));
 	fill_role(services, &task->execution_role, role_name(request, "executionRoleArn"));
 	if (subnet)
-		fill_eni(services, request, task, subnet);
+		fill_eni(services, request, task, subnet, default_group);
 	return task;
 }
 

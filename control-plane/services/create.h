@@ -6,10 +6,10 @@
 #include "control-plane/services/run.h"
 
 /* A new task on that instance, as the reply of RunTask shows it. `subnet`: of an awsvpc task, else
- * NULL. */
+ * NULL. `default_group`: its security group when the request names none. */
 struct task *create_task(struct services *services, const struct run_request *request,
 			 const struct run_needs *needs, const struct scheduler_instance *instance,
-			 struct subnet *subnet);
+			 struct subnet *subnet, const char *default_group);
 
 /*
  * Makes the interface: takes an address, gives it a MAC. False: no address is left.

@@ -40,7 +40,8 @@ struct services {
 	struct task **queue;            /* dirty or to be told */
 	size_t queue_count;
 	size_t queue_capacity;
-	bool wrote; /* since services_begin() */
+	bool wrote;           /* since services_begin() */
+	bool network_changed; /* what BerthNetworkMessage tells, since the last time */
 	struct loop_timer *timer;
 };
 

@@ -13,6 +13,7 @@
 #include "control-plane/services/create.h"
 #include "control-plane/services/definition.h"
 #include "control-plane/services/private.h"
+#include "control-plane/services/run_network.h"
 #include "control-plane/store/tasks.h"
 
 #define REQUIRED_MAX 128
@@ -24,8 +25,8 @@ struct run {
 	struct run_needs needs;
 	struct scheduler_request scheduler;
 	struct scheduler_attribute required[REQUIRED_MAX];
-	struct subnet *subnets[16];
-	const char *zones[16];
+	struct run_network network;
+	const char *zones[RUN_SUBNETS_MAX];
 	struct services_view view;
 	size_t *started; /* StartTask: how many tasks on each instance of the view, by now */
 	struct run_result result;
@@ -91,63 +92,49 @@ static void gather_required(struct run *run)
 	run->scheduler.required = run->required;
 }
 
-static int gather_subnets(struct run *run, struct error *err)
+/* What the scheduler must know of the subnets. */
+static void gather_subnets(struct run *run)
 {
-	const struct run_request *request = run->request;
-	struct services *services = run->services;
+	const struct run_network *network = &run->network;
 	size_t left = 0, zones = 0;
 
-	if (request->subnet_count > sizeof(run->subnets) / sizeof(run->subnets[0]))
-		return error_say(err, EINVAL, "subnets can have at most 16 items.");
-	for (size_t i = 0; i < request->subnet_count; i++) {
-		struct subnet *subnet = services_find_subnet(services, request->subnets[i]);
-
-		if (!subnet) {
-			const char *known =
-				services->subnet_count ? subnet_id(services->subnets[0]) : "none";
-
-			return error_say(
-				err, EINVAL,
-				"The subnet ID '%s' does not exist. This control plane has "
-				"%zu subnets (the first: %s).",
-				request->subnets[i], services->subnet_count, known);
-		}
-		run->subnets[i] = subnet;
-		left += subnet_free_count(subnet);
-		if (subnet_zone(subnet))
-			run->zones[zones++] = subnet_zone(subnet);
+	for (size_t i = 0; i < network->count; i++) {
+		left += subnet_free_count(network->subnets[i]);
+		if (subnet_zone(network->subnets[i]))
+			run->zones[zones++] = subnet_zone(network->subnets[i]);
 	}
-	run->scheduler.needs_eni = request->subnet_count > 0;
+	run->scheduler.needs_eni = network->count > 0;
 	run->scheduler.addresses_left = left;
 	/* One subnet of any zone lets every instance in. */
-	if (zones == request->subnet_count) {
+	if (zones == network->count) {
 		run->scheduler.zones = run->zones;
 		run->scheduler.zone_count = zones;
 	}
-	return 0;
 }
 
 /* The subnet of the instance's zone with an address left, in the order given. */
 static struct subnet *subnet_for(const struct run *run, const struct scheduler_instance *instance)
 {
-	for (size_t i = 0; i < run->request->subnet_count; i++) {
-		const char *zone = subnet_zone(run->subnets[i]);
+	for (size_t i = 0; i < run->network.count; i++) {
+		struct subnet *subnet = run->network.subnets[i];
+		const char *zone = subnet_zone(subnet);
 
-		if (subnet_free_count(run->subnets[i]) > 0 &&
+		if (subnet_free_count(subnet) > 0 &&
 		    (!zone || !instance->zone || strcmp(zone, instance->zone) == 0))
-			return run->subnets[i];
+			return subnet;
 	}
 	return NULL;
 }
 
 static char *exhausted_detail(const struct run *run)
 {
-	return run->request->subnet_count == 0
+	return run->network.count == 0
 		       ? NULL
 		       : xasprintf(
 				 "No address is left in subnet %s (%s): stop a task, or configure "
 				 "a larger subnet.",
-				 subnet_id(run->subnets[0]), subnet_cidr(run->subnets[0]));
+				 subnet_id(run->network.subnets[0]),
+				 subnet_cidr(run->network.subnets[0]));
 }
 
 /* RESOURCE:ENI has two causes: only an empty subnet needs a sentence. */
@@ -172,9 +159,12 @@ static void create_on(struct run *run, const struct scheduler_instance *instance
 			return;
 		}
 	}
-	task = create_task(run->services, run->request, &run->needs, instance, subnet);
-	if (subnet)
+	task = create_task(run->services, run->request, &run->needs, instance, subnet,
+			   run->network.default_group);
+	if (subnet) {
 		create_eni(run->services, task, subnet);
+		services_network_changed(run->services);
+	}
 	services_add_task(run->services, task);
 	/* From here on a roll-back must also take the task out of memory again. */
 	run->services->wrote = true;
@@ -283,7 +273,8 @@ static int run_all(struct run *run, struct error *err)
 		.seed = random_u64(),
 	};
 	gather_required(run);
-	r = gather_subnets(run, err);
+	r = run_network_read(run->services, request, &run->network, err);
+	gather_subnets(run);
 	if (r == 0)
 		r = services_view_all(run->services, cluster_arn, request->instance_ids != NULL,
 				      &run->view, err);
@@ -306,6 +297,7 @@ int services_run(struct services *services, const struct run_request *request,
 	services_view_free(&run.view);
 	free(run.started);
 	run_needs_clear(&run.needs);
+	run_network_clear(&run.network);
 	if (r < 0)
 		run_result_clear(&run.result);
 	else

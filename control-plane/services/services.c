@@ -9,9 +9,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "control-plane/services/networks.h"
 #include "control-plane/services/private.h"
 #include "control-plane/services/run.h"
 #include "control-plane/store/container_instances.h"
+#include "control-plane/store/security_groups.h"
 #include "control-plane/store/tags.h"
 #include "control-plane/store/tasks.h"
 
@@ -55,6 +57,20 @@ static void enqueue(struct services *services, struct task *task)
 {
 	schedule_flush(services);
 	push(services, task);
+}
+
+void services_network_changed(struct services *services)
+{
+	services->network_changed = true;
+	schedule_flush(services);
+}
+
+void services_tell_network(struct services *services)
+{
+	if (!services->network_changed || !services->outlet || !services->outlet->network_changed)
+		return;
+	services->network_changed = false;
+	services->outlet->network_changed(services->outlet_data);
 }
 
 static int put_task(struct services *services, const struct task *task, struct error *err)
@@ -138,6 +154,7 @@ static void flush(struct services *services)
 			  "error", err.text);
 		loop_timer_start(services->timer, scaled(services, RETRY_WRITE_MS));
 	}
+	services_tell_network(services);
 	queue = TAKE(services->queue);
 	count = services->queue_count;
 	services->queue_count = services->queue_capacity = 0;
@@ -180,6 +197,24 @@ static struct task **take_all(struct services *services, size_t *ret_count)
 	return tasks;
 }
 
+/* Of a task from a time when groups meant nothing. */
+static int give_default_group(struct services *services, struct task_eni *eni, const char *vpc,
+			      struct error *err)
+{
+	char *group = NULL;
+	int r;
+
+	if (eni->security_group_count > 0)
+		return 0;
+	r = security_group_default(services->store, vpc, &group, err);
+	if (r < 0)
+		return r;
+	free(eni->security_groups);
+	eni->security_groups = xcalloc(1, sizeof(*eni->security_groups));
+	eni->security_groups[eni->security_group_count++] = group;
+	return 0;
+}
+
 static int load_task(void *data, const struct task_row *row, struct error *err)
 {
 	struct services *services = data;
@@ -198,6 +233,8 @@ static int load_task(void *data, const struct task_row *row, struct error *err)
 			log_warn("a task's address is in no configured subnet any more", "task",
 				 task->arn, "subnet", task->eni->subnet_id, "address",
 				 task->eni->private_ip);
+		if (subnet)
+			return give_default_group(services, task->eni, subnet_vpc(subnet), err);
 	}
 	return 0;
 }
@@ -237,7 +274,7 @@ void services_rolled_back(struct services *services)
 		return;
 	services->wrote = false;
 	before = take_all(services, &before_count);
-	if (load_all(services, &err) < 0) {
+	if (networks_load(services, &err) < 0 || load_all(services, &err) < 0) {
 		/* Memory and store would differ from here on: start anew from the store. */
 		log_critical("tasks cannot be read back after a failed transaction", "error",
 			     err.text);
@@ -253,6 +290,7 @@ void services_rolled_back(struct services *services)
 	for (size_t i = 0; i < services->task_count; i++)
 		if (services->tasks[i]->state != TASK_STOPPED)
 			services_notify_later(services, services->tasks[i]);
+	services_network_changed(services);
 }
 
 static void drop_metrics(struct services *services, const char *task_arn)
@@ -351,31 +389,6 @@ static void on_timer(void *data)
 	loop_timer_start(services->timer, scaled(services, CHECK_EVERY_MS));
 }
 
-static int make_subnets(struct services *services, const struct services_config *config,
-			struct error *err)
-{
-	services->subnets = xcalloc(config->subnet_count + 1, sizeof(struct subnet *));
-	for (size_t i = 0; i < config->subnet_count; i++) {
-		const struct services_subnet *from = &config->subnets[i];
-		const struct subnet_config subnet = {
-			.id = from->id,
-			.cidr = from->cidr,
-			.zone = from->zone,
-			.gateway = from->gateway,
-			.dns_server = from->dns_server,
-		};
-		int r;
-
-		if (services_find_subnet(services, from->id))
-			return error_say(err, EINVAL, "subnet %s is configured twice", from->id);
-		r = subnet_new(&subnet, &services->subnets[i], err);
-		if (r < 0)
-			return r;
-		services->subnet_count++;
-	}
-	return 0;
-}
-
 int services_new(struct loop *loop, struct store *store, const struct services_config *config,
 		 struct services **ret_services, struct error *err)
 {
@@ -406,7 +419,7 @@ int services_new(struct loop *loop, struct store *store, const struct services_c
 	if (services->access_key && !services->secret_key)
 		return error_say(err, EINVAL,
 				 "task role credentials: the access key has no secret key");
-	r = make_subnets(services, config, err);
+	r = networks_open(services, config, err);
 	if (r == 0)
 		r = load_all(services, err);
 	if (r == 0)

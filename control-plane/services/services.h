@@ -134,6 +134,15 @@ const char *services_task_metrics(const struct services *services, const char *t
 void services_begin(struct services *services);
 void services_rolled_back(struct services *services);
 
+/*
+ * What the agents know of the network may have changed: an interface, a group, an attribute of an
+ * instance. They are told at the end of the turn, once for all changes in it, and before the tasks
+ * that it is for.
+ */
+void services_network_changed(struct services *services);
+/* At once, if anything has changed. */
+void services_tell_network(struct services *services);
+
 /* --- what sessions plug in
  * ------------------------------------------------------------------------------------- */
 
@@ -141,6 +150,9 @@ struct services_outlet {
 	/* The task must (still) be told to its agent: started, or stopped. Called after the commit.
 	 */
 	void (*task_changed)(void *data, struct task *task);
+	/* Interfaces, groups or rules may have changed, for any instance. Called before the
+	 * task_changed() that need it. May be NULL. */
+	void (*network_changed)(void *data);
 	/* The instance is gone: close what it has open. */
 	void (*instance_gone)(void *data, const char *instance_arn);
 };

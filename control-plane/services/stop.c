@@ -47,6 +47,7 @@ static void release_eni(struct services *services, struct task *task)
 	subnet = services_find_subnet(services, task->eni->subnet_id);
 	if (subnet)
 		subnet_give_back(subnet, task->eni->private_ip);
+	services_network_changed(services);
 	task->eni->state = ATTACHMENT_DELETED;
 }
 

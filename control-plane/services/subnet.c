@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/ip.h"
 #include "base/number.h"
 
 enum { PREFIX_MIN = 16, PREFIX_MAX = 28, RESERVED = 4 };
 
 struct subnet {
 	char *id;
+	char *vpc;
 	char *cidr;
 	char *zone;
 	char *gateway;
@@ -54,6 +56,16 @@ static int parse_cidr(const char *cidr, uint32_t *ret_network, int64_t *ret_pref
 	return 0;
 }
 
+bool subnet_cidrs_overlap(const char *a, const char *b)
+{
+	struct ip_prefix one, other;
+
+	if (ip_prefix_parse(a, &one, NULL) < 0 || ip_prefix_parse(b, &other, NULL) < 0)
+		return false;
+	return one.length <= other.length ? ip_prefix_contains(&one, &other.address)
+					  : ip_prefix_contains(&other, &one.address);
+}
+
 static char *address_text(uint32_t address)
 {
 	return xasprintf("%u.%u.%u.%u", address >> 24, (address >> 16) & 0xff,
@@ -88,6 +100,7 @@ int subnet_new(const struct subnet_config *config, struct subnet **ret_subnet, s
 				 config->id, config->dns_server);
 	gateway = address_text(subnet->network + subnet->gateway_host);
 	subnet->id = xstrdup(config->id);
+	subnet->vpc = xstrdup_null(config->vpc);
 	subnet->cidr = xstrdup(config->cidr);
 	subnet->zone = xstrdup_null(config->zone);
 	subnet->gateway = xasprintf("%s/%d", gateway, (int)prefix);
@@ -104,6 +117,7 @@ void subnet_free(struct subnet *subnet)
 	if (!subnet)
 		return;
 	free(subnet->id);
+	free(subnet->vpc);
 	free(subnet->cidr);
 	free(subnet->zone);
 	free(subnet->gateway);
@@ -115,6 +129,11 @@ void subnet_free(struct subnet *subnet)
 const char *subnet_id(const struct subnet *subnet)
 {
 	return subnet->id;
+}
+
+const char *subnet_vpc(const struct subnet *subnet)
+{
+	return subnet->vpc;
 }
 
 const char *subnet_zone(const struct subnet *subnet)

@@ -24,6 +24,7 @@ struct subnet;
 
 struct subnet_config {
 	const char *id;
+	const char *vpc;
 	const char *cidr;       /* prefix length 16 .. 28 */
 	const char *zone;       /* NULL: any */
 	const char *gateway;    /* NULL: network + 1; must lie inside */
@@ -36,11 +37,15 @@ void subnet_free(struct subnet *subnet);
 DEFINE_CLEANUP(struct subnet, subnet_free);
 
 const char *subnet_id(const struct subnet *subnet);
+const char *subnet_vpc(const struct subnet *subnet);
 const char *subnet_zone(const struct subnet *subnet); /* NULL: any */
 const char *subnet_cidr(const struct subnet *subnet);
 const char *subnet_gateway(const struct subnet *subnet); /* "10.0.0.1/24" */
 const char *subnet_dns_server(const struct subnet *subnet);
 size_t subnet_free_count(const struct subnet *subnet);
+
+/* Of two IPv4 subnets; false for what is none. */
+bool subnet_cidrs_overlap(const char *a, const char *b);
 
 /* False: no address is left. */
 bool subnet_take(struct subnet *subnet, char address[SUBNET_ADDRESS_SIZE]);

@@ -61,9 +61,10 @@ void acs_clear(struct session *session)
 		pending_free(pending);
 	map_free(session->pending);
 	free(session->manifest_id);
+	acs_network_clear(session);
 }
 
-static void send_text(struct session *session, char *text)
+void acs_send(struct session *session, char *text)
 {
 	int r = ws_send(session->ws, text, strlen(text));
 
@@ -124,7 +125,7 @@ static void send_attach(struct session *session, struct task *task)
 	delivery_eni(task, &eni);
 	remember(session, PENDING_ATTACH, task);
 	delivery_attach_sent(session->sessions->services, task);
-	send_text(session, acs_encode_attach_interfaces(&attach));
+	acs_send(session, acs_encode_attach_interfaces(&attach));
 }
 
 static void send_payload(struct session *session, struct task *task, enum pending_kind kind)
@@ -147,7 +148,7 @@ static void send_payload(struct session *session, struct task *task, enum pendin
 	}
 	payload.tasks = (const char *const *)&text;
 	remember(session, kind, task);
-	send_text(session, acs_encode_payload(&payload));
+	acs_send(session, acs_encode_payload(&payload));
 	explicit_bzero(text, strlen(text));
 	delivery_sent(session->sessions->services, task);
 }
@@ -188,7 +189,7 @@ static void send_credentials(struct session *session, struct task *task, enum pe
 	if (!credentials)
 		return;
 	remember(session, kind, task);
-	send_text(session, acs_encode_credentials(id, task->arn, role, credentials));
+	acs_send(session, acs_encode_credentials(id, task->arn, role, credentials));
 }
 
 /* `all`: the agent has lost them; otherwise those that are about to expire or were never
@@ -244,7 +245,7 @@ static void send_manifest(struct session *session)
 	str_replace(&session->manifest_id, uuid);
 	manifest.message_id = uuid;
 	manifest.tasks = tasks;
-	send_text(session, acs_encode_manifest(&manifest, clock_wall_ms()));
+	acs_send(session, acs_encode_manifest(&manifest, clock_wall_ms()));
 }
 
 static void deliver_all(struct session *session, bool all_credentials)
@@ -264,6 +265,7 @@ void acs_opened(struct session *session)
 {
 	services_agent_up(session->sessions->services, session->instance_arn);
 	send_manifest(session);
+	acs_network_open(session);
 	deliver_all(session, session->send_credentials);
 }
 
@@ -289,6 +291,7 @@ static void prune(struct session *session)
 void acs_redeliver(struct session *session)
 {
 	prune(session);
+	acs_network_redeliver(session);
 	deliver_all(session, false);
 }
 
@@ -304,7 +307,7 @@ void acs_heartbeat(struct session *session)
 	}
 	session->unanswered++;
 	uuid4(uuid);
-	send_text(session, acs_encode_heartbeat(uuid, true));
+	acs_send(session, acs_encode_heartbeat(uuid, true));
 }
 
 /* --- answers
@@ -317,7 +320,8 @@ static void take_ack(struct session *session, const struct acs_ack *ack)
 	struct pending *pending;
 	struct task *task;
 
-	if (!ack->message_id || str_eq(ack->message_id, session->manifest_id))
+	if (!ack->message_id || str_eq(ack->message_id, session->manifest_id) ||
+	    acs_network_acknowledged(session, ack->message_id))
 		return;
 	pending = map_get(session->pending, ack->message_id);
 	/* Credentials have an acknowledgement of their own. */
@@ -399,8 +403,8 @@ static void take_stop_verification(struct session *session,
 	log_info("an agent asks which of its tasks are to be stopped", "instance",
 		 session->instance_arn, "candidates", LOG_NUM(verification->task_count), "stopped",
 		 LOG_NUM(count));
-	send_text(session, acs_encode_stop_verification_ack(verification->message_id,
-							    clock_wall_ms(), stop, count));
+	acs_send(session, acs_encode_stop_verification_ack(verification->message_id,
+							   clock_wall_ms(), stop, count));
 }
 
 void acs_message(struct session *session, const char *text, size_t size)

@@ -22,9 +22,11 @@ struct sessions {
 	struct loop_timer *heartbeat_timer;
 	struct loop_timer *redeliver_timer;
 
-	int64_t next_sequence; /* of payloads and manifests; from a block that the store has given
-				  away */
+	int64_t next_sequence; /* of payloads, manifests and networks; from a block that the store
+				  has given away */
 	int64_t last_sequence;
+
+	bool network_missed; /* could not be told: at the next redelivery */
 
 	struct loop_timer *stop_timer; /* not NULL: stopping */
 	void (*stop_done)(void *data);
@@ -35,6 +37,8 @@ enum session_kind { SESSION_ACS, SESSION_TCS };
 
 /* What is sent and not acknowledged, by message id. */
 struct pending;
+/* The network as it was told last. */
+struct session_network;
 
 struct session {
 	struct session *next, *previous;
@@ -53,6 +57,7 @@ struct session {
 	int unanswered; /* heartbeats */
 	char *manifest_id;
 	struct map *pending;
+	struct session_network *network; /* NULL: the agent wants none */
 
 	/* TCS */
 	int silent; /* heartbeat intervals without a message */
@@ -68,11 +73,22 @@ void acs_redeliver(struct session *session);
 /* Tells the agent what it has still to be told of this task. */
 void acs_deliver(struct session *session, struct task *task);
 void acs_clear(struct session *session);
+/* Takes the text over. */
+void acs_send(struct session *session, char *text);
+
+/* Of an agent that announced it: the network, now and whenever it is another. */
+void acs_network_open(struct session *session);
+void sessions_network_changed(struct sessions *sessions);
+void acs_network_redeliver(struct session *session);
+/* False: the id is none of the network's. */
+bool acs_network_acknowledged(struct session *session, const char *message_id);
+void acs_network_clear(struct session *session);
 
 void tcs_message(struct session *session, const char *text, size_t size);
 void tcs_heartbeat(struct session *session);
 
-/* The next number of the one counter for payloads and manifests; it only grows, over restarts too.
+/* The next number of the one counter for payloads, manifests and networks; it only grows, over
+ * restarts too.
  */
 int sessions_next_sequence(struct sessions *sessions, int64_t *ret, struct error *err);
 

@@ -57,6 +57,11 @@ static void task_changed(void *data, struct task *task)
 		acs_deliver(session, task);
 }
 
+static void network_changed(void *data)
+{
+	sessions_network_changed(data);
+}
+
 static void instance_gone(void *data, const char *instance_arn)
 {
 	struct sessions *sessions = data;
@@ -69,6 +74,7 @@ static void instance_gone(void *data, const char *instance_arn)
 
 static const struct services_outlet outlet = {
 	.task_changed = task_changed,
+	.network_changed = network_changed,
 	.instance_gone = instance_gone,
 };
 
@@ -95,6 +101,10 @@ static void on_redeliver(void *data)
 {
 	struct sessions *sessions = data;
 
+	/* A task that is sent from here must not be ahead of its network. */
+	services_tell_network(sessions->services);
+	if (sessions->network_missed)
+		sessions_network_changed(sessions);
 	for (struct session *s = sessions->first; s; s = s->next)
 		if (s->open && !s->closing && s->kind == SESSION_ACS)
 			acs_redeliver(s);

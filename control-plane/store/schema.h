@@ -15,6 +15,7 @@ extern const size_t store_schema_step_count;
 extern const char store_schema_core_1[];  /* meta, clusters, task definitions, container instances,
 					     attributes, tags */
 extern const char store_schema_tasks_1[]; /* tasks, client tokens */
-extern const char store_schema_core_2[];  /* the health of container instances */
+extern const char store_schema_network_1[]; /* VPCs, subnets, security groups */
+extern const char store_schema_core_2[];    /* the health of container instances */
 
 #endif

@@ -152,3 +152,14 @@ int store_next(struct store *store, const char *counter, int64_t *ret_value, str
 	*ret_value = value;
 	return 0;
 }
+
+int store_delete_by_id(struct store *store, const char *sql, const char *id, struct error *err)
+{
+	_cleanup_stmt_reset_ struct stmt *stmt = NULL;
+	int r = db_cached(store->db, sql, &stmt, err);
+
+	if (r < 0)
+		return r;
+	stmt_bind_text(stmt, 1, id);
+	return stmt_run(stmt, err);
+}

@@ -48,4 +48,7 @@ void store_rollback(struct store *store);
  */
 int store_next(struct store *store, const char *counter, int64_t *ret_value, struct error *err);
 
+/* Runs a DELETE whose ?1 is `id`; `sql` is static. No row is no error. */
+int store_delete_by_id(struct store *store, const char *sql, const char *id, struct error *err);
+
 #endif

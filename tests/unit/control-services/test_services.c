@@ -413,7 +413,9 @@ static void an_unknown_subnet_is_refused(void **state)
 	fixture_instance(fixture, ID1);
 	fixture_definition(fixture, "vpc", VPC);
 	assert_int_equal(fixture_run(fixture, "vpc", 1, "subnet-x", NULL, &result, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "The subnet ID 'subnet-x' does not exist."));
+	assert_non_null(strstr(
+		err.text,
+		"The subnet ID 'subnet-x' does not exist (ErrorCode: InvalidSubnetID.NotFound)"));
 }
 
 /* api-109 */
