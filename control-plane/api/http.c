@@ -10,9 +10,11 @@
 #include "base/sigv4.h"
 #include "base/str.h"
 #include "control-plane/api/dispatch.h"
+#include "control-plane/ec2/ec2.h"
 #include "control-plane/services/services.h"
 
-#define CLOCK_SKEW_MS (INT64_C(15) * 60 * 1000)
+#define EC2_CONTENT_TYPE "text/xml;charset=UTF-8"
+#define CLOCK_SKEW_MS    (INT64_C(15) * 60 * 1000)
 
 static const char *header(void *data, const char *name)
 {
@@ -24,6 +26,24 @@ static const char *secret_of(void *data, const char *access_key)
 	const struct api *api = data;
 
 	return str_eq(api->config.access_key, access_key) ? api->config.secret_key : NULL;
+}
+
+static void respond_ec2(struct web_request *request, struct ec2_response *response)
+{
+	const struct header headers[] = { { "x-amzn-RequestId", response->request_id } };
+
+	web_respond(request, response->status, EC2_CONTENT_TYPE, response->body,
+		    strlen(response->body), headers, 1);
+	ec2_response_clear(response);
+}
+
+static void refuse_ec2(struct web_request *request, int status, const char *code,
+		       const char *message)
+{
+	struct ec2_response response;
+
+	ec2_refuse(status, code, message, &response);
+	respond_ec2(request, &response);
 }
 
 static void respond(struct web_request *request, const struct api_response *response)
@@ -51,12 +71,56 @@ static void refuse(struct web_request *request, int status, const char *type, co
 	api_response_clear(&response);
 }
 
-/* Only where a pair of keys is configured. True: go on. */
-static bool is_authentic(struct api *api, struct web_request *request)
+/* What is wrong with the signature of a call. */
+enum proof {
+	PROOF_GOOD, /* or none is asked for: no pair of keys is configured */
+	PROOF_MISSING,
+	PROOF_UNKNOWN_KEY,
+	PROOF_WRONG,
+};
+
+/* An API by the name in signatures, and how it says no. */
+struct face {
+	const char *service;
+	void (*refuse)(struct web_request *request, int status, const char *code,
+		       const char *message);
+	struct {
+		int status;
+		const char *code;
+		const char *message; /* NULL: what the check says */
+	} refusals[PROOF_WRONG + 1];
+};
+
+static const struct face ecs_face = {
+	.service = "ecs",
+	.refuse = refuse,
+	.refusals = {
+		[PROOF_MISSING] = { 400, "MissingAuthenticationTokenException",
+				    "Request is missing Authentication Token" },
+		[PROOF_UNKNOWN_KEY] = { 400, "UnrecognizedClientException",
+					"The security token included in the request is invalid." },
+		[PROOF_WRONG] = { 400, "InvalidSignatureException", NULL },
+	},
+};
+
+static const struct face ec2_face = {
+	.service = "ec2",
+	.refuse = refuse_ec2,
+	.refusals = {
+		[PROOF_MISSING] = { 400, "MissingAuthenticationToken",
+				    "Request is missing Authentication Token" },
+		[PROOF_UNKNOWN_KEY] = { 401, "AuthFailure",
+					"AWS was not able to validate the provided access "
+					"credentials" },
+		[PROOF_WRONG] = { 403, "SignatureDoesNotMatch", NULL },
+	},
+};
+
+static enum proof check_signature(struct api *api, struct web_request *request, const char *service,
+				  struct error *err)
 {
 	const char *authorization = web_request_header(request, "authorization");
 	_cleanup_free_ char *access_key = NULL;
-	struct error err = ERROR_INIT;
 	size_t size = 0;
 	const char *body = web_request_body(request, &size);
 	const struct sigv4_incoming incoming = {
@@ -67,29 +131,65 @@ static bool is_authentic(struct api *api, struct web_request *request)
 		.header_data = request,
 		.payload = body,
 		.payload_size = size,
-		.service = "ecs",
+		.service = service,
 		.wall_ms = clock_wall_ms(),
 		.max_skew_ms = CLOCK_SKEW_MS,
 	};
 
 	if (!api->config.access_key)
-		return true;
-	if (str_is_empty(authorization)) {
-		refuse(request, 400, "MissingAuthenticationTokenException",
-		       "Request is missing Authentication Token");
-		return false;
-	}
+		return PROOF_GOOD;
+	if (str_is_empty(authorization))
+		return PROOF_MISSING;
 	access_key = sigv4_access_key(authorization);
-	if (!str_eq(access_key, api->config.access_key)) {
-		refuse(request, 400, "UnrecognizedClientException",
-		       "The security token included in the request is invalid.");
+	if (!str_eq(access_key, api->config.access_key))
+		return PROOF_UNKNOWN_KEY;
+	return sigv4_verify(&incoming, secret_of, api, err) < 0 ? PROOF_WRONG : PROOF_GOOD;
+}
+
+/* True: go on; else the request is answered. */
+static bool is_authentic(struct api *api, struct web_request *request, const struct face *face)
+{
+	struct error err = ERROR_INIT;
+	enum proof proof = check_signature(api, request, face->service, &err);
+	const char *message = face->refusals[proof].message;
+
+	if (proof != PROOF_GOOD)
+		face->refuse(request, face->refusals[proof].status, face->refusals[proof].code,
+			     message ? message : err.text);
+	return proof == PROOF_GOOD;
+}
+
+/* A form is a call of EC2; ECS's calls name their operation in a header. */
+static bool is_ec2(struct web_request *request)
+{
+	const char *type = web_request_header(request, "content-type");
+
+	return !web_request_header(request, "x-amz-target") && type &&
+	       str_starts_with_nocase(type, "application/x-www-form-urlencoded");
+}
+
+/* A browser posts forms to anywhere without asking first; AWS's clients name no origin. */
+static bool is_from_page(struct web_request *request)
+{
+	if (!web_request_header(request, "origin"))
 		return false;
-	}
-	if (sigv4_verify(&incoming, secret_of, api, &err) < 0) {
-		refuse(request, 400, "InvalidSignatureException", err.text);
-		return false;
-	}
+	refuse_ec2(request, 403, "AuthFailure", "Calls of web pages are not taken");
 	return true;
+}
+
+static void call_ec2(struct api *api, struct web_request *request)
+{
+	const struct ec2 ec2 = {
+		.store = api->store,
+		.services = api->services,
+		.default_zone = api->config.default_zone,
+	};
+	struct ec2_response response;
+	size_t size = 0;
+	const char *body = web_request_body(request, &size);
+
+	ec2_dispatch(&ec2, body, size, &response);
+	respond_ec2(request, &response);
 }
 
 static void call(struct api *api, struct web_request *request)
@@ -131,11 +231,14 @@ void api_http_request(void *data, struct web_request *request)
 	const char *path = web_request_path(request);
 	struct api *api = data;
 
-	if (str_eq(method, "POST") && str_eq(path, "/")) {
-		if (is_authentic(api, request))
+	if (str_eq(method, "POST") && str_eq(path, "/") && is_ec2(request)) {
+		if (!is_from_page(request) && is_authentic(api, request, &ec2_face))
+			call_ec2(api, request);
+	} else if (str_eq(method, "POST") && str_eq(path, "/")) {
+		if (is_authentic(api, request, &ecs_face))
 			call(api, request);
 	} else if (str_eq(method, "GET") && str_eq(path, "/berth/v1/metrics")) {
-		if (is_authentic(api, request))
+		if (is_authentic(api, request, &ecs_face))
 			metrics(api, request);
 	} else if (str_eq(method, "GET") && (str_eq(path, "/") || str_eq(path, "/health"))) {
 		web_respond_text(request, 200, "application/json", "{\"status\":\"ok\"}\n");

@@ -113,7 +113,7 @@ int vpc_subnet_find(struct store *store, const char *id, struct vpc_subnet_list 
 	struct vpc_subnet_list list = { 0 };
 	int r = db_cached(store_db(store),
 			  "SELECT id, vpc, cidr, zone, gateway, dns_server, built_in FROM subnets "
-			  "WHERE ?1 IS NULL OR id = ?1 ORDER BY rowid",
+			  "WHERE ?1 IS NULL OR id = ?1 ORDER BY built_in DESC, rowid",
 			  &stmt, err);
 
 	if (r < 0)

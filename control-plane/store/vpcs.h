@@ -51,6 +51,7 @@ int vpc_set_cidrs(struct store *store, const char *id, const char *cidrs, struct
 /* The caller has seen that nothing is in it. */
 int vpc_delete(struct store *store, const char *id, struct error *err);
 
+/* The built-in ones first. */
 int vpc_subnet_find(struct store *store, const char *id, struct vpc_subnet_list *ret_list,
 		    struct error *err);
 int vpc_subnet_add(struct store *store, const struct vpc_subnet_row *row, struct error *err);

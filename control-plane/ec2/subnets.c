@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CreateSubnet, DescribeSubnets, DeleteSubnet */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "control-plane/ec2/cidr.h"
+#include "control-plane/ec2/describe.h"
+#include "control-plane/ec2/find.h"
+#include "control-plane/services/networks.h"
+#include "control-plane/services/subnet.h"
+
+#define SUBNETS_MAX 200 /* of one VPC */
+#define ZONE_MAX    64
+
+static const char *const filters_known[] = {
+	"subnet-id",      "vpc-id",   "availability-zone", "availabilityZone",
+	"cidr-block",     "cidr",     "cidrBlock",         "state",
+	"default-for-az", "owner-id", "subnet-arn",        "available-ip-address-count",
+	"defaultForAz",   NULL,
+};
+
+/* Of any zone: it shows the one that instances are in by default. */
+static char *zone_of(const struct ec2_call *call, const char *zone)
+{
+	if (zone)
+		return xstrdup(zone);
+	return call->ec2->default_zone ? xstrdup(call->ec2->default_zone)
+				       : xasprintf("%sa", store_scope(call->store)->region);
+}
+
+static void add_facts(struct ec2_call *call, const struct vpc_subnet_row *row, const char *zone,
+		      const char *arn, struct ec2_facts *facts)
+{
+	const char *is_default = row->built_in ? "true" : "false";
+	_cleanup_free_ char *left =
+		xasprintf("%zu", networks_free_count(call->ec2->services, row->id));
+
+	ec2_fact(facts, "subnet-id", row->id);
+	ec2_fact(facts, "subnet-arn", arn);
+	ec2_fact(facts, "vpc-id", row->vpc);
+	ec2_fact(facts, "availability-zone", zone);
+	ec2_fact(facts, "availabilityZone", zone);
+	ec2_fact(facts, "cidr-block", row->cidr);
+	ec2_fact(facts, "cidrBlock", row->cidr);
+	ec2_fact(facts, "cidr", row->cidr);
+	ec2_fact(facts, "state", "available");
+	ec2_fact(facts, "default-for-az", is_default);
+	ec2_fact(facts, "defaultForAz", is_default);
+	ec2_fact(facts, "owner-id", ec2_account(call));
+	ec2_fact(facts, "available-ip-address-count", left);
+}
+
+static int write_subnet(struct ec2_call *call, const void *data, struct ec2_facts *facts)
+{
+	const struct vpc_subnet_row *row = data;
+	_cleanup_free_ char *zone = zone_of(call, row->zone);
+	_cleanup_free_ char *arn = ec2_arn(call, "subnet", row->id);
+	struct strbuf *out = &call->out;
+
+	xml_text(out, "subnetId", row->id);
+	xml_text(out, "subnetArn", arn);
+	xml_text(out, "state", "available");
+	xml_text(out, "ownerId", ec2_account(call));
+	xml_text(out, "vpcId", row->vpc);
+	xml_text(out, "cidrBlock", row->cidr);
+	xml_i64(out, "availableIpAddressCount",
+		(int64_t)networks_free_count(call->ec2->services, row->id));
+	xml_text(out, "availabilityZone", zone);
+	xml_bool(out, "defaultForAz", row->built_in);
+	xml_bool(out, "mapPublicIpOnLaunch", false);
+	xml_bool(out, "assignIpv6AddressOnCreation", false);
+	add_facts(call, row, zone, arn, facts);
+	return ec2_tags_read(call, row->id, out, facts);
+}
+
+static int show_all(struct ec2_call *call, struct ec2_selection *selection)
+{
+	_cleanup_(vpc_subnet_list_clear) struct vpc_subnet_list all = { 0 };
+	struct error err = ERROR_INIT;
+	int r = 0;
+
+	if (vpc_subnet_find(call->store, NULL, &all, &err) < 0)
+		return ec2_server_error(call, &err);
+	for (size_t i = 0; r == 0 && i < all.count; i++)
+		r = ec2_show(call, selection, all.items[i].id, write_subnet, &all.items[i]);
+	return r;
+}
+
+static int describe_subnets(struct ec2_call *call)
+{
+	static const struct ec2_description description = {
+		.set = "subnetSet",
+		.id_param = "SubnetId",
+		.filters = filters_known,
+		.missing_code = EC2_SUBNET_NOT_FOUND,
+		.missing_text = "The subnet ID '%s' does not exist",
+		.show_all = show_all,
+	};
+
+	return ec2_describe(call, &description);
+}
+
+static int check_zone(struct ec2_call *call, const char *zone)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_";
+
+	if (zone && (strlen(zone) > ZONE_MAX || zone[strspn(zone, allowed)] != '\0'))
+		return ec2_error(call, EC2_INVALID,
+				 "Value (%.64s) for parameter availabilityZone is invalid.", zone);
+	return 0;
+}
+
+/* Inside the VPC, and beside its other subnets. */
+static int check_place(struct ec2_call *call, const struct vpc_row *vpc, const char *cidr)
+{
+	_cleanup_(vpc_subnet_list_clear) struct vpc_subnet_list all = { 0 };
+	struct error err = ERROR_INIT;
+	size_t count = 0;
+
+	if (!ec2_cidr_is_inside(vpc->cidrs, cidr))
+		return ec2_error(call, "InvalidSubnet.Range",
+				 "The CIDR '%s' is invalid: it is not inside %s (%s).", cidr,
+				 vpc->id, vpc->cidrs);
+	if (vpc_subnet_find(call->store, NULL, &all, &err) < 0)
+		return ec2_server_error(call, &err);
+	for (size_t i = 0; i < all.count; i++) {
+		if (!str_eq(all.items[i].vpc, vpc->id))
+			continue;
+		count++;
+		if (subnet_cidrs_overlap(all.items[i].cidr, cidr))
+			return ec2_error(call, "InvalidSubnet.Conflict",
+					 "The CIDR '%s' conflicts with another subnet", cidr);
+	}
+	if (count >= SUBNETS_MAX)
+		return ec2_error(call, "SubnetLimitExceeded",
+				 "The maximum number of subnets of a VPC has been reached: %d",
+				 SUBNETS_MAX);
+	return 0;
+}
+
+static int add_subnet(struct ec2_call *call, const struct vpc_subnet_row *row)
+{
+	struct error err = ERROR_INIT;
+
+	/* The pool is there before the answer shows what is left in it. */
+	if (vpc_subnet_add(call->store, row, &err) < 0 ||
+	    networks_changed(call->ec2->services, &err) < 0)
+		return ec2_server_error(call, &err);
+	return ec2_tags_of_new(call, "subnet", row->id);
+}
+
+static int create_subnet(struct ec2_call *call)
+{
+	_cleanup_(vpc_list_clear) struct vpc_list vpc = { 0 };
+	_cleanup_free_ char *id = vpc_resource_id("subnet");
+	const char *zone = ec2_param(call, "AvailabilityZone");
+	const char *vpc_id = NULL;
+	char cidr[IP_TEXT_SIZE];
+	struct vpc_subnet_row row = { .id = id, .cidr = cidr, .zone = (char *)(uintptr_t)zone };
+	int r = ec2_param_required(call, "VpcId", &vpc_id);
+
+	if (r == 0)
+		r = ec2_find_vpc(call, vpc_id, &vpc);
+	if (r == 0)
+		r = ec2_cidr_of_network(call, "InvalidSubnet.Range", cidr);
+	if (r == 0)
+		r = check_zone(call, zone);
+	if (r == 0)
+		r = check_place(call, &vpc.items[0], cidr);
+	if (r != 0)
+		return r;
+	row.vpc = vpc.items[0].id;
+	r = add_subnet(call, &row);
+	return r < 0 ? r : ec2_show_new(call, "subnet", write_subnet, &row);
+}
+
+static int delete_subnet(struct ec2_call *call)
+{
+	_cleanup_(vpc_subnet_list_clear) struct vpc_subnet_list found = { 0 };
+	struct error err = ERROR_INIT;
+	const char *id = NULL;
+	int r = ec2_param_required(call, "SubnetId", &id);
+
+	if (r == 0)
+		r = ec2_find_subnet(call, id, &found);
+	if (r != 0)
+		return r;
+	if (found.items[0].built_in)
+		return ec2_error(call, EC2_NOT_PERMITTED,
+				 "The subnet '%s' is given by berth-control's option --subnet and "
+				 "cannot be deleted.",
+				 id);
+	if (ec2_is_in_use(call, id, NULL))
+		return ec2_error(call, EC2_DEPENDENCY,
+				 "The subnet '%s' has dependencies and cannot be deleted.", id);
+	if (vpc_subnet_delete(call->store, id, &err) < 0)
+		return ec2_server_error(call, &err);
+	ec2_return_true(call);
+	return ec2_tags_forget(call, id);
+}
+
+const struct ec2_action ec2_subnet_actions[] = {
+	{ "CreateSubnet", create_subnet, true },
+	{ "DescribeSubnets", describe_subnets, false },
+	{ "DeleteSubnet", delete_subnet, true },
+	{ 0 },
+};
