@@ -132,6 +132,19 @@ void nft_batch_flush(struct nft_batch *batch, uint8_t family, const char *table,
 	complete(batch);
 }
 
+void nft_batch_delete_chain(struct nft_batch *batch, uint8_t family, const char *table,
+			    const char *chain)
+{
+	struct nftnl_chain *object = nftnl_chain_alloc();
+
+	assert(object);
+	nftnl_chain_set_str(object, NFTNL_CHAIN_TABLE, table);
+	nftnl_chain_set_str(object, NFTNL_CHAIN_NAME, chain);
+	nftnl_chain_nlmsg_build_payload(begin(batch, NFT_MSG_DELCHAIN, 0, family), object);
+	nftnl_chain_free(object);
+	complete(batch);
+}
+
 void nft_batch_rule(struct nft_batch *batch, struct nftnl_rule *rule)
 {
 	uint8_t family = (uint8_t)nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY);
@@ -165,6 +178,27 @@ void nft_batch_set(struct nft_batch *batch, uint16_t flags, uint8_t family, cons
 	complete(batch);
 }
 
+void nft_batch_delete_set(struct nft_batch *batch, uint8_t family, const char *table,
+			  const char *set)
+{
+	struct nftnl_set *object = nftnl_set_alloc();
+
+	assert(object);
+	nftnl_set_set_str(object, NFTNL_SET_TABLE, table);
+	nftnl_set_set_str(object, NFTNL_SET_NAME, set);
+	nftnl_set_nlmsg_build_payload(begin(batch, NFT_MSG_DELSET, 0, family), object);
+	nftnl_set_free(object);
+	complete(batch);
+}
+
+static void put_jump(struct nftnl_set_elem *element, const char *chain)
+{
+	const uint32_t verdict = (uint32_t)NFT_JUMP;
+
+	nftnl_set_elem_set(element, NFTNL_SET_ELEM_VERDICT, &verdict, sizeof(verdict));
+	nftnl_set_elem_set(element, NFTNL_SET_ELEM_CHAIN, chain, (uint32_t)strlen(chain) + 1);
+}
+
 static void put_comment(struct nftnl_set_elem *element, const char *comment)
 {
 	struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(NFT_ELEMENT_COMMENT);
@@ -189,6 +223,8 @@ static struct nftnl_set *element_of(uint8_t family, const char *table, const cha
 	nftnl_set_elem_set(item, NFTNL_SET_ELEM_KEY, element->key, element->key_size);
 	if (whole && element->data_size)
 		nftnl_set_elem_set(item, NFTNL_SET_ELEM_DATA, element->data, element->data_size);
+	if (whole && element->jump)
+		put_jump(item, element->jump);
 	if (whole && element->comment[0])
 		put_comment(item, element->comment);
 	nftnl_set_elem_add(object, item);

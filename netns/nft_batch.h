@@ -39,6 +39,9 @@ void nft_batch_chain(struct nft_batch *batch, uint16_t flags, uint8_t family, co
 
 /* Deletes all rules of a chain. */
 void nft_batch_flush(struct nft_batch *batch, uint8_t family, const char *table, const char *chain);
+/* With its rules. Nothing may lead to it any more. */
+void nft_batch_delete_chain(struct nft_batch *batch, uint8_t family, const char *table,
+			    const char *chain);
 
 /* A rule without parts: netns/nft_rule.h has them. */
 struct nftnl_rule *nft_rule_new(uint8_t family, const char *table, const char *chain);
@@ -54,13 +57,17 @@ struct nft_set {
 };
 void nft_batch_set(struct nft_batch *batch, uint16_t flags, uint8_t family, const char *table,
 		   const struct nft_set *set);
+/* With its elements. No rule may use it any more. */
+void nft_batch_delete_set(struct nft_batch *batch, uint8_t family, const char *table,
+			  const char *set);
 
 #define NFT_ELEMENT_SIZE    64
 #define NFT_ELEMENT_COMMENT 256
 
 struct nft_element {
 	unsigned char key[NFT_ELEMENT_SIZE], data[NFT_ELEMENT_SIZE];
-	uint32_t key_size, data_size; /* data_size 0: of a set */
+	uint32_t key_size, data_size; /* data_size 0: of a set, or with `jump` */
+	const char *jump; /* of a map of verdicts (data_type NFT_DATA_VERDICT): to this chain */
 	char comment[NFT_ELEMENT_COMMENT];
 };
 /* The most that a comment may have, its end not counted. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "netns/nft_rule.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <netinet/udp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,27 +60,31 @@ void nft_load_value(struct nftnl_rule *rule, const void *value, uint32_t size, u
 	nftnl_expr_set(load, NFTNL_EXPR_IMM_DATA, value, size);
 }
 
-static void load_address(struct nftnl_rule *rule, bool source, uint32_t to)
+void nft_load_address(struct nftnl_rule *rule, int family, bool source, uint32_t to)
 {
-	bool v6 = family_of(rule) == NFPROTO_IPV6;
 	uint32_t offset;
 
-	if (v6)
+	if (family == AF_INET6)
 		offset = source ? offsetof(struct ip6_hdr, ip6_src)
 				: offsetof(struct ip6_hdr, ip6_dst);
 	else
 		offset = source ? offsetof(struct iphdr, saddr) : offsetof(struct iphdr, daddr);
-	nft_load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, v6 ? 16 : 4, to);
+	nft_load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, family == AF_INET6 ? 16 : 4, to);
+}
+
+static int address_family(const struct nftnl_rule *rule)
+{
+	return family_of(rule) == NFPROTO_IPV6 ? AF_INET6 : AF_INET;
 }
 
 void nft_load_source(struct nftnl_rule *rule, uint32_t to)
 {
-	load_address(rule, true, to);
+	nft_load_address(rule, address_family(rule), true, to);
 }
 
 void nft_load_destination(struct nftnl_rule *rule, uint32_t to)
 {
-	load_address(rule, false, to);
+	nft_load_address(rule, address_family(rule), false, to);
 }
 
 static void compare(struct nftnl_rule *rule, uint32_t operation, const void *value, uint32_t size)
@@ -117,6 +123,45 @@ void nft_match_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, 
 	compare(rule, NFT_CMP_EQ, value, size);
 }
 
+void nft_match_family(struct nftnl_rule *rule, int family)
+{
+	const uint8_t value = family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+
+	nft_load_meta(rule, NFT_META_NFPROTO, NFT_WORD(0));
+	compare(rule, NFT_CMP_EQ, &value, sizeof(value));
+}
+
+void nft_match_protocol(struct nftnl_rule *rule, uint8_t protocol)
+{
+	nft_load_meta(rule, NFT_META_L4PROTO, NFT_WORD(0));
+	compare(rule, NFT_CMP_EQ, &protocol, sizeof(protocol));
+}
+
+void nft_match_range(struct nftnl_rule *rule, uint32_t offset, const void *from, const void *to,
+		     uint32_t size)
+{
+	nft_load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, offset, size, NFT_WORD(0));
+	if (memcmp(from, to, size) == 0) {
+		compare(rule, NFT_CMP_EQ, from, size);
+		return;
+	}
+	compare(rule, NFT_CMP_GTE, from, size);
+	compare(rule, NFT_CMP_LTE, to, size);
+}
+
+void nft_match_ports(struct nftnl_rule *rule, uint16_t from, uint16_t to)
+{
+	const uint16_t first = htons(from), last = htons(to);
+
+	nft_match_range(rule, offsetof(struct udphdr, uh_dport), &first, &last, sizeof(first));
+}
+
+void nft_match_link_group(struct nftnl_rule *rule, uint32_t group)
+{
+	nft_load_meta(rule, NFT_META_IIFGROUP, NFT_WORD(0));
+	compare(rule, NFT_CMP_EQ, &group, sizeof(group));
+}
+
 void nft_match_link(struct nftnl_rule *rule, uint32_t key, bool is, const char *link)
 {
 	char name[IFNAMSIZ] = "";
@@ -142,13 +187,13 @@ static void match_prefix(struct nftnl_rule *rule, bool is, const struct ip_prefi
 
 void nft_match_source(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix)
 {
-	nft_load_source(rule, NFT_WORD(0));
+	nft_load_address(rule, prefix->address.family, true, NFT_WORD(0));
 	match_prefix(rule, is, prefix);
 }
 
 void nft_match_destination(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix)
 {
-	nft_load_destination(rule, NFT_WORD(0));
+	nft_load_address(rule, prefix->address.family, false, NFT_WORD(0));
 	match_prefix(rule, is, prefix);
 }
 
@@ -192,6 +237,14 @@ void nft_match_destination_behind_input(struct nftnl_rule *rule)
 	compare(rule, NFT_CMP_NEQ, &none, sizeof(none));
 }
 
+void nft_match_foreign_source(struct nftnl_rule *rule)
+{
+	const uint32_t none = 0;
+
+	load_fib(rule, NFT_FIB_RESULT_OIF, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF);
+	compare(rule, NFT_CMP_EQ, &none, sizeof(none));
+}
+
 void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint32_t to)
 {
 	struct nftnl_expr *lookup = add(rule, "lookup");
@@ -200,6 +253,15 @@ void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint
 	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, from);
 	if (to)
 		nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, to);
+}
+
+void nft_verdict(struct nftnl_rule *rule, const char *map, uint32_t from)
+{
+	struct nftnl_expr *lookup = add(rule, "lookup");
+
+	nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, map);
+	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, from);
+	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
 }
 
 void nft_set_mark(struct nftnl_rule *rule, uint32_t bits)
@@ -243,6 +305,11 @@ static void add_verdict(struct nftnl_rule *rule, int verdict, const char *chain)
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_VERDICT, (uint32_t)verdict);
 	if (chain)
 		nftnl_expr_set_str(expr, NFTNL_EXPR_IMM_CHAIN, chain);
+}
+
+void nft_accept(struct nftnl_rule *rule)
+{
+	add_verdict(rule, NF_ACCEPT, NULL);
 }
 
 void nft_drop(struct nftnl_rule *rule)

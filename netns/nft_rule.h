@@ -25,12 +25,26 @@ void nft_load_value(struct nftnl_rule *rule, const void *value, uint32_t size, u
 /* The network header's addresses, of 4 or 16 bytes by the rule's family. */
 void nft_load_source(struct nftnl_rule *rule, uint32_t to);
 void nft_load_destination(struct nftnl_rule *rule, uint32_t to);
+/* The same in a table of the family inet, where the rule must match the family (AF_INET, AF_INET6)
+ * first. */
+void nft_load_address(struct nftnl_rule *rule, int family, bool source, uint32_t to);
 
 void nft_match_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, const void *value,
 		       uint32_t size);
+/* The family (AF_INET, AF_INET6) and the protocol (IPPROTO_TCP, ...) of the packet. */
+void nft_match_family(struct nftnl_rule *rule, int family);
+void nft_match_protocol(struct nftnl_rule *rule, uint8_t protocol);
+/* The destination port, of those protocols that have ports. */
+void nft_match_ports(struct nftnl_rule *rule, uint16_t from, uint16_t to);
+/* These bytes of the transport header are from..to, in network order. */
+void nft_match_range(struct nftnl_rule *rule, uint32_t offset, const void *from, const void *to,
+		     uint32_t size);
+/* It came by a link of this group. */
+void nft_match_link_group(struct nftnl_rule *rule, uint32_t group);
 /* iifname or oifname (NFT_META_IIFNAME, NFT_META_OIFNAME) is, or is not, this link. */
 void nft_match_link(struct nftnl_rule *rule, uint32_t key, bool is, const char *link);
-/* The source or the destination is, or is not, in the prefix. */
+/* The source or the destination is, or is not, in the prefix. In a table of the family inet the
+ * rule must match the prefix's family first. */
 void nft_match_source(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix);
 void nft_match_destination(struct nftnl_rule *rule, bool is, const struct ip_prefix *prefix);
 /* One of these bits is set in NFT_CT_STATUS, NFT_CT_STATE; in the packet's mark. */
@@ -41,6 +55,8 @@ void nft_match_local_destination(struct nftnl_rule *rule);
 /* The way to the packet's destination is by the link that it came in by: both ends are behind it.
  */
 void nft_match_destination_behind_input(struct nftnl_rule *rule);
+/* The way back to the packet's source is not by the link that it came by. */
+void nft_match_foreign_source(struct nftnl_rule *rule);
 /* The value that begins in `from` is in a set; of a map, its data goes to `to` (0: a set). */
 void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint32_t to);
 
@@ -49,6 +65,9 @@ void nft_set_mark(struct nftnl_rule *rule, uint32_t bits);
 void nft_dnat(struct nftnl_rule *rule, uint32_t address, uint32_t port);
 /* From whatever port: two flows at the same moment do not fight for one. */
 void nft_masquerade(struct nftnl_rule *rule);
+/* What a map of verdicts has for the value that begins in `from`; goes on where it has none. */
+void nft_verdict(struct nftnl_rule *rule, const char *map, uint32_t from);
+void nft_accept(struct nftnl_rule *rule);
 void nft_drop(struct nftnl_rule *rule);
 void nft_jump(struct nftnl_rule *rule, const char *chain);
 
