@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_NETNS_FIREWALL_STATE_H
+#define BERTH_NETNS_FIREWALL_STATE_H
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "netns/ip.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena;
+struct map;
+
+/*
+ * What is wanted of the firewall: security groups, and interfaces that are in them. An interface is
+ * known by its addresses, so its link need not be there yet. What is handed in is copied.
+ */
+
+#define FIREWALL_ANY (-1)
+
+/* One kind of traffic, and one other end. */
+struct firewall_rule {
+	int protocol; /* 0..255, or FIREWALL_ANY */
+	/* TCP, UDP: ports; ICMP, ICMPv6: type and code, each or FIREWALL_ANY; others: not looked at
+	 */
+	int from, to;
+	const char *group; /* its members; NULL: who is in the prefix */
+	struct ip_prefix prefix;
+};
+
+struct firewall_rules {
+	const struct firewall_rule *items;
+	size_t count;
+};
+
+struct firewall_addresses {
+	const struct ip_address *items; /* sorted, each once, in what was copied */
+	size_t count;
+};
+
+struct firewall_group {
+	const char *id; /* "sg-...": chains and sets are named after it */
+	struct firewall_rules in, out;
+	struct firewall_addresses members;
+};
+
+/* Lets in and out what any of its groups lets. */
+struct firewall_interface {
+	const char *name; /* of an interface that was added: "if-10.0.1.37" */
+	struct firewall_addresses addresses;
+	const char *const *groups;
+	size_t group_count;
+};
+
+struct firewall_state {
+	struct arena *arena;
+	struct firewall_group **groups;
+	size_t group_count;
+	struct firewall_interface **interfaces;
+	size_t interface_count;
+	struct map *groups_by_id, *interfaces_by_name, *interfaces_by_address;
+};
+
+struct firewall_state *firewall_state_new(void);
+void firewall_state_free(struct firewall_state *state);
+DEFINE_CLEANUP(struct firewall_state, firewall_state_free);
+
+/* -EINVAL: the id is not "sg-" and at most 60 of A-Z a-z 0-9 _ - more; -EEXIST: it is there. */
+int firewall_state_add_group(struct firewall_state *state, const struct firewall_group *group,
+			     struct error *err);
+
+/* Its name is made of its first address. -EINVAL: it has none; -EEXIST: another one has one of
+ * them. */
+int firewall_state_add_interface(struct firewall_state *state,
+				 const struct firewall_interface *interface, struct error *err);
+
+/* NULL when there is none. */
+const struct firewall_group *firewall_state_group(const struct firewall_state *state,
+						  const char *id);
+const struct firewall_interface *firewall_state_interface(const struct firewall_state *state,
+							  const char *name);
+
+bool firewall_rules_equal(const struct firewall_rules *a, const struct firewall_rules *b);
+bool firewall_interface_same_groups(const struct firewall_interface *a,
+				    const struct firewall_interface *b);
+
+#endif
