@@ -18,6 +18,7 @@
 #include "agent/endpoints/endpoints.h"
 #include "agent/engine/engine.h"
 #include "agent/executor/executor.h"
+#include "agent/network/network.h"
 #include "agent/store/outbox.h"
 #include "agent/store/store.h"
 #include "base/http.h"
@@ -56,6 +57,7 @@ struct agent {
 	struct attachments_keeper keeper;
 	struct attachments *attachments;
 	struct reporter *reporter;
+	struct network *network; /* NULL: this agent enforces no security groups */
 	int exit_code;
 
 	/* watch.c */
@@ -74,11 +76,14 @@ void drive_post(struct agent *agent, const struct engine_event *event);
 /* Saved tasks go back into the engine, with what the host says of each; then what nobody knows is
  * removed. */
 int drive_recover(struct agent *agent, struct error *err);
+/* The interfaces of the tasks that the engine knows. */
+void drive_interfaces(void *data, void (*tell)(void *to, const char *mac, bool over), void *to);
 /* Now, not at the end of the turn. */
 void drive_flush(struct agent *agent);
 
 /* inbox.c: what the control plane sends. */
 void inbox_handler(struct agent *agent, struct acs_handler *ret);
+void inbox_in_force(void *data, const char *message_id);
 void inbox_reported(void *data, const char *task_arn, uint64_t serial, bool accepted);
 
 /* watch.c: metrics and health out. */

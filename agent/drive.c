@@ -121,13 +121,27 @@ static void log_status(struct agent *agent, const struct engine_effect *effect)
 	strbuf_free(&waits.text);
 }
 
-/* The role of a task ends with it. */
-static void drop_role(struct agent *agent, const struct engine_effect *effect)
+/* The role of a task ends with it, and so does its part of the security groups. */
+static void end_with_task(struct agent *agent, const struct engine_effect *effect)
 {
 	const struct task_state *task = engine_task(agent->engine, effect->task_id);
 
-	if (task && task->known == TASK_STATUS_STOPPED)
-		credentials_store_drop_role(agent->task_credentials, task->spec->arn);
+	if (!task || task->known != TASK_STATUS_STOPPED)
+		return;
+	credentials_store_drop_role(agent->task_credentials, task->spec->arn);
+	if (agent->network && task->spec->eni_count > 0 && !effect->container)
+		network_changed(agent->network);
+}
+
+void drive_interfaces(void *data, void (*tell)(void *to, const char *mac, bool over), void *to)
+{
+	const struct agent *agent = data;
+	const struct task_state *task = NULL;
+
+	while ((task = engine_next_task(agent->engine, task)))
+		for (size_t i = 0; i < task->spec->eni_count; i++)
+			tell(to, task->spec->enis[i].mac_address,
+			     task->known == TASK_STATUS_STOPPED);
 }
 
 static void carry_out(struct agent *agent, const struct engine_effect *effect)
@@ -159,7 +173,7 @@ static void carry_out(struct agent *agent, const struct engine_effect *effect)
 		}
 		break;
 	case EFFECT_STATUS_CHANGED:
-		drop_role(agent, effect);
+		end_with_task(agent, effect);
 		log_status(agent, effect);
 		watch_status(agent, effect);
 		break;
@@ -219,6 +233,13 @@ static void namespace_closing(void *data, const char *task_id, const char *place
 	endpoints_leave_task(agent->endpoints, task_id, place);
 }
 
+static bool wait_for_rules(void *data, void (*ready)(void *data), void *ready_data)
+{
+	const struct agent *agent = data;
+
+	return agent->network && network_wait(agent->network, ready, ready_data);
+}
+
 int drive_new(struct agent *agent, const struct host_resources *host, struct error *err)
 {
 	const struct agent_config *config = agent->config;
@@ -232,6 +253,7 @@ int drive_new(struct agent *agent, const struct host_resources *host, struct err
 		.post = executor_posts,
 		.namespace_opened = namespace_opened,
 		.namespace_closing = namespace_closing,
+		.wait_for_rules = wait_for_rules,
 		.data = agent,
 	};
 

@@ -126,6 +126,21 @@ static void attach(void *data, const struct acs_attach_interfaces *message)
 	attachments_add(agent->attachments, message);
 }
 
+static void network(void *data, const struct acs_network *message)
+{
+	const struct agent *agent = data;
+
+	network_take(agent->network, message);
+}
+
+void inbox_in_force(void *data, const char *message_id)
+{
+	const struct agent *agent = data;
+
+	if (agent->acs)
+		acs_session_acknowledge(agent->acs, message_id);
+}
+
 static void heartbeat(void *data)
 {
 	watch_runtime(data);
@@ -145,7 +160,10 @@ static void inactive(void *data)
 
 static void connection(void *data, bool open)
 {
-	(void)data;
+	const struct agent *agent = data;
+
+	if (open && agent->network)
+		network_begin(agent->network);
 	log_info(open ? "connected to the control plane" : "not connected to the control plane");
 }
 
@@ -157,6 +175,7 @@ void inbox_handler(struct agent *agent, struct acs_handler *ret)
 		.stop_verified = stop_verified,
 		.credentials = credentials,
 		.attach = attach,
+		.network = agent->network ? network : NULL,
 		.heartbeat = heartbeat,
 		.inactive = inactive,
 		.connection = connection,

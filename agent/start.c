@@ -176,6 +176,23 @@ static int open_store(struct agent *agent, struct error *err)
 	return 0;
 }
 
+/* What does not pass the host's own forwarding, and addresses that the control plane does not know,
+ * cannot be filtered here. */
+static void open_firewall(struct agent *agent)
+{
+	const struct network_config config = {
+		.loop = agent->loop,
+		.run_dir = agent->config->run_dir,
+		.interfaces = drive_interfaces,
+		.in_force = inbox_in_force,
+		.data = agent,
+	};
+
+	if (agent->config->eni_driver != CONFIG_ENI_DEVICE &&
+	    str_is_empty(agent->config->cni_config_dir))
+		agent->network = network_new(&config);
+}
+
 static int open_network(struct agent *agent, struct error *err)
 {
 	const struct agent_config *config = agent->config;
@@ -199,6 +216,7 @@ static int open_network(struct agent *agent, struct error *err)
 					     &agent->keeper);
 	agent->reporter = reporter_new(agent->loop, agent->client, config, &agent->instance,
 				       inbox_reported, agent);
+	open_firewall(agent);
 	inbox_handler(agent, &agent->acs_handler);
 	return 0;
 }
@@ -319,6 +337,8 @@ void agent_free(struct agent *agent)
 		attachments_free(agent->attachments);
 	if (agent->endpoints)
 		endpoints_free(agent->endpoints);
+	network_free(agent->network);
+	agent->network = NULL;
 	drive_free(agent);
 	if (agent->discover)
 		discover_free(agent->discover);

@@ -32,6 +32,12 @@ struct executor_config {
 	 */
 	void (*namespace_opened)(void *data, const char *task_id, const char *place, int listen_fd);
 	void (*namespace_closing)(void *data, const char *task_id, const char *place);
+	/*
+	 * Before an interface is made: false when the rules that it is subject to are in force;
+	 * else ready(ready_data) is called when they are, unless the executor is freed first. May
+	 * be NULL.
+	 */
+	bool (*wait_for_rules)(void *data, void (*ready)(void *data), void *ready_data);
 	void *data;
 };
 

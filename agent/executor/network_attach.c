@@ -169,6 +169,20 @@ static void attach_next(struct attaching *attaching)
 	cni_add(executor->cni, &attachment, attached, attaching, NULL);
 }
 
+static void rules_hold(void *data)
+{
+	attach_next(data);
+}
+
+/* A task's first packet is filtered already. */
+static void attach_first(struct attaching *attaching)
+{
+	const struct executor_config *config = &attaching->executor->config;
+
+	if (!config->wait_for_rules || !config->wait_for_rules(config->data, rules_hold, attaching))
+		attach_next(attaching);
+}
+
 static void listen_work(void *data)
 {
 	struct attaching *attaching = data;
@@ -205,5 +219,5 @@ void act_attach_network(struct executor *executor, const struct engine_effect *e
 	operation_begin(executor->operations, &attaching->operation, attaching_free, attaching);
 	network_hold(executor, effect->spec, held, attaching);
 	operations_work(executor->operations, listen_work, listen_done, attaching);
-	attach_next(attaching);
+	attach_first(attaching);
 }

@@ -105,6 +105,13 @@ void loop_defer(struct loop *loop, void (*callback)(void *data), void *data)
 	loop->end = &deferred->next;
 }
 
+/* At once: what blocks in the agent's own files is not part of this world. */
+void loop_work(struct loop *loop, void (*work)(void *data), void (*done)(void *data), void *data)
+{
+	work(data);
+	loop_defer(loop, done, data);
+}
+
 void sim_loop_turn(struct sim *sim)
 {
 	while (sim->loop && sim->loop->first && !sim->dead) {

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_AGENT_NETWORK_NETWORK_H
+#define BERTH_AGENT_NETWORK_NETWORK_H
+
+#include "base/loop.h"
+#include "netns/firewall.h"
+#include "wire/acs_network.h"
+
+#include <stdbool.h>
+
+/*
+ * The security groups of this instance's tasks, as the control plane told last: kept, written to
+ * nftables on the pool, one change at a time, and said to be in force when they are. What was in
+ * force when the agent began stays so until the first message, and what is in force when it dies
+ * stays so until it is back.
+ */
+struct network;
+
+struct network_config {
+	struct loop *loop;
+	const char *run_dir; /* an agent of another one on the same host has another table */
+	/* Calls tell() for each interface of the tasks that are known here; `over`: its task is
+	 * STOPPED. */
+	void (*interfaces)(void *data, void (*tell)(void *to, const char *mac, bool over),
+			   void *to);
+	/* The message is in force. */
+	void (*in_force)(void *data, const char *message_id);
+	void *data;
+	/* firewall_apply(), but in tests. */
+	int (*apply)(struct firewall *firewall, struct firewall_state *state, struct error *err);
+};
+
+struct network *network_new(const struct network_config *config);
+/*
+ * Waits for what is being written. Interfaces without a task here go, and the table with the last
+ * one: a task that comes while the agent is away is told of anew before it is started.
+ */
+void network_free(struct network *network);
+
+/* What came before is replaced, unless this one is older. Not in force: the message is said to be
+ * nothing, and comes again. */
+void network_take(struct network *network, const struct acs_network *message);
+/* A session begins: its first message is the newest, whatever its version. */
+void network_begin(struct network *network);
+/* A task is STOPPED: its interface is not filtered any more. */
+void network_changed(struct network *network);
+
+/*
+ * False: all that was told is in force, or was refused. Else ready(data) is called when that is so
+ * of what was told until now; or never, after network_free().
+ */
+bool network_wait(struct network *network, void (*ready)(void *data), void *data);
+
+/* "berth-firewall", with the run directory unless it is that of the settings. The caller frees. */
+char *network_table(const char *run_dir);
+
+#endif

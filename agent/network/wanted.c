@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/network/wanted.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/number.h"
+#include "base/str.h"
+
+struct wanted_interface {
+	const char *mac;
+	struct firewall_interface interface;
+};
+
+struct network_wanted {
+	struct arena *arena;
+	struct firewall_group *groups;
+	size_t group_count;
+	struct wanted_interface *interfaces;
+	size_t interface_count;
+};
+
+static int protocol_of(const char *text)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} names[] = { { "tcp", IPPROTO_TCP },
+		      { "udp", IPPROTO_UDP },
+		      { "icmp", IPPROTO_ICMP },
+		      { "icmpv6", IPPROTO_ICMPV6 } };
+	int64_t number = FIREWALL_ANY;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_eq(text, names[i].name))
+			return names[i].number;
+	/* The decoder has let -1 and 0..255 pass. */
+	(void)number_parse_i64(text, FIREWALL_ANY, 255, &number, NULL);
+	return (int)number;
+}
+
+static size_t count_rules(const struct acs_permission *permissions, size_t count)
+{
+	size_t rules = 0;
+
+	for (size_t i = 0; i < count; i++)
+		rules += permissions[i].cidrs.count + permissions[i].groups.count;
+	return rules;
+}
+
+/* A rule for each other end of each permission. */
+static struct firewall_rules rules_of(struct arena *arena, const struct acs_permission *permissions,
+				      size_t count)
+{
+	struct firewall_rule *items =
+		arena_calloc(arena, count_rules(permissions, count), sizeof(*items));
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct acs_permission *permission = &permissions[i];
+		const struct firewall_rule traffic = {
+			.protocol = protocol_of(permission->protocol),
+			.from = (int)permission->from_port,
+			.to = (int)permission->to_port,
+		};
+
+		for (size_t j = 0; j < permission->groups.count; j++) {
+			items[used] = traffic;
+			items[used++].group = arena_strdup(arena, permission->groups.items[j]);
+		}
+		for (size_t j = 0; j < permission->cidrs.count; j++) {
+			items[used] = traffic;
+			if (ip_prefix_parse(permission->cidrs.items[j], &items[used].prefix,
+					    NULL) == 0)
+				used++;
+		}
+	}
+	return (struct firewall_rules){ items, used };
+}
+
+static struct firewall_addresses addresses_of(struct arena *arena, const struct text_list *texts)
+{
+	struct ip_address *items = arena_calloc(arena, texts->count, sizeof(*items));
+	size_t used = 0;
+
+	for (size_t i = 0; i < texts->count; i++)
+		if (ip_parse(texts->items[i], &items[used], NULL) == 0)
+			used++;
+	return (struct firewall_addresses){ items, used };
+}
+
+static const char *const *copy_texts(struct arena *arena, const struct text_list *texts)
+{
+	const char **items = arena_calloc(arena, texts->count, sizeof(*items));
+
+	for (size_t i = 0; i < texts->count; i++)
+		items[i] = arena_strdup(arena, texts->items[i]);
+	return items;
+}
+
+static void take_group(struct network_wanted *wanted, const struct acs_security_group *group)
+{
+	struct arena *arena = wanted->arena;
+
+	wanted->groups[wanted->group_count++] = (struct firewall_group){
+		.id = arena_strdup(arena, group->id),
+		.in = rules_of(arena, group->ingress, group->ingress_count),
+		.out = rules_of(arena, group->egress, group->egress_count),
+		.members = addresses_of(arena, &group->members),
+	};
+}
+
+static void take_interface(struct network_wanted *wanted, const struct acs_network_interface *from)
+{
+	struct arena *arena = wanted->arena;
+
+	wanted->interfaces[wanted->interface_count++] = (struct wanted_interface){
+		.mac = arena_strdup(arena, from->mac_address),
+		.interface = {
+			.addresses = addresses_of(arena, &from->addresses),
+			.groups = copy_texts(arena, &from->groups),
+			.group_count = from->groups.count,
+		},
+	};
+}
+
+struct network_wanted *network_wanted_new(const struct acs_network *message)
+{
+	struct network_wanted *wanted = xcalloc(1, sizeof(*wanted));
+
+	wanted->arena = arena_new();
+	wanted->groups = arena_calloc(wanted->arena, message->group_count, sizeof(*wanted->groups));
+	wanted->interfaces =
+		arena_calloc(wanted->arena, message->interface_count, sizeof(*wanted->interfaces));
+	for (size_t i = 0; i < message->group_count; i++)
+		take_group(wanted, &message->groups[i]);
+	for (size_t i = 0; i < message->interface_count; i++)
+		take_interface(wanted, &message->interfaces[i]);
+	return wanted;
+}
+
+void network_wanted_free(struct network_wanted *wanted)
+{
+	if (!wanted)
+		return;
+	arena_free(wanted->arena);
+	free(wanted);
+}
+
+int network_wanted_state(const struct network_wanted *wanted,
+			 bool (*keep)(void *data, const char *mac), void *data,
+			 struct firewall_state **ret, struct error *left_out, struct error *err)
+{
+	_cleanup_(firewall_state_free_cleanup) struct firewall_state *state = firewall_state_new();
+
+	for (size_t i = 0; i < wanted->group_count; i++) {
+		int r = firewall_state_add_group(state, &wanted->groups[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < wanted->interface_count; i++) {
+		const struct wanted_interface *item = &wanted->interfaces[i];
+
+		if (keep(data, item->mac))
+			(void)firewall_state_add_interface(state, &item->interface, left_out);
+	}
+	*ret = TAKE(state);
+	return 0;
+}

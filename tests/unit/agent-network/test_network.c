@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of the control plane's messages; nftables itself is in netns. */
+#include "agent/network/network.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+
+/* What the pool's thread sees: apply() has no other way to the test. */
+static struct {
+	struct strbuf applied; /* the interfaces of each state, a line each */
+	int result;
+	bool gated;
+	sem_t entered, gate;
+} pool;
+
+struct place {
+	struct loop *loop;
+	struct network *network;
+	struct strbuf acknowledged;
+	const char *here, *over; /* MACs */
+	int ready;
+};
+
+static int apply(struct firewall *firewall, struct firewall_state *state, struct error *err)
+{
+	if (pool.gated) {
+		sem_post(&pool.entered);
+		sem_wait(&pool.gate);
+	}
+	for (size_t i = 0; i < state->interface_count; i++)
+		strbuf_appendf(&pool.applied, "%s ", state->interfaces[i]->name);
+	strbuf_append(&pool.applied, "\n");
+	firewall_state_free(state);
+	return pool.result < 0 ? error_say(err, -pool.result, "refused") : pool.result;
+}
+
+static void interfaces(void *data, void (*note)(void *to, const char *mac, bool over), void *to)
+{
+	const struct place *place = data;
+
+	if (place->here)
+		note(to, place->here, false);
+	if (place->over)
+		note(to, place->over, true);
+}
+
+static void in_force(void *data, const char *message_id)
+{
+	struct place *place = data;
+
+	strbuf_appendf(&place->acknowledged, "%s ", message_id);
+}
+
+static int set_up(void **state)
+{
+	struct place *place = xcalloc(1, sizeof(*place));
+	struct network_config config = {
+		.run_dir = "/run/berth",
+		.interfaces = interfaces,
+		.in_force = in_force,
+		.apply = apply,
+		.data = place,
+	};
+
+	assert_int_equal(loop_new(&place->loop, NULL), 0);
+	config.loop = place->loop;
+	place->network = network_new(&config);
+	pool.result = 0;
+	pool.gated = false;
+	sem_init(&pool.entered, 0, 0);
+	sem_init(&pool.gate, 0, 0);
+	*state = place;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *place = *state;
+
+	network_free(place->network);
+	loop_free(place->loop);
+	strbuf_free(&place->acknowledged);
+	strbuf_free(&pool.applied);
+	sem_destroy(&pool.entered);
+	sem_destroy(&pool.gate);
+	free(place);
+	return 0;
+}
+
+#define MAC_A "02:00:00:00:00:0a"
+#define MAC_B "02:00:00:00:00:0b"
+
+/* Two interfaces, 10.0.0.1 with MAC_A, and `second` with MAC_B. */
+static void tell(struct place *place, const char *id, int64_t version, const char *second)
+{
+	static const char *const one[] = { "10.0.0.1" };
+	const struct acs_network message = {
+		.message_id = id,
+		.version = version,
+		.interfaces =
+			(struct acs_network_interface[]){
+				{ .mac_address = MAC_A, .addresses = { one, 1 } },
+				{ .mac_address = MAC_B, .addresses = { &second, 1 } },
+			},
+		.interface_count = 2,
+	};
+
+	network_take(place->network, &message);
+}
+
+static void settle(struct place *place)
+{
+	while (loop_run_once(place->loop, true))
+		continue;
+}
+
+static void expect(struct place *place, const char *applied, const char *acknowledged)
+{
+	assert_string_equal(strbuf_text(&pool.applied), applied);
+	assert_string_equal(strbuf_text(&place->acknowledged), acknowledged);
+}
+
+static void a_message_is_acknowledged_when_it_is_in_force(void **state)
+{
+	struct place *place = *state;
+
+	pool.gated = true;
+	tell(place, "m1", 1, "10.0.0.2");
+	sem_wait(&pool.entered);
+	loop_run_once(place->loop, false);
+	expect(place, "", "");
+	sem_post(&pool.gate);
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \n", "m1 ");
+	pool.gated = false;
+}
+
+static void the_newest_wins(void **state)
+{
+	struct place *place = *state;
+
+	pool.gated = true;
+	tell(place, "m1", 1, "10.0.0.2");
+	sem_wait(&pool.entered);
+	tell(place, "m2", 2, "10.0.0.3");
+	tell(place, "m3", 3, "10.0.0.4");
+	pool.gated = false;
+	sem_post(&pool.gate);
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.1 if-10.0.0.4 \n", "m1 m2 m3 ");
+}
+
+static void an_older_message_changes_nothing_within_a_session(void **state)
+{
+	struct place *place = *state;
+
+	tell(place, "m7", 7, "10.0.0.2");
+	settle(place);
+	tell(place, "m6", 6, "10.0.0.3");
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \n", "m7 ");
+	/* The same once more: it was not heard that it is in force. */
+	tell(place, "m7", 7, "10.0.0.2");
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.1 if-10.0.0.2 \n", "m7 m7 ");
+	/* A control plane that has forgotten all begins to count anew. */
+	network_begin(place->network);
+	tell(place, "n1", 1, "10.0.0.3");
+	settle(place);
+	assert_non_null(strstr(strbuf_text(&place->acknowledged), "n1"));
+}
+
+static void what_is_refused_is_not_acknowledged(void **state)
+{
+	struct place *place = *state;
+
+	pool.result = -EPERM;
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	assert_string_equal(strbuf_text(&place->acknowledged), "");
+	/* Written anew counts. */
+	pool.result = 1;
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	assert_string_equal(strbuf_text(&place->acknowledged), "m1 ");
+}
+
+static void a_group_without_a_proper_name_is_refused(void **state)
+{
+	struct place *place = *state;
+	const struct acs_network message = {
+		.message_id = "m1",
+		.version = 1,
+		.groups = &(struct acs_security_group){ .id = "web; drop" },
+		.group_count = 1,
+	};
+
+	network_take(place->network, &message);
+	settle(place);
+	expect(place, "", "");
+	assert_false(network_wait(place->network, NULL, NULL));
+}
+
+static void the_first_of_two_with_one_address_is_filtered(void **state)
+{
+	struct place *place = *state;
+
+	tell(place, "m1", 1, "10.0.0.1");
+	settle(place);
+	expect(place, "if-10.0.0.1 \n", "m1 ");
+}
+
+static void the_interface_of_a_stopped_task_goes(void **state)
+{
+	struct place *place = *state;
+
+	network_changed(place->network);
+	expect(place, "", "");
+	place->here = MAC_A;
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	place->here = NULL;
+	place->over = MAC_A;
+	network_changed(place->network);
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.2 \n", "m1 ");
+	/* Its address is the next task's, while it is not forgotten. */
+	tell(place, "m2", 2, "10.0.0.1");
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.2 \nif-10.0.0.1 \n", "m1 m2 ");
+	/* And so is its MAC. */
+	place->here = MAC_A;
+	network_changed(place->network);
+	settle(place);
+	assert_non_null(strstr(strbuf_text(&pool.applied), "\nif-10.0.0.1 \nif-10.0.0.1 \n"));
+}
+
+static void count_ready(void *data)
+{
+	struct place *place = data;
+
+	place->ready++;
+}
+
+static void a_task_waits_for_what_was_told_before_it(void **state)
+{
+	struct place *place = *state;
+
+	assert_false(network_wait(place->network, count_ready, place));
+	pool.gated = true;
+	tell(place, "m1", 1, "10.0.0.2");
+	sem_wait(&pool.entered);
+	assert_true(network_wait(place->network, count_ready, place));
+	tell(place, "m2", 2, "10.0.0.3");
+	assert_true(network_wait(place->network, count_ready, place));
+	sem_post(&pool.gate);
+	while (sem_trywait(&pool.entered) < 0)
+		loop_run_once(place->loop, false);
+	assert_int_equal(place->ready, 1);
+	pool.gated = false;
+	sem_post(&pool.gate);
+	settle(place);
+	assert_int_equal(place->ready, 2);
+	assert_false(network_wait(place->network, count_ready, place));
+	/* A refusal holds nobody up. */
+	pool.result = -EPERM;
+	tell(place, "m3", 3, "10.0.0.3");
+	assert_true(network_wait(place->network, count_ready, place));
+	settle(place);
+	assert_int_equal(place->ready, 3);
+}
+
+static void at_the_end_only_what_is_here_stays(void **state)
+{
+	struct place *place = *state;
+
+	place->here = MAC_B;
+	pool.gated = true;
+	tell(place, "m1", 1, "10.0.0.2");
+	sem_wait(&pool.entered);
+	assert_true(network_wait(place->network, count_ready, place));
+	/* It is awaited, and calls nobody any more. */
+	pool.gated = false;
+	sem_post(&pool.gate);
+	network_free(TAKE(place->network));
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.2 \n", "");
+	assert_int_equal(place->ready, 0);
+}
+
+static void without_a_message_nothing_is_touched(void **state)
+{
+	struct place *place = *state;
+
+	place->over = MAC_A;
+	network_changed(place->network);
+	network_free(TAKE(place->network));
+	settle(place);
+	expect(place, "", "");
+}
+
+static void each_agent_of_a_host_has_a_table(void **state)
+{
+	char path[400], *table = network_table("/run/berth");
+
+	assert_string_equal(table, "berth-firewall");
+	free(table);
+	table = network_table("/run/second");
+	assert_string_equal(table, "berth-firewall/run/second");
+	free(table);
+	memset(path, 'x', sizeof(path));
+	memcpy(path + sizeof(path) - 5, "/end", 5);
+	table = network_table(path);
+	assert_int_equal(strlen(table), strlen("berth-firewall") + 200);
+	assert_string_equal(table + strlen(table) - 4, "/end");
+	free(table);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_message_is_acknowledged_when_it_is_in_force),
+		TEST(the_newest_wins),
+		TEST(an_older_message_changes_nothing_within_a_session),
+		TEST(what_is_refused_is_not_acknowledged),
+		TEST(a_group_without_a_proper_name_is_refused),
+		TEST(the_first_of_two_with_one_address_is_filtered),
+		TEST(the_interface_of_a_stopped_task_goes),
+		TEST(a_task_waits_for_what_was_told_before_it),
+		TEST(at_the_end_only_what_is_here_stays),
+		TEST(without_a_message_nothing_is_touched),
+		cmocka_unit_test(each_agent_of_a_host_has_a_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
