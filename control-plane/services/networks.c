@@ -97,7 +97,17 @@ static int add_vpc(struct store *store, struct error *err)
 	if (r < 0 || vpcs.count > 0)
 		return r;
 	r = vpc_add(store, &vpc, err);
-	return r < 0 ? r : security_group_add(store, &group, err);
+	if (r == 0)
+		r = security_group_add(store, &group, err);
+	/* What --subnet gives is reached from the host and its network, without a word of groups.
+	 */
+	if (r == 0)
+		r = security_rule_add_all(store, group.id, false, "0.0.0.0/0", err);
+	if (r == 0)
+		r = security_rule_add_all(store, group.id, false, "::/0", err);
+	if (r == 0)
+		r = security_rule_add_all(store, group.id, true, "::/0", err);
+	return r;
 }
 
 static int refuse_overlap(const struct vpc_subnet_list *rows, const struct services_subnet *subnet,

@@ -100,8 +100,8 @@ static int insert_group(struct store *store, const struct security_group_row *ro
 	return stmt_run(stmt, err);
 }
 
-static int allow_all(struct store *store, const char *group, bool egress, const char *target,
-		     struct error *err)
+int security_rule_add_all(struct store *store, const char *group, bool egress, const char *target,
+			  struct error *err)
 {
 	_cleanup_free_ char *id = vpc_resource_id("sgr");
 	const struct security_rule_row rule = {
@@ -122,9 +122,9 @@ int security_group_add(struct store *store, const struct security_group_row *row
 	int r = insert_group(store, row, err);
 
 	if (r == 0)
-		r = allow_all(store, row->id, true, "0.0.0.0/0", err);
+		r = security_rule_add_all(store, row->id, true, "0.0.0.0/0", err);
 	if (r == 0 && str_eq(row->name, SECURITY_GROUP_DEFAULT))
-		r = allow_all(store, row->id, false, row->id, err);
+		r = security_rule_add_all(store, row->id, false, row->id, err);
 	return r;
 }
 

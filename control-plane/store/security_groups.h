@@ -62,6 +62,9 @@ int security_rule_find(struct store *store, const char *group, struct security_r
 		       struct error *err);
 /* -EEXIST when the group has it. */
 int security_rule_add(struct store *store, const struct security_rule_row *row, struct error *err);
+/* Of any protocol, from or to `target`. */
+int security_rule_add_all(struct store *store, const char *group, bool egress, const char *target,
+			  struct error *err);
 int security_rule_delete(struct store *store, const char *id, struct error *err);
 
 #endif

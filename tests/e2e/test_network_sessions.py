@@ -8,6 +8,7 @@ from fake_agent import *  # noqa: F401,F403  (fixtures are found by name)
 from fake_agent import FakeAgent, wait_for
 
 SUBNET, GROUP, VPC = "subnet-berth", "sg-berth", "vpc-berth"
+EVERYWHERE = ["0.0.0.0/0", "::/0"]
 NETWORK = "BerthNetworkMessage"
 ANYWHERE = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 DEFINITION = [{"name": "web", "image": "busybox", "memory": 6}]
@@ -78,8 +79,8 @@ def test_the_network_comes_after_the_manifest_and_before_what_needs_it(plane, de
                                       "addresses": [own["privateIPv4Address"]]}]
     assert message["securityGroups"] == [{
         "groupId": GROUP, "vpcId": VPC, "members": [own["privateIPv4Address"]],
-        "ingress": [{"protocol": "-1", "fromPort": -1, "toPort": -1, "cidrs": [], "groups": [GROUP]}],
-        "egress": [{"protocol": "-1", "fromPort": -1, "toPort": -1, "cidrs": ["0.0.0.0/0"], "groups": []}]}]
+        "ingress": [{"protocol": "-1", "fromPort": -1, "toPort": -1, "cidrs": EVERYWHERE, "groups": [GROUP]}],
+        "egress": [{"protocol": "-1", "fromPort": -1, "toPort": -1, "cidrs": EVERYWHERE, "groups": []}]}]
     # the same when it comes back, again before the task
     agent.acs.drop()
     agent.connect(automatic=False)
