@@ -147,9 +147,11 @@ static bool container_advance(struct engine *engine, struct task *task, size_t i
 	struct container *container = &task->containers[index];
 	const struct container_state *state = &task->state->containers[index];
 
-	if (state->known == CONTAINER_STATUS_STOPPED)
-		return container_removal_advance(engine, task, index) |
-		       disconnection_advance(engine, task, index);
+	if (state->known == CONTAINER_STATUS_STOPPED) {
+		bool moved = container_removal_advance(engine, task, index);
+
+		return disconnection_advance(engine, task, index) || moved;
+	}
 	if (container->exit_waits && !state->restarting &&
 	    !(container->flight & flight_bit(EFFECT_START_CONTAINER))) {
 		container->exit_waits = false;
