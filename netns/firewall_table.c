@@ -26,6 +26,7 @@
 #define CHAIN_OUTPUT  "output"
 #define CHAIN_INPUT   "input"
 #define CHAIN_TO_HOST "to-host"
+#define PORT_DOMAIN   53
 
 #define PRIORITY_FILTER 0
 
@@ -127,6 +128,18 @@ static void drop_foreign_sources(struct nft_batch *batch, const char *table, con
 	nft_batch_rule(batch, rule);
 }
 
+static void accept_port(struct nft_batch *batch, const char *table, const char *chain,
+			uint8_t protocol, uint16_t port)
+{
+	struct nftnl_rule *rule = rule_in(table, chain);
+
+	nft_match_protocol(rule, protocol);
+	nft_match_ports(rule, port, port);
+	nft_accept(rule);
+	nft_batch_rule(batch, rule);
+}
+
+/* Whoever is told of a resolver on the host must reach it. */
 static void add_to_host(struct nft_batch *batch, const char *table)
 {
 	struct nftnl_rule *rule;
@@ -135,6 +148,8 @@ static void add_to_host(struct nft_batch *batch, const char *table)
 	accept_icmp(batch, table, CHAIN_TO_HOST, IPPROTO_ICMP, ICMP_ECHO, ICMP_ECHO);
 	accept_icmp(batch, table, CHAIN_TO_HOST, IPPROTO_ICMPV6, ICMP6_ECHO_REQUEST,
 		    ICMP6_ECHO_REQUEST);
+	accept_port(batch, table, CHAIN_TO_HOST, IPPROTO_UDP, PORT_DOMAIN);
+	accept_port(batch, table, CHAIN_TO_HOST, IPPROTO_TCP, PORT_DOMAIN);
 	rule = rule_in(table, CHAIN_TO_HOST);
 	nft_drop(rule);
 	nft_batch_rule(batch, rule);

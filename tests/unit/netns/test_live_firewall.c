@@ -205,6 +205,9 @@ static void the_host_is_another_end_to_tasks(void **state)
 	assert_int_equal(place_send(client.netns, PLACE_HOST_V6, 81), -ETIMEDOUT);
 	assert_int_equal(place_send(client.netns, "fe80::1", 81), -ETIMEDOUT);
 	assert_int_equal(place_send(other.netns, PLACE_HOST_V6, 81), -ECONNREFUSED);
+	/* But a resolver: there is none here, and that is said. */
+	assert_int_equal(place_connect(client.netns, PLACE_HOST, 53), -ECONNREFUSED);
+	assert_int_equal(place_send(client.netns, PLACE_HOST_V6, 53), -ECONNREFUSED);
 	assert_true(place_pings(client.netns, PLACE_HOST));
 	assert_true(place_pings(client.netns, PLACE_HOST_V6));
 	apply(GROUPS("in 6 80 80 0.0.0.0/0\n in 6 80 80 ::/0\n") INTERFACES);
