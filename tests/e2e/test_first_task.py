@@ -156,16 +156,6 @@ def test_host_and_none_modes(host, mode):
         assert links <= {"lo", "tunl0", "sit0", "ip6tnl0", "gre0", "gretap0", "erspan0"}
 
 
-def test_bridge_mode_is_refused_with_a_reason(host):
-    """By the agent: the control plane knows of no agent that lacks it."""
-    definition = host.define("bridge", [{"image": host.image, "command": FOREVER}], mode="bridge")
-    task = host.wait_status(host.run(definition, awsvpc=False)[0], "STOPPED")
-    assert task["stoppedReason"] == (f"resource cannot be initialized for task {task['taskArn']}: network mode bridge is not "
-                                     "supported by this agent; use awsvpc, host or none")
-    assert task["stopCode"] == "TaskFailedToStart"
-    assert "exitCode" not in container(task)
-
-
 def test_non_essential_exit_leaves_the_task_running(host):
     """eng-9."""
     definition = host.define("two", [{"image": host.image, "command": FOREVER},
