@@ -42,7 +42,8 @@ struct acs_security_group {
 	size_t ingress_count;
 	const struct acs_permission *egress;
 	size_t egress_count;
-	struct text_list members; /* addresses of the interfaces in it, on all hosts */
+	struct text_list members; /* addresses of the interfaces in it, on all hosts; none where no
+				     rule of the message refers to it */
 };
 
 /* An interface of a task of this instance. */

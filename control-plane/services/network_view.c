@@ -20,6 +20,7 @@ enum group_part { PART_NONE, PART_MEMBERS, PART_WHOLE };
 struct view_group {
 	struct acs_security_group group;
 	enum group_part part; /* of the instance that is asked about */
+	bool referenced;      /* by a rule of a group that it has whole */
 };
 
 struct view_subnet {
@@ -289,8 +290,10 @@ static void forget_marks(struct network_view *view)
 	struct view_subnet *subnet;
 	size_t cursor = 0;
 
-	for (size_t i = 0; i < view->group_count; i++)
+	for (size_t i = 0; i < view->group_count; i++) {
 		view->groups[i]->part = PART_NONE;
+		view->groups[i]->referenced = false;
+	}
 	while ((subnet = map_next(view->subnets, &cursor, NULL)))
 		subnet->here = false;
 }
@@ -309,8 +312,17 @@ static void mark_groups(const struct network_view *view, const struct text_list 
 static void mark_referenced(const struct network_view *view,
 			    const struct acs_permission *permissions, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		mark_groups(view, &permissions[i].groups, PART_MEMBERS);
+	for (size_t i = 0; i < count; i++) {
+		const struct text_list *ids = &permissions[i].groups;
+
+		mark_groups(view, ids, PART_MEMBERS);
+		for (size_t j = 0; j < ids->count; j++) {
+			struct view_group *group = map_get(view->groups_by_id, ids->items[j]);
+
+			if (group)
+				group->referenced = true;
+		}
+	}
 }
 
 static bool is_on(const struct view_interface *interface, const char *instance_arn)
@@ -382,9 +394,13 @@ static void add_groups(struct network_view *view, struct acs_network *network)
 	for (size_t i = 0; i < view->group_count; i++) {
 		const struct view_group *group = view->groups[i];
 
-		if (group->part == PART_WHOLE)
-			items[network->group_count++] = group->group;
-		else if (group->part == PART_MEMBERS)
+		if (group->part == PART_WHOLE) {
+			items[network->group_count] = group->group;
+			/* Nobody asks for them: a task more or less is no news to the others. */
+			if (!group->referenced)
+				items[network->group_count].members = (struct text_list){ 0 };
+			network->group_count++;
+		} else if (group->part == PART_MEMBERS)
 			items[network->group_count++] = (struct acs_security_group){
 				.id = group->group.id,
 				.vpc_id = group->group.vpc_id,
