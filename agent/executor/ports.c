@@ -4,14 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/number.h"
 
 #define LOCAL_PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"
 #define FIRST_DYNAMIC    49153 /* where the kernel does not say */
@@ -25,13 +26,21 @@ struct ports {
 static void read_local_range(struct ports *ports)
 {
 	_cleanup_free_ char *text = NULL;
-	unsigned first, last;
+	uint64_t first, last;
+	char *second;
 
 	ports->first = FIRST_DYNAMIC;
 	ports->last = LAST_DYNAMIC;
-	if (file_read(AT_FDCWD, LOCAL_PORT_RANGE, 64, &text, NULL, NULL) < 0 ||
-	    sscanf(text, "%5u %5u", &first, &last) != 2 || first == 0 || first > last ||
-	    last > UINT16_MAX)
+	if (file_read(AT_FDCWD, LOCAL_PORT_RANGE, 64, &text, NULL, NULL) < 0)
+		return;
+	/* "32768\t60999\n" */
+	text[strcspn(text, "\n")] = '\0';
+	second = strchr(text, '\t');
+	if (!second)
+		return;
+	*second++ = '\0';
+	if (number_parse_u64(text, 1, UINT16_MAX, &first, NULL) < 0 ||
+	    number_parse_u64(second, first, UINT16_MAX, &last, NULL) < 0)
 		return;
 	ports->first = (uint16_t)first;
 	ports->last = (uint16_t)last;

@@ -2,15 +2,13 @@
 #include "agent/store/bindings.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "base/str.h"
 #include "base/strbuf.h"
-
-#define BINDINGS_MAX 65536
 
 char *bindings_encode(const struct connection_state *connection)
 {
@@ -28,23 +26,26 @@ char *bindings_encode(const struct connection_state *connection)
 	return strbuf_take(&text);
 }
 
-static int decode_one(const char *text, struct port_binding *ret, int *ret_length)
+static int decode_one(const char *text, struct port_binding *ret)
 {
-	unsigned host, container, count, range;
-	char protocol[4];
+	static const uint64_t least[] = { 0, 0, 1, 0 };
+	static const uint64_t most[] = { UINT16_MAX, UINT16_MAX, UINT16_MAX, 1 };
+	_cleanup_str_list_ struct str_list words = STR_LIST_INIT;
+	uint64_t numbers[4];
 
-	if (sscanf(text, "%3[a-z] %5u %5u %5u %1u%n", protocol, &host, &container, &count, &range,
-		   ret_length) != 5 ||
-	    host > UINT16_MAX || container > UINT16_MAX || count < 1 || count > UINT16_MAX ||
-	    range > 1)
+	str_list_split(&words, text, ' ', true);
+	if (words.count != 5)
 		return -EINVAL;
-	*ret = (struct port_binding){ .host_port = (uint16_t)host,
-				      .container_port = (uint16_t)container,
-				      .count = (uint16_t)count,
-				      .is_range = range };
-	if (str_eq(protocol, transport_protocol_name(TRANSPORT_TCP)))
+	for (size_t i = 0; i < 4; i++)
+		if (number_parse_u64(words.items[i + 1], least[i], most[i], &numbers[i], NULL) < 0)
+			return -EINVAL;
+	*ret = (struct port_binding){ .host_port = (uint16_t)numbers[0],
+				      .container_port = (uint16_t)numbers[1],
+				      .count = (uint16_t)numbers[2],
+				      .is_range = numbers[3] };
+	if (str_eq(words.items[0], transport_protocol_name(TRANSPORT_TCP)))
 		ret->protocol = TRANSPORT_TCP;
-	else if (str_eq(protocol, transport_protocol_name(TRANSPORT_UDP)))
+	else if (str_eq(words.items[0], transport_protocol_name(TRANSPORT_UDP)))
 		ret->protocol = TRANSPORT_UDP;
 	else
 		return -EINVAL;
@@ -54,16 +55,16 @@ static int decode_one(const char *text, struct port_binding *ret, int *ret_lengt
 int bindings_decode(const char *text, struct connection_state *connection, struct error *err)
 {
 	_cleanup_free_ struct port_binding *bindings = NULL;
-	size_t count = 0;
-	int length = 0;
+	_cleanup_str_list_ struct str_list items = STR_LIST_INIT;
 
-	for (const char *at = text; at && *at; at += length + (at[length] == ';')) {
-		bindings = xreallocarray(bindings, count + 1, sizeof(*bindings));
-		if (count == BINDINGS_MAX || decode_one(at, &bindings[count++], &length) < 0 ||
-		    (at[length] != ';' && at[length] != '\0'))
-			return error_say(err, EINVAL, "unreadable published ports \"%.64s\"", at);
-	}
-	if (count > 0)
-		connection_set_bindings(connection, bindings, count);
+	if (!text)
+		return 0;
+	str_list_split(&items, text, ';', true);
+	bindings = xcalloc(items.count + 1, sizeof(*bindings));
+	for (size_t i = 0; i < items.count; i++)
+		if (decode_one(items.items[i], &bindings[i]) < 0)
+			return error_say(err, EINVAL, "unreadable published ports \"%.64s\"",
+					 items.items[i]);
+	connection_set_bindings(connection, bindings, items.count);
 	return 0;
 }
