@@ -17,7 +17,7 @@ from .processes import Daemon, catches, free_port, wait_for
 from .services import Containerd, Registry
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "debug"))
+BUILD = os.path.abspath(os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "debug")))
 REGION, KEY, SECRET = "us-west-2", "AKIDBERTHTEST", "berth-test-secret"
 SANITIZER_EXIT = 99  # what CI sets in ASAN_OPTIONS
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": REGION}
