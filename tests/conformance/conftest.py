@@ -20,7 +20,7 @@ sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), ROOT]
 import peer as peers  # noqa: E402  (the paths above come first)
 from tests.lab import leaks, skips  # noqa: E402
 
-BUILD = os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "release"))
+BUILD = os.path.abspath(os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "release")))
 AGENT = os.path.join(BUILD, "bin", "berth-agent")
 
 
