@@ -4,8 +4,6 @@
 
 #include "agent/engine/internal.h"
 
-#define LONGEST_RETRY_MS 60000
-
 /* Spread by the task's id, so that tasks that stopped together are not cleaned together. */
 static int64_t jitter(const struct engine *engine, const struct task *task)
 {

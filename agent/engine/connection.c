@@ -9,7 +9,6 @@
 #include "agent/engine/internal.h"
 #include "base/str.h"
 
-#define LONGEST_RETRY_MS 60000
 #define USERS                                                                                      \
 	(flight_bit(EFFECT_CONNECT_CONTAINER) | flight_bit(EFFECT_DISCONNECT_CONTAINER) |          \
 	 flight_bit(EFFECT_CREATE_CONTAINER) | flight_bit(EFFECT_START_CONTAINER) |                \
@@ -111,18 +110,15 @@ void disconnection_done(struct engine *engine, struct task *task, size_t index,
 			const struct engine_done *done)
 {
 	struct container *container = &task->containers[index];
-	int64_t wait_ms = 1000;
 
 	if (!done->failed) {
 		connection_of(task, index)->status = NETWORK_GONE;
 		mark_container(task, index, PERSIST_SOON);
 		return;
 	}
-	for (int i = 0; i < container->disconnect_attempts && wait_ms < LONGEST_RETRY_MS; i++)
-		wait_ms *= 2;
-	container->disconnect_retry_at_ms =
-		engine->now_ms + (wait_ms < LONGEST_RETRY_MS ? wait_ms : LONGEST_RETRY_MS);
 	container->disconnect_attempts++;
+	container->disconnect_retry_at_ms =
+		engine->now_ms + removal_wait_ms(container->disconnect_attempts);
 	if (container->disconnect_attempts == TEAR_DOWN_ATTEMPTS)
 		container_set_reason(task, index, done_error_name(done, "ContainerNetworkingError"),
 				     done_error_text(done));

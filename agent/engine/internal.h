@@ -16,6 +16,7 @@
 	3 /* then the task is declared STOPPED, and the rest is tried again later */
 #define REMOVE_ATTEMPTS                                                                            \
 	3 /* of a container that never ran, before its network is torn down all the same */
+#define LONGEST_RETRY_MS 60000            /* between attempts at what must be removed */
 #define REFUSED_LIMIT    1000             /* reports on tasks that could not be decoded */
 #define PERSIST_AT_UNSET INT64_MIN        /* the end of the step sets the time */
 #define ENDED_LIMIT      2048             /* names of ended tasks that are kept ... */
@@ -204,6 +205,9 @@ void table_remove(struct engine *engine, struct task *task);
 struct container *table_find_endpoint(const struct engine *engine, const char *endpoint_id);
 
 /* wake.c */
+/* After so many attempts that failed: a second, then twice as long each time, to LONGEST_RETRY_MS.
+ */
+int64_t removal_wait_ms(int failed);
 void wake_set(struct engine *engine, struct task *task); /* puts it where its wake_ms belongs */
 void wake_remove(struct engine *engine, struct task *task);
 int64_t wake_next(const struct engine *engine);

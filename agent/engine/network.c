@@ -14,8 +14,6 @@
 	(flight_bit(EFFECT_CREATE_CONTAINER) | flight_bit(EFFECT_START_CONTAINER) |                \
 	 flight_bit(EFFECT_RESTART_CONTAINER) | flight_bit(EFFECT_STOP_CONTAINER))
 
-#define LONGEST_RETRY_MS 60000
-
 bool network_settled(const struct task *task)
 {
 	enum network_status status = task->state->network.status;
@@ -128,7 +126,6 @@ static void pause_is_lost(struct engine *engine, struct task *task)
 static void teared_down(struct engine *engine, struct task *task, const struct engine_done *done)
 {
 	struct network_state *network = &task->state->network;
-	int64_t wait_ms = 1000;
 
 	if (!done->failed) {
 		network->status = NETWORK_GONE;
@@ -138,11 +135,8 @@ static void teared_down(struct engine *engine, struct task *task, const struct e
 		mark_task(task, PERSIST_SOON);
 		return;
 	}
-	for (int i = 0; i < task->tear_down_attempts && wait_ms < LONGEST_RETRY_MS; i++)
-		wait_ms *= 2;
-	task->network_retry_at_ms =
-		engine->now_ms + (wait_ms < LONGEST_RETRY_MS ? wait_ms : LONGEST_RETRY_MS);
 	task->tear_down_attempts++;
+	task->network_retry_at_ms = engine->now_ms + removal_wait_ms(task->tear_down_attempts);
 	if (task->tear_down_attempts == TEAR_DOWN_ATTEMPTS) {
 		char *whole =
 			xasprintf("the task's network could not be removed: %s",

@@ -6,8 +6,6 @@
 #include "agent/engine/internal.h"
 #include "base/str.h"
 
-#define LONGEST_RETRY_MS 60000
-
 size_t event_container(const struct task *task, const struct engine_event *event)
 {
 	for (size_t i = 0; i < task->state->container_count; i++)
@@ -153,18 +151,14 @@ static void removed(struct engine *engine, struct task *task, size_t index,
 		    const struct engine_done *done)
 {
 	struct container *container = &task->containers[index];
-	int64_t wait_ms = 1000;
 
 	if (!done->failed) {
 		task->state->containers[index].removed = true;
 		mark_container(task, index, PERSIST_SOON);
 		return;
 	}
-	for (int i = 0; i < container->remove_attempts && wait_ms < LONGEST_RETRY_MS; i++)
-		wait_ms *= 2;
-	container->retry_at_ms =
-		engine->now_ms + (wait_ms < LONGEST_RETRY_MS ? wait_ms : LONGEST_RETRY_MS);
 	container->remove_attempts++;
+	container->retry_at_ms = engine->now_ms + removal_wait_ms(container->remove_attempts);
 }
 
 static void container_done(struct engine *engine, struct task *task, size_t index,

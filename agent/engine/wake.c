@@ -61,6 +61,15 @@ void wake_remove(struct engine *engine, struct task *task)
 	sift_down(engine, moved->heap_index);
 }
 
+int64_t removal_wait_ms(int failed)
+{
+	int64_t wait_ms = 1000;
+
+	for (int i = 1; i < failed && wait_ms < LONGEST_RETRY_MS; i++)
+		wait_ms *= 2;
+	return wait_ms < LONGEST_RETRY_MS ? wait_ms : LONGEST_RETRY_MS;
+}
+
 void wake_set(struct engine *engine, struct task *task)
 {
 	wake_remove(engine, task);
