@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -191,6 +193,28 @@ static void check_network_address(const struct agent_config *config, struct conf
 				  config->network_address));
 }
 
+static void check_bridge(const struct agent_config *config, struct config_report *report)
+{
+	struct ip_prefix subnet;
+	size_t length = strlen(config->bridge);
+
+	if (length == 0 || length >= IF_NAMESIZE || strpbrk(config->bridge, "/: \t") ||
+	    config->bridge[0] == '.')
+		str_list_add_owned(
+			&report->mistakes,
+			xasprintf("BERTH_BRIDGE is \"%.64s\", which is no name of a link: "
+				  "give one of 1 to %d characters, such as berth0",
+				  config->bridge, IF_NAMESIZE - 1));
+	if (ip_prefix_parse(config->bridge_subnet, &subnet, NULL) < 0 ||
+	    subnet.address.family != AF_INET || subnet.length < 8 || subnet.length > 30)
+		str_list_add_owned(
+			&report->mistakes,
+			xasprintf("BERTH_BRIDGE_SUBNET is \"%.64s\", which is no subnet for "
+				  "containers: give an IPv4 one of 8 to 30 bits, such as "
+				  "172.29.0.0/16",
+				  config->bridge_subnet));
+}
+
 static void check_whole(struct agent_config *config, struct config_report *report)
 {
 	for (size_t i = 0; i < config_setting_count; i++) {
@@ -223,6 +247,7 @@ static void check_whole(struct agent_config *config, struct config_report *repor
 			     "ECS_POLLING_METRICS_WAIT_DURATION is above 20s; 20s is used");
 	}
 	check_network_address(config, report);
+	check_bridge(config, report);
 	if (config->cni_plugins_path[0] == '\0')
 		str_replace(&config->cni_plugins_path, config->libexec_dir);
 }

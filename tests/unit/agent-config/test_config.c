@@ -140,6 +140,29 @@ static void mistakes_are_named_all_at_once(void **state)
 			"from 0 to 65535"));
 }
 
+static void the_bridge_is_checked_before_a_task_needs_it(void **state)
+{
+	static char *const bad[] = {
+		"BERTH_BRIDGE=a-name-that-is-too-long",
+		"BERTH_BRIDGE=a/b",
+		"BERTH_BRIDGE=..",
+		"BERTH_BRIDGE_SUBNET=172.29.0.0",
+		"BERTH_BRIDGE_SUBNET=172.29.0.0/31",
+		"BERTH_BRIDGE_SUBNET=fd00::/64",
+		"BERTH_BRIDGE_SUBNET=x",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		_loaded_ got = load(bad[i]);
+
+		assert_int_equal(got.result, -EINVAL);
+		assert_int_equal(got.report.mistakes.count, 1);
+	}
+	_loaded_ good = load("BERTH_BRIDGE=br.1", "BERTH_BRIDGE_SUBNET=10.0.0.0/30");
+
+	assert_int_equal(good.result, 0);
+}
+
 /* cfg-C8 */
 static void attributes_must_be_strings(void **state)
 {
@@ -624,6 +647,7 @@ int main(void)
 		cmocka_unit_test(the_polling_interval_is_held_only_when_polling),
 		cmocka_unit_test(the_metadata_rate_needs_both_halves),
 		cmocka_unit_test(dynamic_host_ports_are_a_range),
+		cmocka_unit_test(the_bridge_is_checked_before_a_task_needs_it),
 		cmocka_unit_test(the_pids_limit_has_bounds),
 		cmocka_unit_test(reserved_memory_has_sixteen_bits),
 		cmocka_unit_test(a_port_out_of_range_spoils_the_whole_list),
