@@ -88,20 +88,20 @@ static void add_storage(struct metrics_sample *sample, const struct stats_block_
 static void sample_container(struct agent *agent, const struct task_state *task,
 			     const struct container_state *container, struct container_stats *stats)
 {
-	bool own_network = task_has_own_network(task->spec) || task_connects_containers(task->spec);
+	bool has_interfaces = task_has_interfaces(task->spec);
 	struct network_stats network = { 0 };
 	struct metrics_sample sample = { .time_ns = clock_monotonic_ns() };
 
 	/* One that is just ending has no files any more. */
 	if (executor_read_stats(agent->executor, task->spec->id, container->spec->name, stats,
-				own_network ? &network : NULL, NULL) < 0)
+				has_interfaces ? &network : NULL, NULL) < 0)
 		return;
 	sample.cpu_total_ns = stats->cpu_total_ns;
 	sample.memory_usage_bytes = stats->memory_usage;
 	sample.memory_inactive_file_bytes =
 		stats_memory_value(stats, stats->v2 ? "inactive_file" : "cache");
 	add_storage(&sample, &stats->io_service_bytes);
-	if (own_network)
+	if (has_interfaces)
 		add_network(&sample, &network);
 	sample.has_restarts = container->spec->restart_policy.enabled;
 	sample.restarts = container->attempt - 1;

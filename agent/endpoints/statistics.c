@@ -99,9 +99,7 @@ static void append(struct endpoints *endpoints, const struct task_state *task,
 	_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
 	struct document_reading reading = {
 		.stats = stats,
-		.network = task_has_own_network(task->spec) || task_connects_containers(task->spec)
-				   ? network
-				   : NULL,
+		.network = task_has_interfaces(task->spec) ? network : NULL,
 		.runtime_id = container->runtime_id,
 	};
 

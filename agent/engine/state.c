@@ -66,6 +66,11 @@ void connection_set_bindings(struct connection_state *connection,
 	connection->binding_count = count;
 }
 
+bool task_has_interfaces(const struct task_spec *spec)
+{
+	return task_has_own_network(spec) || task_connects_containers(spec);
+}
+
 bool task_connects_containers(const struct task_spec *spec)
 {
 	return spec->network_mode == NETWORK_MODE_BRIDGE;

@@ -152,6 +152,8 @@ struct container_state *task_state_container(const struct task_state *task, cons
 bool task_has_own_network(const struct task_spec *spec);
 /* True when each of its containers has one. */
 bool task_connects_containers(const struct task_spec *spec);
+/* True when either is so: traffic of its interfaces can be counted. */
+bool task_has_interfaces(const struct task_spec *spec);
 /* Copies them in place of what was there. */
 void connection_set_bindings(struct connection_state *connection,
 			     const struct port_binding *bindings, size_t count);

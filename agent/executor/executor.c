@@ -277,7 +277,7 @@ int executor_read_stats(struct executor *executor, const char *task_id, const ch
 	}
 	if (ret_network) {
 		memset(ret_network, 0, sizeof(*ret_network));
-		if (task_has_own_network(state->spec) || task_connects_containers(state->spec))
+		if (task_has_interfaces(state->spec))
 			stats_read_network(container->pid, ret_network, NULL);
 	}
 	return stats_read(live->stats, ret, err);
