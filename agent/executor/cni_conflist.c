@@ -118,8 +118,15 @@ char *cni_conflist_input(const struct cni_conflist *list, size_t index, json_t *
 	json_object_set_new(input, "cniVersion", json_string(cni_version_text(list->version)));
 	if (previous)
 		json_object_set(input, "prevResult", previous);
-	if (leaving && json_is_true(json_object_get(capabilities, CAPABILITY)))
-		json_object_set_new(input, "runtimeConfig", json_pack("{s:b}", CAPABILITY, true));
+	if (leaving && json_is_true(json_object_get(capabilities, CAPABILITY))) {
+		/* Beside what it was given at its ADD. */
+		json_t *given = json_copy(json_object_get(input, "runtimeConfig"));
+
+		if (!given)
+			given = json_object();
+		json_object_set_new(given, CAPABILITY, json_true());
+		json_object_set_new(input, "runtimeConfig", given);
+	}
 	/* By name, as Go's maps come: some plugins' tests look at it. */
 	return json_dump_sorted(input);
 }

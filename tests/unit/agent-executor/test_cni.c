@@ -493,18 +493,19 @@ static void a_namespace_that_is_another_is_not_handed_to_a_del(void **state)
 static void only_who_declares_it_hears_that_the_namespace_goes(void **state)
 {
 	struct cni_attachment attachment =
-		with(LIST("{\"type\":\"first\",\"capabilities\":{\"leaveToNetns\":true}},{\"type\":"
-			  "\"second\"}"));
+		with(LIST("{\"type\":\"first\",\"capabilities\":{\"leaveToNetns\":true},"
+			  "\"runtimeConfig\":{\"given\":1}},{\"type\":\"second\"}"));
 	json_t *input;
 
 	assert_int_equal(add(&attachment), 0);
 	input = stdin_of("stdin-first-ADD");
-	assert_null(json_object_get(input, "runtimeConfig"));
+	assert_int_equal(json_object_size(json_object_get(input, "runtimeConfig")), 1);
 	json_decref(input);
 	assert_int_equal(del(&attachment), 0);
 	input = stdin_of("stdin-first-DEL");
 	assert_true(json_is_true(
 		json_object_get(json_object_get(input, "runtimeConfig"), "leaveToNetns")));
+	assert_non_null(json_object_get(json_object_get(input, "runtimeConfig"), "given"));
 	json_decref(input);
 	input = stdin_of("stdin-second-DEL");
 	assert_null(json_object_get(input, "runtimeConfig"));
