@@ -4,6 +4,7 @@
  * their peers were in; that it does is made sure of here, when nobody waits any more.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/executor/live.h"
 #include "base/alloc.h"
@@ -116,13 +117,18 @@ void network_links_gone(struct executor *executor, struct str_list *names)
 const struct task_state *network_owner(struct executor *executor, const char *name,
 				       size_t *ret_container)
 {
-	const struct task_state *task = executor->config.task(executor->config.data, name);
+	const struct executor_config *config = &executor->config;
+	const struct task_state *task = config->task(config->data, name);
 
 	*ret_container = SIZE_MAX;
 	if (task)
 		return task;
-	while ((task = executor->config.next_task(executor->config.data, task))) {
-		for (size_t i = 0; i < task->container_count; i++) {
+	/* A runtime id begins with the id of its task, which may hold dashes itself. */
+	for (const char *dash = strchr(name, '-'); dash; dash = strchr(dash + 1, '-')) {
+		_cleanup_free_ char *id = xstrndup(name, (size_t)(dash - name));
+
+		task = config->task(config->data, id);
+		for (size_t i = 0; task && i < task->container_count; i++) {
 			if (!str_eq(task->containers[i].runtime_id, name))
 				continue;
 			*ret_container = i;

@@ -34,16 +34,10 @@ static const struct task_state *find_task(void *data, const char *task_id)
 {
 	struct fixture *fixture = data;
 
-	return strcmp(task_id, "runs") == 0   ? &fixture->runs
-	       : strcmp(task_id, "ends") == 0 ? &fixture->ends
-					      : NULL;
-}
-
-static const struct task_state *next_task(void *data, const struct task_state *previous)
-{
-	struct fixture *fixture = data;
-
-	return !previous ? &fixture->bridge : NULL;
+	return strcmp(task_id, "runs") == 0      ? &fixture->runs
+	       : strcmp(task_id, "ends") == 0    ? &fixture->ends
+	       : strcmp(task_id, "bri-dge") == 0 ? &fixture->bridge
+						 : NULL;
 }
 
 static int set_up(void **state)
@@ -66,11 +60,10 @@ static int set_up(void **state)
 	fixture->executor.config.loop = fixture->loop;
 	fixture->bridge.containers = fixture->containers;
 	fixture->bridge.container_count = 2;
-	fixture->containers[0].runtime_id = (char *)"bridge-runs-1";
+	fixture->containers[0].runtime_id = (char *)"bri-dge-runs-1";
 	fixture->containers[0].connection.status = NETWORK_READY;
-	fixture->containers[1].runtime_id = (char *)"bridge-ends-1";
+	fixture->containers[1].runtime_id = (char *)"bri-dge-ends-1";
 	fixture->containers[1].connection.status = NETWORK_GONE;
-	fixture->executor.config.next_task = next_task;
 	fixture->executor.config.task = find_task;
 	fixture->executor.config.data = fixture;
 	fixture->executor.operations = operations_new(fixture->loop);
@@ -149,8 +142,8 @@ static void at_the_start_links_without_a_task_are_deleted(void **state)
 	add_link(fixture, "vee", "runs", LINK_GROUP_BERTH);
 	add_link(fixture, "vef", "of-another-agent", LINK_GROUP_BERTH);
 	add_link(fixture, "veg", "swept", 0);
-	add_link(fixture, "vei", "bridge-runs-1", LINK_GROUP_BERTH);
-	add_link(fixture, "vej", "bridge-ends-1", LINK_GROUP_BERTH);
+	add_link(fixture, "vei", "bri-dge-runs-1", LINK_GROUP_BERTH);
+	add_link(fixture, "vej", "bri-dge-ends-1", LINK_GROUP_BERTH);
 	str_list_add(&swept, "runs");
 	str_list_add(&swept, "swept");
 	network_links_sweep(&fixture->executor, &swept);
