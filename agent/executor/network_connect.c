@@ -8,9 +8,7 @@
 #include "agent/executor/cni_bridge.h"
 #include "agent/executor/live.h"
 #include "agent/executor/paths.h"
-#include "agent/executor/plan.h"
 #include "base/alloc.h"
-#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -183,8 +181,6 @@ void act_connect(struct executor *executor, const struct engine_effect *effect)
 	struct connecting *connecting = xcalloc(1, sizeof(*connecting));
 	struct live_container *container =
 		live_container_get(executor, effect->spec, effect->container_index);
-	_cleanup_(arena_free_cleanup) struct arena *arena = arena_new();
-	const char *unsupported = plan_unsupported(effect->spec, arena);
 	int r;
 
 	connecting->executor = executor;
@@ -193,16 +189,12 @@ void act_connect(struct executor *executor, const struct engine_effect *effect)
 	connecting->index = effect->container_index;
 	connecting->listen_fd = -1;
 	operation_begin(executor->operations, &connecting->operation, connecting_free, connecting);
-	if (unsupported) {
-		error_say(&connecting->err, ENOTSUP, "%s", unsupported);
-		connect_failed(connecting, NULL);
-		return;
-	}
 	r = take_ports(connecting, container);
 	if (r < 0) {
-		if (r == -EBUSY)
+		/* One that somebody has is an error of the start, as with Docker. */
+		if (r != -EADDRINUSE)
 			error_prefix(&connecting->err, "error retrieving docker port map");
-		connect_failed(connecting, r == -EBUSY ? "HostConfigError" : NULL);
+		connect_failed(connecting, r != -EADDRINUSE ? "HostConfigError" : NULL);
 		return;
 	}
 	connecting->runtime_id = xstrdup(container->runtime_id);

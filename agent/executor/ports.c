@@ -2,7 +2,6 @@
 #include "agent/executor/ports.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +10,10 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/number.h"
+#include "netns/sysctl.h"
 
-#define LOCAL_PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"
+#define LOCAL_PORT_RANGE "net/ipv4/ip_local_port_range"
 #define FIRST_DYNAMIC    49153 /* where the kernel does not say */
 #define LAST_DYNAMIC     65535
 
@@ -31,10 +30,9 @@ static void read_local_range(struct ports *ports)
 
 	ports->first = FIRST_DYNAMIC;
 	ports->last = LAST_DYNAMIC;
-	if (file_read(AT_FDCWD, LOCAL_PORT_RANGE, 64, &text, NULL, NULL) < 0)
+	if (sysctl_get(LOCAL_PORT_RANGE, &text, NULL) < 0)
 		return;
-	/* "32768\t60999\n" */
-	text[strcspn(text, "\n")] = '\0';
+	/* "32768\t60999" */
 	second = strchr(text, '\t');
 	if (!second)
 		return;
@@ -134,11 +132,18 @@ static int hold_block(struct held_ports *held, enum transport_protocol protocol,
 	return 0;
 }
 
+static int say_not_bound(int r, enum transport_protocol protocol, unsigned port, struct error *err)
+{
+	return error_set(err, -r, "bind %s port %u of this host", transport_protocol_name(protocol),
+			 port);
+}
+
 /* From the one after the last that was given, once around. */
 static int hold_dynamic(struct ports *ports, struct held_ports *held, struct port_binding *binding,
 			struct error *err)
 {
 	unsigned size = ports->last - ports->first + 1U, at = ports->given + 1U, tried = 0;
+	int r;
 
 	while (tried <= size && binding->count <= size) {
 		unsigned bad = at;
@@ -148,11 +153,15 @@ static int hold_dynamic(struct ports *ports, struct held_ports *held, struct por
 			at = ports->first;
 			continue;
 		}
-		if (hold_block(held, binding->protocol, at, binding->count, &bad) == 0) {
+		r = hold_block(held, binding->protocol, at, binding->count, &bad);
+		if (r == 0) {
 			binding->host_port = (uint16_t)at;
 			ports->given = (uint16_t)(at + binding->count - 1);
 			return 0;
 		}
+		/* The next one would not be had either, for want of descriptors for example. */
+		if (r != -EADDRINUSE && r != -EACCES)
+			return say_not_bound(r, binding->protocol, bad, err);
 		tried += bad + 1 - at;
 		at = bad + 1;
 	}
@@ -172,10 +181,20 @@ static int hold_fixed(struct held_ports *held, const struct port_binding *bindin
 		return error_say(err, EADDRINUSE,
 				 "Bind for 0.0.0.0:%u failed: port is already allocated (%s)", bad,
 				 transport_protocol_name(binding->protocol));
-	if (r < 0)
-		error_set(err, -r, "bind %s port %u of this host",
-			  transport_protocol_name(binding->protocol), bad);
-	return r;
+	return r < 0 ? say_not_bound(r, binding->protocol, bad, err) : 0;
+}
+
+static size_t count_ports(const struct container_spec *container)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < container->port_mapping_count; i++) {
+		const struct port_mapping *mapping = &container->port_mappings[i];
+
+		count += mapping->range_end > 0 ? mapping->range_end - mapping->container_port + 1U
+						: 1;
+	}
+	return count;
 }
 
 int ports_take(struct ports *ports, const struct container_spec *container, struct held_ports *held,
@@ -185,6 +204,11 @@ int ports_take(struct ports *ports, const struct container_spec *container, stru
 	_cleanup_free_ struct port_binding *bindings = xcalloc(count + 1, sizeof(*bindings));
 	int r = 0;
 
+	if (count_ports(container) > PORTS_MAX)
+		return error_say(err, E2BIG,
+				 "the container publishes %zu ports of the host: at most %d are "
+				 "possible",
+				 count_ports(container), PORTS_MAX);
 	/* Fixed ones first, so that a dynamic one is never in their way. */
 	for (int dynamic = 0; dynamic < 2; dynamic++) {
 		for (size_t i = 0; r == 0 && i < count; i++) {

@@ -22,10 +22,13 @@ struct held_ports {
 	size_t count;
 };
 
+/* Of one container: each is a descriptor of the agent. */
+#define PORTS_MAX 1000
+
 /*
  * Takes what the container publishes: *ret_bindings (the caller frees it), in the order of its
- * mappings. -EADDRINUSE: a port is another program's; -EBUSY: no dynamic one is free. Nothing is
- * held then.
+ * mappings. -EADDRINUSE: a port is another program's; -EBUSY: no dynamic one is free; -E2BIG: more
+ * than PORTS_MAX. Nothing is held then.
  */
 int ports_take(struct ports *ports, const struct container_spec *container, struct held_ports *held,
 	       struct port_binding **ret_bindings, size_t *ret_count, struct error *err);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -140,6 +141,37 @@ static void they_are_held_again_after_a_restart(void **state)
 	ports_release(&held);
 }
 
+/* Each is a descriptor: one task definition must not use up the agent's. */
+static void there_are_not_more_than_a_thousand(void **state)
+{
+	static const struct port_mapping many = { .container_port = 1000, .range_end = 2000 };
+	struct ports *ports = ports_new(10000, 60000);
+	struct published published;
+
+	assert_int_equal(publish(ports, &published, &many, 1), -E2BIG);
+	assert_int_equal(published.held.count, 0);
+	ports_free(ports);
+}
+
+/* What every port would fail for is said at once. */
+static void without_descriptors_the_search_ends(void **state)
+{
+	static const struct port_mapping some = { .container_port = 1000, .range_end = 1099 };
+	struct ports *ports = ports_new(10000, 60000);
+	struct published published;
+	struct rlimit before, few;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ 20, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	int r = publish(ports, &published, &some, 1);
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(r, -EMFILE);
+	assert_non_null(strstr(published.err.text, "Too many open files"));
+	ports_free(ports);
+}
+
 static int set_up(void **state)
 {
 	if (unshare(CLONE_NEWNET) == 0)
@@ -157,6 +189,8 @@ int main(void)
 		cmocka_unit_test(without_a_free_one_nothing_is_held),
 		cmocka_unit_test(a_range_is_one_block),
 		cmocka_unit_test(they_are_held_again_after_a_restart),
+		cmocka_unit_test(there_are_not_more_than_a_thousand),
+		cmocka_unit_test(without_descriptors_the_search_ends),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
