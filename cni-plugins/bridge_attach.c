@@ -144,7 +144,7 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 	r = configure(netlink, task, request, config, ret_bridge, ret_host, err);
 	if (r < 0) {
 		task_setup_undo(task, &config->task);
-		host_end_delete(netlink, ret_host);
+		(void)host_end_delete(netlink, ret_host, NULL);
 	}
 	return r;
 }
@@ -184,29 +184,34 @@ int bridge_attach(const struct cni_request *request, const struct bridge_config 
 	return 0;
 }
 
+static int disable_port(struct netlink *netlink, const struct link *host, struct error *err)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	int r;
+
+	bridge_port_disable(batch, host->index, host->name);
+	r = netlink_run(netlink, batch, err);
+	netlink_batch_free(batch);
+	return r;
+}
+
 static int unplug(const struct cni_request *request, const struct bridge_config *config,
 		  struct error *err)
 {
 	struct netlink *netlink = NULL;
-	struct netlink_batch *batch;
 	struct link host = { 0 };
 	int r = netlink_open(&netlink, err);
 
 	if (r < 0)
 		return r;
 	r = host_end_find(netlink, request, &host, err);
-	if (r == 0) {
-		batch = netlink_batch_new();
-		/* Its address may be another's before the namespace is gone. */
-		if (config->leave_to_netns && host.is_bridge_port)
-			bridge_port_disable(batch, host.index, host.name);
-		else
-			link_delete(batch, host.index, host.name);
-		r = netlink_run(netlink, batch, err);
-		netlink_batch_free(batch);
-	} else if (r == -ENODEV) {
+	/* Its address may be another's before the namespace is gone. */
+	if (r == 0 && config->leave_to_netns && host.is_bridge_port)
+		r = disable_port(netlink, &host, err);
+	else if (r == 0)
+		r = host_end_delete(netlink, &host, err);
+	else if (r == -ENODEV)
 		r = 0;
-	}
 	netlink_close(netlink);
 	return r;
 }

@@ -160,7 +160,7 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 				       task->link.index, RUN_TIMEOUT_MS, err);
 	if (r < 0) {
 		task_setup_undo(task, &config->task);
-		host_end_delete(netlink, &host);
+		(void)host_end_delete(netlink, &host, NULL);
 		return r;
 	}
 	*ret_host = host;
@@ -218,23 +218,18 @@ static int unplug(const struct cni_request *request, const struct eni_config *co
 		  struct error *err)
 {
 	struct netlink *netlink = NULL;
-	struct netlink_batch *batch;
 	struct link host = { 0 };
 	int r = netlink_open(&netlink, err);
 
 	if (r < 0)
 		return r;
 	r = host_end_find(netlink, request, &host, err);
-	if (r == 0 && config->leave_to_netns) {
+	if (r == 0 && config->leave_to_netns)
 		r = remove_host_routes(netlink, &host, err);
-	} else if (r == 0) {
-		batch = netlink_batch_new();
-		link_delete(batch, host.index, host.name);
-		r = netlink_run(netlink, batch, err);
-		netlink_batch_free(batch);
-	} else if (r == -ENODEV) {
+	else if (r == 0)
+		r = host_end_delete(netlink, &host, err);
+	else if (r == -ENODEV)
 		r = 0;
-	}
 	netlink_close(netlink);
 	return r;
 }

@@ -149,13 +149,15 @@ int host_end_check_peer(const struct link *host, const struct link *task,
 	return 0;
 }
 
-void host_end_delete(struct netlink *netlink, const struct link *host)
+int host_end_delete(struct netlink *netlink, const struct link *host, struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
+	int r;
 
 	link_delete(batch, host->index, host->name);
-	(void)netlink_run(netlink, batch, NULL);
+	r = netlink_run(netlink, batch, err);
 	netlink_batch_free(batch);
+	return r;
 }
 
 /* Whether the alias is one of this network's attachments that nobody wants any more. */

@@ -34,8 +34,8 @@ struct mac_address host_end_peer_mac(const struct cni_request *request);
 int host_end_check_peer(const struct link *host, const struct link *task,
 			const struct mac_address *mac, struct error *err);
 
-/* Best effort. */
-void host_end_delete(struct netlink *netlink, const struct link *host);
+/* Takes the pair away, both ends of it. */
+int host_end_delete(struct netlink *netlink, const struct link *host, struct error *err);
 
 /* GC: deletes the pairs of this network whose attachments are not listed as valid. */
 int host_end_collect(const struct cni_request *request, struct cni_error *err);
