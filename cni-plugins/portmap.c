@@ -156,13 +156,8 @@ static int portmap_add(const struct cni_request *request, struct cni_result *ret
 	return r < 0 ? -1 : 0;
 }
 
-static bool is_anothers(void *data, const char *owner)
-{
-	return !str_eq(owner, data);
-}
-
-/* The ports are known as a rule, and found without reading what all others have; unless there are
- * fewer than were mapped, as after a DEL, or there are none to know. */
+/* The ports are known as a rule, and found without reading what all others have. Where none is
+ * found so, all are read: the DEL of a caller that does not say the ports, or a second one. */
 static int unmap_ports(const struct portmap_config *config, const char *owner,
 		       struct portmap_list *ret_removed, struct error *err)
 {
@@ -171,7 +166,7 @@ static int unmap_ports(const struct portmap_config *config, const char *owner,
 	if (r < 0 || ret_removed->count > 0)
 		return r;
 	portmap_list_free(ret_removed);
-	return portmap_table_collect(is_anothers, (void *)owner, ret_removed, err);
+	return portmap_table_remove_all(owner, ret_removed, err);
 }
 
 static int finish_removal(struct portmap_list *removed, struct error *err)

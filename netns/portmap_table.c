@@ -429,6 +429,11 @@ int portmap_table_collect(bool (*keep)(void *data, const char *owner), void *dat
 	return finish(&collecting, r, ret_removed, err);
 }
 
+int portmap_table_remove_all(const char *owner, struct portmap_list *ret_removed, struct error *err)
+{
+	return portmap_table_collect(is_anothers, (void *)owner, ret_removed, err);
+}
+
 int portmap_table_probe(struct error *err)
 {
 	int count = nft_rule_count(NFPROTO_IPV4, PORTMAP_TABLE, "ports", err);

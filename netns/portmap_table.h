@@ -55,6 +55,10 @@ struct portmap_list {
 int portmap_table_remove(const struct portmap_entry *entries, size_t count, const char *owner,
 			 struct portmap_list *ret_removed, struct error *err);
 
+/* Removes all that the owner has, whatever it is: this reads the maps. */
+int portmap_table_remove_all(const char *owner, struct portmap_list *ret_removed,
+			     struct error *err);
+
 /* Removes all for whose owner keep() is false: this reads the maps. */
 int portmap_table_collect(bool (*keep)(void *data, const char *owner), void *data,
 			  struct portmap_list *ret_removed, struct error *err);
