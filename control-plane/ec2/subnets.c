@@ -31,11 +31,10 @@ static char *zone_of(const struct ec2_call *call, const char *zone)
 }
 
 static void add_facts(struct ec2_call *call, const struct vpc_subnet_row *row, const char *zone,
-		      const char *arn, struct ec2_facts *facts)
+		      const char *arn, size_t free_count, struct ec2_facts *facts)
 {
 	const char *is_default = row->built_in ? "true" : "false";
-	_cleanup_free_ char *left =
-		xasprintf("%zu", networks_free_count(call->ec2->services, row->id));
+	_cleanup_free_ char *left = xasprintf("%zu", free_count);
 
 	ec2_fact(facts, "subnet-id", row->id);
 	ec2_fact(facts, "subnet-arn", arn);
@@ -57,6 +56,7 @@ static int write_subnet(struct ec2_call *call, const void *data, struct ec2_fact
 	const struct vpc_subnet_row *row = data;
 	_cleanup_free_ char *zone = zone_of(call, row->zone);
 	_cleanup_free_ char *arn = ec2_arn(call, "subnet", row->id);
+	size_t free_count = networks_free_count(call->ec2->services, row->id);
 	struct strbuf *out = &call->out;
 
 	xml_text(out, "subnetId", row->id);
@@ -65,13 +65,12 @@ static int write_subnet(struct ec2_call *call, const void *data, struct ec2_fact
 	xml_text(out, "ownerId", ec2_account(call));
 	xml_text(out, "vpcId", row->vpc);
 	xml_text(out, "cidrBlock", row->cidr);
-	xml_i64(out, "availableIpAddressCount",
-		(int64_t)networks_free_count(call->ec2->services, row->id));
+	xml_i64(out, "availableIpAddressCount", (int64_t)free_count);
 	xml_text(out, "availabilityZone", zone);
 	xml_bool(out, "defaultForAz", row->built_in);
 	xml_bool(out, "mapPublicIpOnLaunch", false);
 	xml_bool(out, "assignIpv6AddressOnCreation", false);
-	add_facts(call, row, zone, arn, facts);
+	add_facts(call, row, zone, arn, free_count, facts);
 	return ec2_tags_read(call, row->id, out, facts);
 }
 

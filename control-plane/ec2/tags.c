@@ -122,20 +122,33 @@ static int check_resource(struct ec2_call *call, const char *id)
 			 id);
 }
 
+static bool has_tag(const struct tag_list *tags, const char *key, const char *value)
+{
+	for (size_t i = 0; i < tags->count; i++)
+		if (str_eq(tags->items[i].key, key) && str_eq(tags->items[i].value, value))
+			return true;
+	return false;
+}
+
+/* One without a value goes whatever it is, one with a value (which may be empty) only with it. */
 static int delete_tags_of(struct ec2_call *call, const char *id)
 {
+	_cleanup_(tag_list_clear) struct tag_list tags = { 0 };
 	struct error err = ERROR_INIT;
 
 	if (!ec2_param_item(call, "Tag", 1))
 		return ec2_tags_forget(call, id);
+	if (tags_get(call->store, id, &tags, &err) < 0)
+		return ec2_server_error(call, &err);
 	for (size_t i = 1; ec2_param_item(call, "Tag", i); i++) {
 		const char *key = ec2_paramf(call, "Tag.%zu.Key", i);
+		_cleanup_free_ char *value_name = xasprintf("Tag.%zu.Value", i);
+		const char *value = form_get(call->form, value_name);
 
-		/* A value only narrows it down, which is left to the caller. */
-		if (ec2_paramf(call, "Tag.%zu.Value", i))
-			return ec2_error(call, EC2_INVALID,
-					 "Tags are deleted by key: leave the value out");
-		if (key && tags_delete(call->store, id, key, &err) < 0)
+		if (!key)
+			return ec2_error(call, EC2_MISSING, "Tag %zu has no key", i);
+		if ((!value || has_tag(&tags, key, value)) &&
+		    tags_delete(call->store, id, key, &err) < 0)
 			return ec2_server_error(call, &err);
 	}
 	return 0;

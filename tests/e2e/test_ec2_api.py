@@ -199,7 +199,12 @@ def test_tags(ec2, vpc):
     tags = ec2.describe_tags(Filters=[{"Name": "key", "Values": ["team"]}])["Tags"]
     assert tags == [{"Key": "team", "ResourceId": vpc, "ResourceType": "vpc", "Value": "a"},
                     {"Key": "team", "ResourceId": SUBNET, "ResourceType": "subnet", "Value": "a"}]
+    ec2.delete_tags(Resources=[vpc], Tags=[{"Key": "team", "Value": ""}])
+    ec2.delete_tags(Resources=[vpc], Tags=[{"Key": "team", "Value": "another's"}])
+    assert ec2.describe_tags(Filters=[{"Name": "key", "Values": ["team"]}])["Tags"] == tags
     ec2.delete_tags(Resources=[vpc], Tags=[{"Key": "team"}])
+    ec2.delete_tags(Resources=[SUBNET], Tags=[{"Key": "team", "Value": "a"}])
+    assert ec2.describe_tags(Filters=[{"Name": "key", "Values": ["team"]}])["Tags"] == []
     assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"] == [{"Key": "empty", "Value": ""}]
     assert refused(ec2.create_tags, Resources=["i-1"], Tags=[{"Key": "a", "Value": "b"}]) == "InvalidID"
     assert refused(ec2.create_tags, Resources=[vpc], Tags=[{"Key": "aws:a", "Value": "b"}]) == "InvalidParameterValue"
