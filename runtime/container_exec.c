@@ -23,6 +23,8 @@
 #define OUTPUT_LIMIT   4096
 /* For the runtime itself to come back after the process in the container was killed. */
 #define KILL_GRACE_MS 5000
+/* How often the number of a process is looked for that the runtime is still about to start. */
+#define KILL_RETRY_MS 50
 
 struct container_exec {
 	struct container_job job;
@@ -55,22 +57,23 @@ static void exec_free(struct container_exec *exec)
 /*
  * The process in the container is not the runtime's child in a way that dies with it: it must be
  * killed by its own number. The runtime, which waits for it, still lives, so the number cannot have
- * gone to another process.
+ * gone to another process. False: there is no process yet.
  */
-static void kill_inside(struct container_exec *exec)
+static bool kill_inside(struct container_exec *exec)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int pidfd = -1;
 	int64_t pid;
 
 	if (!exec->process || file_read(AT_FDCWD, exec->pid_path, 32, &text, NULL, NULL) < 0)
-		return;
+		return false;
 	text[strcspn(text, "\n")] = '\0';
 	if (number_parse_i64(text, 2, INT32_MAX, &pid, NULL) < 0)
-		return;
+		return false;
 	pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 	if (pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	return true;
 }
 
 static void exec_abandon(struct container_job *job)
@@ -92,7 +95,10 @@ static void timed_out(void *data)
 	struct container_exec *exec = data;
 
 	exec->timed_out = true;
-	kill_inside(exec);
+	/* On a busy host the runtime may take longer than the probe may: what it starts then would
+	 * outlive it. */
+	if (!kill_inside(exec))
+		loop_timer_start(exec->timeout, KILL_RETRY_MS);
 }
 
 /* Output and errors one after the other, at most `limit` bytes; the caller frees. */

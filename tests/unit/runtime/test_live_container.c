@@ -515,26 +515,32 @@ static void probes_run_inside(void **state)
 }
 
 /* The time-out kills the probe, and gives -1. */
+/* Also when its time is over before the runtime has started it. */
 static void a_probe_that_hangs_is_killed(void **state)
 {
 	(void)state;
+	static const int64_t timeouts_ms[] = { 300, 1 };
 	struct live_container container;
-	_cleanup_free_ pid_t *pids = NULL;
-	struct probe probe;
-	size_t count = 0;
-	int64_t begin;
 
 	live_container_init(&live, &container, ARGS("/bin/sleep", "1000"));
 	live_create(&container, false);
 	live_start(&container);
-	begin = clock_monotonic_ms();
-	probe = run_probe(&container, ARGS("/bin/sleep", "500"), 300);
-	assert_true(probe.timed_out);
-	assert_int_equal(probe.exit_code, -1);
-	assert_in_range(clock_monotonic_ms() - begin, 300, 60000); /* it would sleep for 500 s */
-	assert_int_equal(cgroup_processes(&live.cgroups, container.cgroup, &pids, &count, NULL), 0);
-	assert_int_equal(count, 1);
-	assert_int_equal(pids[0], container.pid);
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_free_ pid_t *pids = NULL;
+		int64_t begin = clock_monotonic_ms();
+		struct probe probe =
+			run_probe(&container, ARGS("/bin/sleep", "500"), timeouts_ms[i]);
+		size_t count = 0;
+
+		assert_true(probe.timed_out);
+		assert_int_equal(probe.exit_code, -1);
+		/* it would sleep for 500 s */
+		assert_in_range(clock_monotonic_ms() - begin, timeouts_ms[i], 60000);
+		assert_int_equal(
+			cgroup_processes(&live.cgroups, container.cgroup, &pids, &count, NULL), 0);
+		assert_int_equal(count, 1);
+		assert_int_equal(pids[0], container.pid);
+	}
 	live_delete(&container);
 }
 
