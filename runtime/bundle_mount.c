@@ -30,6 +30,18 @@ static int context_error(int context, int code, const char *what, struct error *
 	return error_set(err, code, "%s", what);
 }
 
+/*
+ * Before 6.5 a context takes any option and only looks at them when the file system is made. One
+ * that is not known is then a line of the kernel's log for each container, so it must not come to
+ * that.
+ */
+static bool knows_its_options(void)
+{
+	_cleanup_close_ int context = fsopen("overlay", FSOPEN_CLOEXEC);
+
+	return fsconfig(context, FSCONFIG_SET_STRING, "nosuchoption", "1", 0) < 0;
+}
+
 /* -ENOSYS: this kernel cannot do it this way. */
 static int mount_by_context(const struct str_list *layers, const char *upper, const char *work,
 			    const char *target, struct error *err)
@@ -38,9 +50,11 @@ static int mount_by_context(const struct str_list *layers, const char *upper, co
 
 	if (context < 0)
 		return error_set(err, errno == EPERM ? EPERM : ENOSYS, "fsopen overlay");
+	if (!knows_its_options())
+		return -ENOSYS;
 	for (size_t i = 0; i < layers->count; i++) {
 		if (fsconfig(context, FSCONFIG_SET_STRING, "lowerdir+", layers->items[i], 0) < 0) {
-			/* Kernels before 6.5 do not know the option; values have a limit of 256
+			/* Kernels before 6.7 do not know the option; values have a limit of 256
 			 * bytes. */
 			if (errno == EINVAL || strlen(layers->items[i]) > 255)
 				return -ENOSYS;
@@ -110,6 +124,16 @@ static void classic_options(struct strbuf *options, const struct str_list *layer
 	append_escaped(options, work);
 }
 
+/* mount(2) does not say which of its directories is not there. */
+static int classic_error(const struct str_list *layers, int code, struct error *err)
+{
+	for (size_t i = 0; code == ENOENT && i < layers->count; i++) {
+		if (access(layers->items[i], F_OK) < 0)
+			return error_set(err, code, "mount the overlay: %s", layers->items[i]);
+	}
+	return error_set(err, code, "mount the overlay");
+}
+
 int bundle_mount_overlay_classic(const struct str_list *layers, const char *upper, const char *work,
 				 const char *target, struct error *err)
 {
@@ -135,7 +159,7 @@ int bundle_mount_overlay_classic(const struct str_list *layers, const char *uppe
 		return error_say(err, E2BIG,
 				 "mount the overlay: %zu layers do not fit in one page of options; "
 				 "this kernel has no "
-				 "other way (Linux 6.5 has)",
+				 "other way (Linux 6.7 has)",
 				 layers->count);
 	if (mount("overlay", target, "overlay", 0, options.data) == 0)
 		return 0;
@@ -145,7 +169,7 @@ int bundle_mount_overlay_classic(const struct str_list *layers, const char *uppe
 		if (mount("overlay", target, "overlay", 0, options.data) == 0)
 			return 0;
 	}
-	return error_set(err, errno, "mount the overlay");
+	return classic_error(layers, errno, err);
 }
 
 int bundle_mount_overlay(const struct str_list *layers, const char *upper, const char *work,

@@ -7,7 +7,7 @@
 
 /*
  * Mounts an overlay of `layers` (topmost first, at least one) with `upper` and `work` at `target`.
- * All paths absolute. Uses the mount API with "lowerdir+" (Linux 6.5), else mount(2), where more
+ * All paths absolute. Uses the mount API with "lowerdir+" (Linux 6.7), else mount(2), where more
  * layers fit than with plain paths.
  */
 int bundle_mount_overlay(const struct str_list *layers, const char *upper, const char *work,
