@@ -61,7 +61,7 @@ def _is_bridge(link):
     return BRIDGE.fullmatch(link["ifname"]) and link.get("linkinfo", {}).get("info_kind") == "bridge"
 
 
-def _rules():
+def rules():
     """Tables, but for the skeletons that stay for the next container: of these, what is in them for one."""
     found = {f"nft {line.strip()}" for line in _run("nft", "list", "tables").splitlines()}
     for table in BRIDGE_TABLES:
@@ -88,8 +88,9 @@ def snapshot(lab):
     found = {f"interface {link['ifname']}" for link in links if INTERFACE.fullmatch(link["ifname"])}
     found |= {f"route {route['dst']} dev {route['dev']}" for route in routes
               if INTERFACE.fullmatch(route.get("dev", "")) and not BRIDGE.fullmatch(route.get("dev", ""))}
-    found |= _rules()
+    found |= rules()
     found |= {f"lease {path}" for path in glob.glob(f"{lab.directory}/**/run/ipam/*/leases/*", recursive=True)}
+    found |= {f"CNI attachment {path}" for path in glob.glob(f"{lab.directory}/*/run/cni/*")}
     found |= {f"mount {where}" for where in mounts(lab.directory)}
     found |= {f"cgroup {group}" for group in cgroups(lab.cgroup)}
     found |= {f"task directory {path}" for path in glob.glob(f"{lab.directory}/*/data/tasks/*")}

@@ -26,7 +26,7 @@ class Shape:
     containers: list
     ends: dict
     stop_code: str = "EssentialContainerExited"
-    act: Optional[str] = None  # "stop" or "kill", once `app` has started
+    act: Optional[str] = None  # once `app` has started: "stop", "kill", or "ask" for its page and stop
 
     def check(self, task, base, starts):
         """What is wrong with the end of a task, as sentences."""
@@ -62,6 +62,12 @@ def exits(name, code, before="", **more):
 def lasts(name, code, **more):
     """Until it is told to stop."""
     return container(name, f"trap 'exit $((CODE + {code}))' TERM; {mark(name)}; sleep 1000 & while :; do wait; done", **more)
+
+
+def serves(name, code, where, **more):
+    """A page for whoever asks, until it is told to stop; `where` says how it is asked."""
+    return container(name, f"trap 'exit $((CODE + {code}))' TERM; httpd -p 80 -h /www; {mark(name)}; sleep 1000 & "
+                           "while :; do wait; done", **dict(where, **more))
 
 
 def after(condition, *names):
@@ -108,4 +114,35 @@ def shapes(unknown_image):
         {"app": End(reason="CannotStartContainerError", starts=0)}, stop_code="TaskFailedToStart")
     add("unknown image", 1, "awsvpc", [exits("app", 0, image=unknown_image)],
         {"app": End(reason="CannotPull", starts=0)}, stop_code="TaskFailedToStart")
+    return found
+
+
+PORT = 21080  # one that a task names: its tasks come one after the other
+
+
+def network_shapes():
+    """Of the modes in which a task has a network of its own: something passes through each part of what is made for it."""
+    found = []
+
+    def add(name, weight, mode, containers, ends, **more):
+        found.append(Shape(f"{name} ({mode})", weight, mode, containers, ends, **more))
+
+    asked = {"stop_code": "UserInitiated", "act": "ask"}
+    several = [{"containerPort": 80}, {"containerPort": 53, "protocol": "udp"}]
+    for mode in ("awsvpc", "bridge"):
+        add("exits", 4, mode, [exits("app", 0)], {"app": End(0)})
+        add("stopped", 2, mode, [lasts("app", 0)], {"app": End(0)}, stop_code="UserInitiated", act="stop")
+        add("killed", 2, mode, [lasts("app", 0)], {"app": End(fixed=KILLED)}, act="kill")
+    add("asked", 4, "awsvpc", [serves("app", 0, {})], {"app": End(0)}, **asked)
+    add("dynamic ports", 3, "bridge", [serves("app", 0, {"portMappings": several})], {"app": End(0)}, **asked)
+    add("range of ports", 1, "bridge", [lasts("app", 0, portMappings=[{"containerPortRange": "8000-8009"}])], {"app": End(0)},
+        stop_code="UserInitiated", act="stop")
+    add("static port", 1, "bridge", [serves("app", 0, {"portMappings": [{"containerPort": 80, "hostPort": PORT}]})],
+        {"app": End(0)}, **asked)
+    add("link", 2, "bridge", [
+        serves("web", 1, {}, essential=False),
+        exits("app", 0, "until wget -q -O /dev/null http://web/; do sleep 0.1; done;", links=["web"], **after("START", "web"))],
+        {"web": End(1), "app": End(0)})
+    add("bad command", 1, "bridge", [container("app", "", command=["nosuchbinary"], portMappings=several)],
+        {"app": End(reason="CannotStartContainerError", starts=0)}, stop_code="TaskFailedToStart")
     return found

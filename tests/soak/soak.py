@@ -7,13 +7,14 @@ import os
 import random
 import signal
 import time
+import urllib.request
 
-from tests.lab import leaks
+from tests.lab import leaks, network
 from tests.lab.berth import wait_for
 
 from .killer import Killer
 from .plane import PATIENCE, Plane
-from .shapes import shapes
+from .shapes import network_shapes, shapes
 
 # What the agent may grow by between two equal moments, in KiB. PSS is only told: it changes by megabytes with how many other
 # programs of the host have mapped the same libraries at that moment. RSS counts those as its own, and what is anonymous is the
@@ -28,14 +29,20 @@ Result = collections.namedtuple("Result", "seconds wrong")
 
 
 class Soak:
-    def __init__(self, lab, tasks, seed, parallel):
+    """
+    With `on_own_network` the tasks are those that have a network, and at the end it must be as before, which none but the
+    lab may have changed.
+    """
+
+    def __init__(self, lab, tasks, seed, parallel, on_own_network=False):
         self.lab, self.tasks, self.seed, self.parallel = lab, tasks, seed, parallel
         self.marks = os.path.join(lab.directory, "marks")
         os.mkdir(self.marks)
+        self.network = network.everything() if on_own_network else None
         self.plane, self.killer = Plane(lab), Killer(lab, seed)
         self.agent = lab.agent().start()
         lab.registry.image("soak")
-        self.shapes = shapes(f"{lab.registry.host}/nowhere:1")
+        self.shapes = network_shapes() if on_own_network else shapes(f"{lab.registry.host}/nowhere:1")
         self.definitions = {shape.name: self.define(number, shape) for number, shape in enumerate(self.shapes)}
         self.results = {shape.name: [] for shape in self.shapes}
         self.measures, self.seconds = {}, 0
@@ -93,10 +100,12 @@ class Soak:
             arn = self.launch(shape, name, base)
             if shape.act and self.plane.follow(arn, "RUNNING")["lastStatus"] == "RUNNING":
                 wait_for("the mark of its start", lambda: self.starts(name, "app"), 60, every=0.02)
-                if shape.act == "stop":
-                    self.plane.stop(arn)
-                else:
+                if shape.act == "ask":
+                    wait_for("its page", lambda: self.page(arn), 60, every=0.02)
+                if shape.act == "kill":
                     os.kill(self.agent.process(arn), signal.SIGKILL)
+                else:
+                    self.plane.stop(arn)
             task = self.plane.follow(arn, "STOPPED")
             starts = {container["name"]: self.starts(name, container["name"]) for container in shape.containers}
             wrong = shape.check(task, base, starts)
@@ -113,6 +122,14 @@ class Soak:
         if shape.mode == "awsvpc":
             members["networkConfiguration"] = {"awsvpcConfiguration": {"subnets": ["subnet-berth"]}}
         return self.plane.run(name, **members)
+
+    def page(self, arn):
+        """As the host gets it: by the port that is published, or at the task's own address."""
+        app = next(container for container in self.lab.task(arn)["containers"] if container["name"] == "app")
+        bound = [binding["hostPort"] for binding in app.get("networkBindings", []) if binding["containerPort"] == 80]
+        where = f"127.0.0.1:{bound[0]}" if bound else app["networkInterfaces"][0]["privateIpv4Address"]
+        with urllib.request.urlopen(f"http://{where}/", timeout=5) as answer:
+            return answer.read()
 
     def starts(self, name, container):
         with contextlib.suppress(FileNotFoundError), open(os.path.join(self.marks, f"{name}.{container}")) as file:
@@ -147,7 +164,10 @@ class Soak:
                 grown = self.measures[after][what] - self.measures[before][what]
                 if grown > most:
                     found.append(f"{after}: {what} of the agent grew by {grown}, which is more than {most}")
-        return found + [f"left: {item}" for item in leaks.of_agent(self.agent)]
+        left = leaks.of_agent(self.agent)
+        if self.network is not None:
+            left += network.left(self.network)
+        return found + [f"left: {item}" for item in left]
 
     def report(self, out):
         print(f"{'shape':28}{'tasks':>7}{'right':>7}{'wrong':>7}{'median s':>10}{'longest':>9}", file=out)
