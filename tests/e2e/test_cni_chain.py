@@ -5,10 +5,13 @@ import json
 import os
 import socket
 import subprocess
+import threading
+import time
 import uuid
 
 import pytest
 
+from tests.lab import network
 from tests.lab.berth import program
 
 DEBIAN = "/usr/lib/cni"
@@ -22,6 +25,8 @@ OWN_BRIDGE_BY_HOST_LOCAL = dict(OWN_BRIDGE, ipam=DEBIAN_BRIDGE["ipam"])
 OWN_PORTMAP = {"type": "ecs-portmap", "capabilities": {"portMappings": True}}
 DEBIAN_PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}}
 TUNING = {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}}
+RATE = 40_000_000  # bits a second
+BANDWIDTH = {"type": "bandwidth", "ingressRate": RATE, "ingressBurst": 800_000}
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="it needs root")
 
@@ -124,29 +129,13 @@ def reaches(namespaces, client, address):
 
 def in_namespace(name):
     """A listening socket that lives in another namespace."""
-    own, theirs = os.open("/proc/self/ns/net", os.O_RDONLY), os.open(f"/run/netns/{name}", os.O_RDONLY)
-    try:
-        os_setns(theirs)
-        try:
-            server = socket.create_server(("0.0.0.0", 80))
-        finally:
-            os_setns(own)
-    finally:
-        os.close(own)
-        os.close(theirs)
-    return server
-
-
-def os_setns(fd):
-    import ctypes
-    if ctypes.CDLL(None, use_errno=True).setns(fd, 0x40000000) != 0:
-        raise OSError(ctypes.get_errno(), "setns")
+    return network.inside(f"/run/netns/{name}", lambda: socket.create_server(("0.0.0.0", 80)))
 
 
 @pytest.mark.parametrize("version", ["0.4.0", "1.0.0"])
 @pytest.mark.parametrize("plugins", [
     pytest.param([OWN_BRIDGE, OWN_PORTMAP, TUNING], id="own-bridge-own-portmap-tuning"),
-    pytest.param([OWN_BRIDGE, DEBIAN_PORTMAP, TUNING], id="own-bridge-debians-portmap-tuning"),
+    pytest.param([OWN_BRIDGE, DEBIAN_PORTMAP, TUNING, BANDWIDTH], id="own-bridge-debians-portmap-tuning-bandwidth"),
     pytest.param([DEBIAN_BRIDGE, OWN_PORTMAP], id="debians-bridge-own-portmap"),
     pytest.param([OWN_BRIDGE_BY_HOST_LOCAL, OWN_PORTMAP], id="host-local"),
 ])
@@ -166,3 +155,46 @@ def test_plugins_of_ours_and_of_others_stand_in_one_chain(namespaces, tmp_path, 
     chain.delete()
     assert namespaces.links() == before
     assert OWN_PORTMAP not in plugins or not namespaces.ports()
+
+
+def received(name):
+    """Bytes that have come to a container, headers included, and when that was."""
+    link, = json.loads(subprocess.run(["ip", "-n", name, "-j", "-s", "link", "show", "eth0"], check=True, capture_output=True).stdout)
+    return link["stats64"]["rx"]["bytes"], time.monotonic()
+
+
+@pytest.mark.parametrize("plugins", [
+    pytest.param([OWN_BRIDGE, BANDWIDTH], id="own-bridge"),
+    pytest.param([OWN_BRIDGE, OWN_PORTMAP, BANDWIDTH], id="own-bridge-own-portmap"),
+])
+def test_a_container_gets_what_its_bandwidth_allows(namespaces, tmp_path, plugins):
+    """net-T61: shaped within 5 %, by Debian's plugin on our link."""
+    chain = Chain(namespaces, str(tmp_path), "1.0.0", plugins)
+    address = chain.add()["ips"][0]["address"].split("/")[0]
+    with in_namespace(namespaces.container) as server:
+        sender = network.inside(f"/run/netns/{namespaces.host}", lambda: socket.create_connection((address, 80), 5))
+        connection, _ = server.accept()
+
+    def drain():
+        while connection.recv(1 << 20):
+            pass
+
+    def fill():
+        try:
+            while True:
+                sender.send(bytes(1 << 16))
+        except OSError:
+            pass  # it was told to end
+
+    threads = [threading.Thread(target=drain), threading.Thread(target=fill)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)  # in which the burst is used up
+    (before, began), _, (after, ended) = received(namespaces.container), time.sleep(2), received(namespaces.container)
+    sender.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join()
+    sender.close()
+    connection.close()
+    assert (after - before) * 8 / (ended - began) == pytest.approx(RATE, rel=0.05)
+    chain.delete()
