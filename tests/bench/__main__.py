@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Berth against the floor, in one run.
 
-    BERTH_BUILD=build/release /usr/bin/python3 -m tests.bench [--quick] [--json] [--runtime runc|crun]
+    BERTH_BUILD=build/release /usr/bin/python3 -m tests.bench [--quick] [--json] [--network] [--runtime runc|crun]
 
 Prints a table with ratios. Needs root and a quiet machine; it is no pass/fail test.
 """
@@ -19,6 +19,7 @@ import time
 
 from tests.lab.berth import Lab, wait_for
 
+from . import network
 from .floor import Floor
 
 SLEEP = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"]
@@ -177,11 +178,20 @@ def main():
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, 30 tasks instead of 100")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--network", action="store_true", help="the rows of the network alone")
     parser.add_argument("--runtime", default="runc")
     options = parser.parse_args()
-    single_count, most, idle_seconds = (5, 30, 10) if options.quick else (20, 100, 60)
     result = {"machine": f"{os.cpu_count()} CPUs, Linux {platform.release()}", "runtime": options.runtime}
+    note("the network")
+    result["network"] = network.measure(options.quick)
+    if not options.network:
+        tasks(options, result)
+    print(json.dumps(result, indent=1)) if options.json else table(result)
 
+
+def tasks(options, result):
+    """Whole tasks, by the agent."""
+    single_count, most, idle_seconds = (5, 30, 10) if options.quick else (20, 100, 60)
     with Lab(subnet="10.99.0.0/22") as lab:
         image = lab.registry.image("bench")
         agent = lab.agent(BERTH_RUNTIME=options.runtime, ECS_IMAGE_PULL_BEHAVIOR="prefer-cached", ECS_LOGLEVEL="warn",
@@ -221,14 +231,23 @@ def main():
                 result["readopt_ms"], result["reconnect_ms"] = readopt(lab)
             stop_all(lab, arns)
     result["most"] = most
-    if options.json:
-        print(json.dumps(result, indent=1))
-    else:
-        table(result)
 
 
 def table(result):
     """What was measured, beside the floor and beside the reference agent with dockerd (measured on such a machine)."""
+    rows = (task_rows(result) if "most" in result else []) + network.rows(result["network"])
+    print(f"{result['machine']}, {result['runtime']}")
+    print("| what | measured | to the floor | reference with dockerd | ratio |")
+    print("|---|---|---|---|---|")
+    for name, value, unit, beside, reference in rows:
+        if value is None:
+            continue
+        ratio = f"{value / beside:.2f}" if beside else ""
+        times = f"1/{reference / value:.0f}" if reference and value > 0 else ""
+        print(f"| {name} | {value:.2f} {unit} | {ratio} | {f'{reference} {unit}' if reference else ''} | {times} |")
+
+
+def task_rows(result):
     most = result["most"]
     floor = result.get("floor_ms")
     rows = [
@@ -256,15 +275,7 @@ def table(result):
         (f"killed: {most} tasks adopted again", result["readopt_ms"], "ms", None, None),
         ("killed: session open again", result["reconnect_ms"], "ms", None, None),
     ]
-    print(f"{result['machine']}, {result['runtime']}")
-    print("| what | measured | to the floor | reference with dockerd | ratio |")
-    print("|---|---|---|---|---|")
-    for name, value, unit, beside, reference in rows:
-        if value is None:
-            continue
-        ratio = f"{value / beside:.2f}" if beside else ""
-        times = f"1/{reference / value:.0f}" if reference and value > 0 else ""
-        print(f"| {name} | {value:.2f} {unit} | {ratio} | {f'{reference} {unit}' if reference else ''} | {times} |")
+    return rows
 
 
 if __name__ == "__main__":
