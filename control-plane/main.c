@@ -81,7 +81,7 @@ static const char usage[] =
 	"      --account ID           account in ARNs, 12 digits (" DEFAULT_ACCOUNT ")\n"
 	"      --zone NAME            availability zone of instances that name none (region + a)\n"
 	"      --cluster NAME         create this cluster at the start (default)\n"
-	"      --subnet CIDR[,id=ID][,zone=ZONE][,gateway=IP][,dns=IP]\n"
+	"      --subnet CIDR[,ipv6=CIDR][,id=ID][,zone=ZONE][,gateway=IP][,dns=IP]\n"
 	"                             addresses for awsvpc tasks; may be repeated\n"
 	"                             (" DEFAULT_SUBNET ",id=subnet-berth)\n"
 	"      --advertise URL        endpoint that agents are told, when it is not the one that "
@@ -175,8 +175,8 @@ static int role_keys_read(const char *source, struct keys *keys, struct error *e
 	return 0;
 }
 
-/* CIDR[,id=..][,zone=..][,gateway=..][,dns=..]; whether the CIDR is one is the task service's to
- * say. */
+/* CIDR[,ipv6=CIDR][,id=..][,zone=..][,gateway=..][,dns=..]; whether the CIDR is one is the task
+ * service's to say. One of IPv6 at the beginning is a subnet without IPv4. */
 static int add_subnet(struct options *options, const char *argument, struct error *err)
 {
 	struct services_subnet subnet = { .id = NULL };
@@ -186,13 +186,16 @@ static int add_subnet(struct options *options, const char *argument, struct erro
 		return error_say(err, E2BIG, "--subnet: at most %d subnets are possible",
 				 SUBNETS_MAX);
 	rest = options->subnet_texts[options->subnet_count] = xstrdup(argument);
-	subnet.cidr = strsep(&rest, ",");
+	part = strsep(&rest, ",");
+	*(strchr(part, ':') ? &subnet.ipv6_cidr : &subnet.cidr) = part;
 	while ((part = strsep(&rest, ","))) {
 		char *value = strchr(part, '=');
 
 		if (value)
 			*value++ = '\0';
-		if (value && str_eq(part, "id"))
+		if (value && str_eq(part, "ipv6") && !subnet.ipv6_cidr)
+			subnet.ipv6_cidr = value;
+		else if (value && str_eq(part, "id"))
 			subnet.id = value;
 		else if (value && str_eq(part, "zone"))
 			subnet.zone = value;
@@ -202,8 +205,8 @@ static int add_subnet(struct options *options, const char *argument, struct erro
 			subnet.dns_server = value;
 		else
 			return error_say(err, EINVAL,
-					 "--subnet %s: '%s' is not one of id=, zone=, gateway= and "
-					 "dns=",
+					 "--subnet %s: '%s' is not one of ipv6=, id=, zone=, "
+					 "gateway= and dns=",
 					 argument, part);
 	}
 	if (!subnet.id && options->subnet_count > 0)

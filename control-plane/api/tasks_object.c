@@ -10,7 +10,7 @@
 
 static bool interface_exists(const struct task *task)
 {
-	return task->eni && task->eni->state != ATTACHMENT_PRECREATED && task->eni->private_ip;
+	return task->eni && task->eni->state != ATTACHMENT_PRECREATED && task->eni->eni_id;
 }
 
 static void add_detail(json_t *details, const char *name, const char *value)
@@ -34,6 +34,7 @@ static json_t *attachments(const struct task *task)
 		add_detail(details, "macAddress", task->eni->mac);
 		add_detail(details, "privateDnsName", task->eni->private_dns_name);
 		add_detail(details, "privateIPv4Address", task->eni->private_ip);
+		add_detail(details, "ipv6Address", task->eni->ipv6);
 	}
 	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "id", task->eni->id, "type",
 					      "ElasticNetworkInterface", "status",
@@ -45,10 +46,14 @@ static json_t *attachments(const struct task *task)
 static json_t *network_interfaces(const struct task *task)
 {
 	json_t *list = json_array();
+	json_t *interface;
 
-	if (interface_exists(task))
-		json_array_append_new(list, json_pack("{s:s, s:s}", "attachmentId", task->eni->id,
-						      "privateIpv4Address", task->eni->private_ip));
+	if (!interface_exists(task))
+		return list;
+	interface = json_pack("{s:s}", "attachmentId", task->eni->id);
+	api_set_string(interface, "privateIpv4Address", task->eni->private_ip);
+	api_set_string(interface, "ipv6Address", task->eni->ipv6);
+	json_array_append_new(list, interface);
 	return list;
 }
 

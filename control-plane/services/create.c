@@ -160,35 +160,44 @@ struct task *create_task(struct services *services, const struct run_request *re
 	return task;
 }
 
-/* "ip-10-0-0-5.ec2.internal", as a VPC names its hosts. */
-static char *dns_name_of(const struct services *services, const char *address)
+/* "ip-10-0-0-5.ec2.internal", as a VPC names its hosts; without IPv4 the interface's id is the
+ * first part. */
+static char *dns_name_of(const struct services *services, const struct task_eni *eni)
 {
-	char *name = str_eq(services->region, "us-east-1")
-			     ? xasprintf("ip-%s.ec2.internal", address)
-			     : xasprintf("ip-%s.%s.compute.internal", address, services->region);
+	_cleanup_free_ char *host =
+		eni->private_ip ? xasprintf("ip-%s", eni->private_ip) : xstrdup(eni->eni_id);
 
-	for (char *c = name; c < name + strlen("ip-") + strlen(address); c++)
+	for (char *c = host; *c; c++)
 		if (*c == '.')
 			*c = '-';
-	return name;
+	return str_eq(services->region, "us-east-1")
+		       ? xasprintf("%s.ec2.internal", host)
+		       : xasprintf("%s.%s.compute.internal", host, services->region);
+}
+
+static char *text_unless_empty(const char *text)
+{
+	return str_is_empty(text) ? NULL : xstrdup(text);
 }
 
 bool create_eni(struct services *services, struct task *task, struct subnet *subnet)
 {
-	char address[SUBNET_ADDRESS_SIZE];
+	struct subnet_addresses addresses;
 	unsigned char mac[5];
 	char id[19];
 
-	if (!subnet_take(subnet, address))
+	if (!subnet_take(subnet, &addresses))
 		return false;
 	random_bytes(mac, sizeof(mac));
 	random_hex(id, 9);
 	task->eni->eni_id = xasprintf("eni-%.17s", id);
 	task->eni->mac =
 		xasprintf("0a:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4]);
-	task->eni->private_ip = xstrdup(address);
-	task->eni->private_dns_name = dns_name_of(services, address);
-	task->eni->gateway = xstrdup(subnet_gateway(subnet));
+	task->eni->private_ip = text_unless_empty(addresses.ipv4);
+	task->eni->ipv6 = text_unless_empty(addresses.ipv6);
+	task->eni->private_dns_name = dns_name_of(services, task->eni);
+	task->eni->gateway = xstrdup_null(subnet_gateway(subnet));
+	task->eni->ipv6_gateway = xstrdup_null(subnet_ipv6_gateway(subnet));
 	task->eni->dns_server = xstrdup(subnet_dns_server(subnet));
 	return true;
 }

@@ -94,6 +94,8 @@ void delivery_eni(const struct task *task, struct acs_eni_out *ret_eni)
 		.mac_address = eni->mac,
 		.ipv4_address = eni->private_ip,
 		.ipv4_gateway = eni->gateway,
+		.ipv6_address = eni->ipv6,
+		.ipv6_gateway = eni->ipv6_gateway,
 		.private_dns_name = eni->private_dns_name,
 		.dns_servers = (const char *const *)&task->eni->dns_server,
 		.dns_server_count = eni->dns_server ? 1 : 0,

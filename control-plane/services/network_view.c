@@ -15,6 +15,9 @@
 #include "control-plane/store/security_groups.h"
 #include "control-plane/store/vpcs.h"
 
+/* Of one interface: one of each family. */
+#define ADDRESSES_MAX 2
+
 enum group_part { PART_NONE, PART_MEMBERS, PART_WHOLE };
 
 struct view_group {
@@ -32,6 +35,7 @@ struct view_subnet {
 struct view_interface {
 	const struct task *task;
 	struct view_subnet *subnet;
+	struct text_list addresses;
 	struct text_list groups; /* those that exist */
 	const char *host;        /* NULL: the instance has not said */
 };
@@ -219,7 +223,8 @@ static void join_groups(struct network_view *view, struct view_interface *interf
 		if (!group)
 			continue;
 		add_text(view, &interface->groups, group->group.id);
-		add_text(view, &group->group.members, eni->private_ip);
+		for (size_t j = 0; j < interface->addresses.count; j++)
+			add_text(view, &group->group.members, interface->addresses.items[j]);
 	}
 }
 
@@ -235,13 +240,17 @@ static int read_interfaces(struct network_view *view, struct error *err)
 		struct view_interface *interface = &view->interfaces[view->interface_count];
 		struct view_subnet *subnet;
 
-		if (!task->eni || task->state == TASK_STOPPED || !task->eni->private_ip)
+		if (!task->eni || task->state == TASK_STOPPED || !task->eni->eni_id)
 			continue;
 		subnet = map_get(view->subnets, task->eni->subnet_id);
 		if (!subnet)
 			continue;
 		interface->task = task;
 		interface->subnet = subnet;
+		if (task->eni->private_ip)
+			add_text(view, &interface->addresses, task->eni->private_ip);
+		if (task->eni->ipv6)
+			add_text(view, &interface->addresses, task->eni->ipv6);
 		join_groups(view, interface);
 		r = host_of(view, task->instance_arn, &interface->host, err);
 		view->interface_count++;
@@ -345,10 +354,7 @@ static void add_interfaces(struct network_view *view, const char *instance_arn,
 		to->mac_address = from->task->eni->mac;
 		to->subnet_id = from->task->eni->subnet_id;
 		to->groups = from->groups;
-		to->addresses = (struct text_list){
-			.items = (const char *const *)&from->task->eni->private_ip,
-			.count = 1,
-		};
+		to->addresses = from->addresses;
 		mark_groups(view, &from->groups, PART_WHOLE);
 		from->subnet->here = true;
 		network->interface_count++;
@@ -360,20 +366,21 @@ static void add_peers(struct network_view *view, const char *instance_arn,
 		      struct acs_network *network)
 {
 	struct acs_network_peer *items =
-		arena_calloc(view->part, view->interface_count, sizeof(*items));
+		arena_calloc(view->part, view->interface_count * ADDRESSES_MAX, sizeof(*items));
 
 	for (size_t i = 0; i < view->interface_count; i++) {
 		const struct view_interface *from = &view->interfaces[i];
 
 		if (is_on(from, instance_arn) || !from->subnet->here)
 			continue;
-		items[network->peer_count++] = (struct acs_network_peer){
-			.address = from->task->eni->private_ip,
-			.mac_address = from->task->eni->mac,
-			.subnet_id = from->task->eni->subnet_id,
-			.vni = from->subnet->vni,
-			.host = from->host,
-		};
+		for (size_t j = 0; j < from->addresses.count; j++)
+			items[network->peer_count++] = (struct acs_network_peer){
+				.address = from->addresses.items[j],
+				.mac_address = from->task->eni->mac,
+				.subnet_id = from->task->eni->subnet_id,
+				.vni = from->subnet->vni,
+				.host = from->host,
+			};
 	}
 	network->peers = items;
 }

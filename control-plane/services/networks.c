@@ -11,9 +11,10 @@
 #include "control-plane/store/security_groups.h"
 #include "control-plane/store/vpcs.h"
 
-/* The built-in VPC holds the /16 around each of its subnets. */
-#define VPC_PREFIX   16
-#define VPC_FALLBACK "10.99.0.0/16"
+/* The built-in VPC holds the /16 around each of its subnets, and the /56 of IPv6. */
+#define VPC_PREFIX      16
+#define VPC_IPV6_PREFIX 56
+#define VPC_FALLBACK    "10.99.0.0/16"
 
 static void free_pools(struct subnet **pools, size_t count)
 {
@@ -30,6 +31,7 @@ static int take_pool(struct services *services, const struct vpc_subnet_row *row
 		.id = row->id,
 		.vpc = row->vpc,
 		.cidr = row->cidr,
+		.ipv6_cidr = row->ipv6_cidr,
 		.zone = row->zone,
 		.gateway = row->gateway,
 		.dns_server = row->dns_server,
@@ -38,7 +40,7 @@ static int take_pool(struct services *services, const struct vpc_subnet_row *row
 	for (size_t i = 0; i < services->subnet_count; i++)
 		if (services->subnets[i] && str_eq(subnet_id(services->subnets[i]), row->id)) {
 			*ret_pool = TAKE(services->subnets[i]);
-			return 0;
+			return subnet_set_ipv6(*ret_pool, row->ipv6_cidr, err);
 		}
 	return subnet_new(&config, ret_pool, err);
 }
@@ -75,7 +77,7 @@ size_t networks_free_count(const struct services *services, const char *subnet)
 {
 	const struct subnet *pool = services_find_subnet(services, subnet);
 
-	return pool ? subnet_free_count(pool) : 0;
+	return pool ? subnet_free_ipv4_count(pool) : 0;
 }
 
 /* --- what is there from the beginning */
@@ -110,6 +112,13 @@ static int add_vpc(struct store *store, struct error *err)
 	return r;
 }
 
+static int say_overlap(const char *id, const char *cidr, const char *other, const char *other_cidr,
+		       struct error *err)
+{
+	return error_say(err, EINVAL, "subnet %s (%s) overlaps subnet %s (%s)", id, cidr, other,
+			 other_cidr);
+}
+
 static int refuse_overlap(const struct vpc_subnet_list *rows, const struct services_subnet *subnet,
 			  struct error *err)
 {
@@ -122,9 +131,13 @@ static int refuse_overlap(const struct vpc_subnet_list *rows, const struct servi
 						       : "subnet %s was made by CreateSubnet: give "
 							 "the one of --subnet another id",
 					 subnet->id);
-		if (str_eq(row->vpc, NETWORKS_VPC) && subnet_cidrs_overlap(row->cidr, subnet->cidr))
-			return error_say(err, EINVAL, "subnet %s (%s) overlaps subnet %s (%s)",
-					 subnet->id, subnet->cidr, row->id, row->cidr);
+		if (!str_eq(row->vpc, NETWORKS_VPC))
+			continue;
+		if (subnet_cidrs_overlap(row->cidr, subnet->cidr))
+			return say_overlap(subnet->id, subnet->cidr, row->id, row->cidr, err);
+		if (subnet_cidrs_overlap(row->ipv6_cidr, subnet->ipv6_cidr))
+			return say_overlap(subnet->id, subnet->ipv6_cidr, row->id, row->ipv6_cidr,
+					   err);
 	}
 	return 0;
 }
@@ -136,6 +149,8 @@ static int add_subnet(struct store *store, const struct services_subnet *subnet,
 		.id = (char *)(uintptr_t)subnet->id,
 		.vpc = (char[]){ NETWORKS_VPC },
 		.cidr = (char *)(uintptr_t)subnet->cidr,
+		.ipv6_cidr = (char *)(uintptr_t)subnet->ipv6_cidr,
+		.assigns_ipv6 = subnet->ipv6_cidr != NULL,
 		.zone = (char *)(uintptr_t)subnet->zone,
 		.gateway = (char *)(uintptr_t)subnet->gateway,
 		.dns_server = (char *)(uintptr_t)subnet->dns_server,
@@ -144,6 +159,7 @@ static int add_subnet(struct store *store, const struct services_subnet *subnet,
 	const struct subnet_config config = { .id = row.id,
 					      .vpc = row.vpc,
 					      .cidr = row.cidr,
+					      .ipv6_cidr = row.ipv6_cidr,
 					      .zone = row.zone,
 					      .gateway = row.gateway,
 					      .dns_server = row.dns_server };
@@ -171,31 +187,49 @@ static int forget_configured(struct store *store, struct error *err)
 	return r;
 }
 
+/* The block of that length around a subnet, once. */
+static int add_block(struct str_list *blocks, const char *cidr, unsigned int length,
+		     struct error *err)
+{
+	struct ip_prefix prefix;
+	char text[IP_TEXT_SIZE];
+	int r = ip_prefix_parse(cidr, &prefix, err);
+
+	if (r < 0)
+		return r;
+	prefix.length = length;
+	prefix = ip_prefix_network(&prefix);
+	if (!str_list_has(blocks, ip_prefix_format(&prefix, text)))
+		str_list_add(blocks, text);
+	return 0;
+}
+
 static int set_cidrs(struct store *store, struct error *err)
 {
 	_cleanup_(vpc_subnet_list_clear) struct vpc_subnet_list rows = { 0 };
 	_cleanup_str_list_ struct str_list cidrs = STR_LIST_INIT;
-	_cleanup_free_ char *joined = NULL;
+	_cleanup_str_list_ struct str_list ipv6_cidrs = STR_LIST_INIT;
+	_cleanup_free_ char *joined = NULL, *ipv6_joined = NULL;
 	int r = vpc_subnet_find(store, NULL, &rows, err);
 
 	for (size_t i = 0; r == 0 && i < rows.count; i++) {
-		struct ip_prefix prefix;
-		char text[IP_TEXT_SIZE];
+		const struct vpc_subnet_row *row = &rows.items[i];
 
-		if (!str_eq(rows.items[i].vpc, NETWORKS_VPC))
+		if (!str_eq(row->vpc, NETWORKS_VPC))
 			continue;
-		r = ip_prefix_parse(rows.items[i].cidr, &prefix, err);
-		if (r < 0)
-			return r;
-		prefix.length = VPC_PREFIX;
-		prefix = ip_prefix_network(&prefix);
-		if (!str_list_has(&cidrs, ip_prefix_format(&prefix, text)))
-			str_list_add(&cidrs, text);
+		if (row->cidr)
+			r = add_block(&cidrs, row->cidr, VPC_PREFIX, err);
+		if (r == 0 && row->ipv6_cidr)
+			r = add_block(&ipv6_cidrs, row->ipv6_cidr, VPC_IPV6_PREFIX, err);
 	}
-	if (r < 0 || cidrs.count == 0)
+	if (r < 0)
 		return r;
+	/* A VPC always has an IPv4 block. */
+	if (cidrs.count == 0)
+		str_list_add(&cidrs, VPC_FALLBACK);
 	joined = str_list_join(&cidrs, " ");
-	return vpc_set_cidrs(store, NETWORKS_VPC, joined, err);
+	ipv6_joined = str_list_join(&ipv6_cidrs, " ");
+	return vpc_set_cidrs(store, NETWORKS_VPC, joined, ipv6_joined, err);
 }
 
 static int write_configured(struct store *store, const struct services_config *config,

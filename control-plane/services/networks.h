@@ -23,7 +23,7 @@ int networks_load(struct services *services, struct error *err);
 /* Subnets, groups or rules were written in the caller's transaction. */
 int networks_changed(struct services *services, struct error *err);
 
-/* Addresses left; 0 for an unknown subnet. */
+/* IPv4 addresses left; 0 for an unknown subnet. */
 size_t networks_free_count(const struct services *services, const char *subnet);
 
 #endif

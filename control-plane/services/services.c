@@ -229,10 +229,10 @@ static int load_task(void *data, const struct task_row *row, struct error *err)
 	services_add_task(services, task);
 	if (task->eni && task->state != TASK_STOPPED) {
 		subnet = services_find_subnet(services, task->eni->subnet_id);
-		if (!subnet || !subnet_mark(subnet, task->eni->private_ip))
+		if (!subnet || !subnet_mark(subnet, task->eni->private_ip, task->eni->ipv6))
 			log_warn("a task's address is in no configured subnet any more", "task",
 				 task->arn, "subnet", task->eni->subnet_id, "address",
-				 task->eni->private_ip);
+				 task->eni->private_ip, "ipv6", task->eni->ipv6);
 		if (subnet)
 			return give_default_group(services, task->eni, subnet_vpc(subnet), err);
 	}

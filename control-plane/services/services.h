@@ -24,9 +24,10 @@ struct services;
 struct services_subnet {
 	const char *id;   /* "subnet-..." */
 	const char *cidr; /* "10.0.0.0/24"; network, router, DNS, reserved and broadcast addresses
-			     are not given out */
-	const char *zone; /* availability zone; NULL: matches instances of every zone */
-	const char *gateway;    /* NULL: the first address of the network */
+			     are not given out; NULL: IPv6 only */
+	const char *ipv6_cidr;  /* "fd00:1:2:3::/64"; NULL: IPv4 only */
+	const char *zone;       /* availability zone; NULL: matches instances of every zone */
+	const char *gateway;    /* of IPv4; NULL: the first address of the network */
 	const char *dns_server; /* NULL: the second address of the network */
 };
 

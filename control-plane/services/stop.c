@@ -46,7 +46,7 @@ static void release_eni(struct services *services, struct task *task)
 		return;
 	subnet = services_find_subnet(services, task->eni->subnet_id);
 	if (subnet)
-		subnet_give_back(subnet, task->eni->private_ip);
+		subnet_give_back(subnet, task->eni->private_ip, task->eni->ipv6);
 	services_network_changed(services);
 	task->eni->state = ATTACHMENT_DELETED;
 }

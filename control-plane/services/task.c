@@ -96,8 +96,10 @@ static void eni_free(struct task_eni *eni)
 	free(eni->eni_id);
 	free(eni->mac);
 	free(eni->private_ip);
+	free(eni->ipv6);
 	free(eni->private_dns_name);
 	free(eni->gateway);
+	free(eni->ipv6_gateway);
 	free(eni->dns_server);
 	for (size_t i = 0; i < eni->security_group_count; i++)
 		free(eni->security_groups[i]);

@@ -90,9 +90,11 @@ struct task_eni {
 	char *eni_id; /* NULL before CREATED, as the rest; kept after DELETED so that people can see
 			 what it was */
 	char *mac;
-	char *private_ip;
+	char *private_ip; /* of IPv4; NULL: IPv6 only */
+	char *ipv6;       /* NULL: IPv4 only */
 	char *private_dns_name;
-	char *gateway; /* "10.0.0.1/24": for the agent */
+	char *gateway;      /* "10.0.0.1/24": for the agent; NULL as private_ip, */
+	char *ipv6_gateway; /* "fd00::1/64": as ipv6 */
 	char *dns_server;
 	char **security_groups;
 	size_t security_group_count;

@@ -129,8 +129,10 @@ static const struct field eni_fields[] = {
 	TEXT(task_eni, eni_id),
 	TEXT(task_eni, mac),
 	TEXT(task_eni, private_ip),
+	TEXT(task_eni, ipv6),
 	TEXT(task_eni, private_dns_name),
 	TEXT(task_eni, gateway),
+	TEXT(task_eni, ipv6_gateway),
 	TEXT(task_eni, dns_server),
 };
 

@@ -16,6 +16,7 @@ extern const char store_schema_core_1[];  /* meta, clusters, task definitions, c
 					     attributes, tags */
 extern const char store_schema_tasks_1[]; /* tasks, client tokens */
 extern const char store_schema_network_1[]; /* VPCs, subnets, security groups */
+extern const char store_schema_network_2[]; /* IPv6 blocks of both */
 extern const char store_schema_core_2[];    /* the health of container instances */
 
 #endif

@@ -40,3 +40,9 @@ const char store_schema_network_1[] =
 	"	UNIQUE (group_id, egress, protocol, from_port, to_port, target)"
 	");"
 	"CREATE INDEX security_rules_by_target ON security_rules (target);";
+
+/* A subnet of IPv6 alone has '' as its CIDR. */
+const char store_schema_network_2[] =
+	"ALTER TABLE vpcs ADD COLUMN ipv6_cidrs TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE subnets ADD COLUMN ipv6_cidr TEXT;"
+	"ALTER TABLE subnets ADD COLUMN assigns_ipv6 INTEGER NOT NULL DEFAULT 0;";

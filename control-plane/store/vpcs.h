@@ -12,8 +12,9 @@
 /* VPCs and their subnets. What is built in was made from the options of berth-control. */
 struct vpc_row {
 	char *id;
-	char *cidrs; /* "10.0.0.0/16"; several with a space between */
-	int64_t vni; /* its number on the wire between hosts */
+	char *cidrs;      /* "10.0.0.0/16"; several with a space between */
+	char *ipv6_cidrs; /* "fd00:1:2:300::/56", likewise; "" or NULL: none */
+	int64_t vni;      /* its number on the wire between hosts */
 	bool built_in;
 };
 
@@ -25,10 +26,12 @@ struct vpc_list {
 struct vpc_subnet_row {
 	char *id;
 	char *vpc;
-	char *cidr;
-	char *zone;       /* NULL: any */
-	char *gateway;    /* NULL: the first address */
-	char *dns_server; /* NULL: the second address */
+	char *cidr;        /* NULL: IPv6 only */
+	char *ipv6_cidr;   /* NULL: IPv4 only */
+	bool assigns_ipv6; /* AssignIpv6AddressOnCreation */
+	char *zone;        /* NULL: any */
+	char *gateway;     /* NULL: the first address */
+	char *dns_server;  /* NULL: the second address */
 	bool built_in;
 };
 
@@ -47,7 +50,8 @@ char *vpc_resource_id(const char *kind);
 int vpc_find(struct store *store, const char *id, struct vpc_list *ret_list, struct error *err);
 /* Gives it its number (row->vni is not read). */
 int vpc_add(struct store *store, const struct vpc_row *row, struct error *err);
-int vpc_set_cidrs(struct store *store, const char *id, const char *cidrs, struct error *err);
+int vpc_set_cidrs(struct store *store, const char *id, const char *cidrs, const char *ipv6_cidrs,
+		  struct error *err);
 /* The caller has seen that nothing is in it. */
 int vpc_delete(struct store *store, const char *id, struct error *err);
 
@@ -55,6 +59,10 @@ int vpc_delete(struct store *store, const char *id, struct error *err);
 int vpc_subnet_find(struct store *store, const char *id, struct vpc_subnet_list *ret_list,
 		    struct error *err);
 int vpc_subnet_add(struct store *store, const struct vpc_subnet_row *row, struct error *err);
+/* What can change of a subnet: its IPv6 block (NULL: none), and whether interfaces get an address
+ * of it. */
+int vpc_subnet_set_ipv6(struct store *store, const char *id, const char *cidr, bool assigns,
+			struct error *err);
 int vpc_subnet_delete(struct store *store, const char *id, struct error *err);
 
 #endif
