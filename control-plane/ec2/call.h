@@ -19,6 +19,8 @@
 #define EC2_SUBNET_NOT_FOUND "InvalidSubnetID.NotFound"
 #define EC2_GROUP_NOT_FOUND  "InvalidGroup.NotFound"
 #define EC2_DEPENDENCY       "DependencyViolation"
+#define EC2_BLOCK_IN_USE     "InvalidCidrBlock.InUse"
+#define EC2_COMBINATION      "InvalidParameterCombination"
 #define EC2_NOT_PERMITTED    "OperationNotPermitted"
 #define EC2_INTERNAL         "InternalError"
 #define EC2_DRY_RUN          "DryRunOperation"
@@ -55,6 +57,7 @@ struct ec2_action {
 /* One table per file, gathered in dispatch.c. */
 extern const struct ec2_action ec2_vpc_actions[];
 extern const struct ec2_action ec2_subnet_actions[];
+extern const struct ec2_action ec2_association_actions[];
 extern const struct ec2_action ec2_group_actions[];
 extern const struct ec2_action ec2_rule_actions[];
 extern const struct ec2_action ec2_interface_actions[];

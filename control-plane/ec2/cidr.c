@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include "control-plane/services/subnet.h"
+
 enum { PREFIX_MIN = 16, PREFIX_MAX = 28 };
 
 static int parse(struct ec2_call *call, const char *text, int family, struct ip_prefix *ret)
@@ -33,6 +35,23 @@ int ec2_cidr_of_network(struct ec2_call *call, const char *range_code, char ret_
 	return 0;
 }
 
+int ec2_cidr_of_ipv6(struct ec2_call *call, const char *text, unsigned int min, unsigned int max,
+		     unsigned int step, const char *range_code, char ret_cidr[IP_TEXT_SIZE])
+{
+	struct ip_prefix prefix = { 0 };
+
+	if (ip_prefix_parse(text, &prefix, NULL) < 0 || prefix.address.family != AF_INET6)
+		return ec2_error(call, EC2_INVALID,
+				 "Value (%s) for parameter ipv6CidrBlock is invalid. This is not a "
+				 "valid CIDR block.",
+				 text);
+	if (prefix.length < min || prefix.length > max || (prefix.length - min) % step != 0)
+		return ec2_error(call, range_code, "The CIDR '%s' is invalid.", text);
+	prefix = ip_prefix_network(&prefix);
+	ip_prefix_format(&prefix, ret_cidr);
+	return 0;
+}
+
 int ec2_cidr_of_rule(struct ec2_call *call, const char *text, int family,
 		     char ret_cidr[IP_TEXT_SIZE])
 {
@@ -55,6 +74,17 @@ bool ec2_cidr_is_inside(const char *blocks, const char *cidr)
 	for (size_t i = 0; i < list.count; i++)
 		if (ip_prefix_parse(list.items[i], &outer, NULL) == 0 &&
 		    outer.length <= inner.length && ip_prefix_contains(&outer, &inner.address))
+			return true;
+	return false;
+}
+
+bool ec2_cidr_overlaps(const char *blocks, const char *cidr)
+{
+	_cleanup_str_list_ struct str_list list = STR_LIST_INIT;
+
+	str_list_split(&list, blocks, ' ', false);
+	for (size_t i = 0; i < list.count; i++)
+		if (subnet_cidrs_overlap(list.items[i], cidr))
 			return true;
 	return false;
 }

@@ -17,7 +17,7 @@
 static const struct ec2_action *find_action(const char *name)
 {
 	static const struct ec2_action *const tables[] = {
-		ec2_vpc_actions,  ec2_subnet_actions,    ec2_group_actions,
+		ec2_vpc_actions,  ec2_subnet_actions,    ec2_association_actions, ec2_group_actions,
 		ec2_rule_actions, ec2_interface_actions, ec2_tag_actions,
 	};
 

@@ -16,6 +16,7 @@ static const char *const filters_known[] = {
 	"group-name",
 	"private-ip-address",
 	"addresses.private-ip-address",
+	"ipv6-addresses.ipv6-address",
 	"private-dns-name",
 	"mac-address",
 	"description",
@@ -59,12 +60,22 @@ static void write_addresses(struct ec2_call *call, const struct task_eni *eni)
 	xml_text(out, "privateIpAddress", eni->private_ip);
 	xml_text(out, "privateDnsName", eni->private_dns_name);
 	xml_open(out, "privateIpAddressesSet");
-	xml_open(out, "item");
-	xml_text(out, "privateIpAddress", eni->private_ip);
-	xml_text(out, "privateDnsName", eni->private_dns_name);
-	xml_bool(out, "primary", true);
-	xml_close(out, "item");
+	if (eni->private_ip) {
+		xml_open(out, "item");
+		xml_text(out, "privateIpAddress", eni->private_ip);
+		xml_text(out, "privateDnsName", eni->private_dns_name);
+		xml_bool(out, "primary", true);
+		xml_close(out, "item");
+	}
 	xml_close(out, "privateIpAddressesSet");
+	xml_open(out, "ipv6AddressesSet");
+	if (eni->ipv6) {
+		xml_open(out, "item");
+		xml_text(out, "ipv6Address", eni->ipv6);
+		xml_bool(out, "isPrimaryIpv6", false);
+		xml_close(out, "item");
+	}
+	xml_close(out, "ipv6AddressesSet");
 }
 
 static void write_attachment(struct ec2_call *call, const struct task *task)
@@ -103,6 +114,7 @@ static void add_facts(struct ec2_call *call, const struct task_eni *eni, const c
 	ec2_fact(facts, "network-interface-id", eni->eni_id);
 	ec2_fact(facts, "private-ip-address", eni->private_ip);
 	ec2_fact(facts, "addresses.private-ip-address", eni->private_ip);
+	ec2_fact(facts, "ipv6-addresses.ipv6-address", eni->ipv6);
 	ec2_fact(facts, "private-dns-name", eni->private_dns_name);
 	ec2_fact(facts, "mac-address", eni->mac);
 	ec2_fact(facts, "description", eni->arn);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "control-plane/ec2/blocks.h"
 #include "control-plane/ec2/cidr.h"
 #include "control-plane/ec2/describe.h"
 #include "control-plane/ec2/find.h"
@@ -10,8 +11,19 @@
 #define VPCS_MAX 20
 
 static const char *const filters_known[] = {
-	"vpc-id",   "cidr", "cidr-block-association.cidr-block", "state", "isDefault", "is-default",
-	"owner-id", NULL
+	"vpc-id",
+	"cidr",
+	"cidr-block-association.cidr-block",
+	"cidr-block-association.association-id",
+	"cidr-block-association.state",
+	"ipv6-cidr-block-association.ipv6-cidr-block",
+	"ipv6-cidr-block-association.association-id",
+	"ipv6-cidr-block-association.state",
+	"state",
+	"isDefault",
+	"is-default",
+	"owner-id",
+	NULL,
 };
 
 static void write_blocks(struct ec2_call *call, const struct vpc_row *row, struct ec2_facts *facts)
@@ -24,14 +36,12 @@ static void write_blocks(struct ec2_call *call, const struct vpc_row *row, struc
 	xml_open(&call->out, "cidrBlockAssociationSet");
 	for (size_t i = 0; i < cidrs.count; i++) {
 		xml_open(&call->out, "item");
-		xml_text(&call->out, "cidrBlock", cidrs.items[i]);
-		xml_open(&call->out, "cidrBlockState");
-		xml_text(&call->out, "state", "associated");
-		xml_close(&call->out, "cidrBlockState");
+		ec2_block_write(call, EC2_BLOCK_OF_VPC, row->id, cidrs.items[i], "associated",
+				facts);
 		xml_close(&call->out, "item");
-		ec2_fact(facts, "cidr-block-association.cidr-block", cidrs.items[i]);
 	}
 	xml_close(&call->out, "cidrBlockAssociationSet");
+	ec2_ipv6_blocks_write(call, EC2_BLOCK_OF_VPC, row->id, row->ipv6_cidrs, facts);
 }
 
 /* The members of the VPC, and what filters ask of it. */
@@ -99,15 +109,7 @@ static int check_room(struct ec2_call *call)
 static int check_options(struct ec2_call *call)
 {
 	const char *tenancy = ec2_param(call, "InstanceTenancy");
-	bool ipv6 = false;
-	int r = ec2_param_bool(call, "AmazonProvidedIpv6CidrBlock", &ipv6);
 
-	if (r < 0)
-		return r;
-	if (ipv6)
-		return ec2_error(call, EC2_INVALID,
-				 "AmazonProvidedIpv6CidrBlock: VPCs of this control plane have "
-				 "IPv4 only");
 	if (tenancy && !str_eq(tenancy, "default"))
 		return ec2_error(call, EC2_INVALID,
 				 "Invalid value '%s' for instanceTenancy: it must be default",
@@ -135,10 +137,12 @@ static int make_vpc(struct ec2_call *call, const struct vpc_row *row)
 static int create_vpc(struct ec2_call *call)
 {
 	_cleanup_free_ char *id = vpc_resource_id("vpc");
-	char cidr[IP_TEXT_SIZE];
-	const struct vpc_row row = { .id = id, .cidrs = cidr };
+	char cidr[IP_TEXT_SIZE], ipv6_cidr[IP_TEXT_SIZE];
+	const struct vpc_row row = { .id = id, .cidrs = cidr, .ipv6_cidrs = ipv6_cidr };
 	int r = ec2_cidr_of_network(call, "InvalidVpc.Range", cidr);
 
+	if (r == 0)
+		r = ec2_ipv6_block_of_vpc(call, ipv6_cidr);
 	if (r == 0)
 		r = check_options(call);
 	if (r == 0)

@@ -177,6 +177,124 @@ def test_two_vpcs_may_have_the_same_addresses(ec2, vpc):
     assert len(set(made)) == 2
 
 
+# --- IPv6
+
+def blocks(resource):
+    return {each["Ipv6CidrBlock"]: each["AssociationId"] for each in resource["Ipv6CidrBlockAssociationSet"]
+            if each["Ipv6CidrBlockState"]["State"] == "associated"}
+
+
+def test_a_vpc_of_both_families(ec2):
+    made = ec2.create_vpc(CidrBlock="10.20.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    (cidr, association), = blocks(made).items()
+    assert re.fullmatch("fd[0-9a-f:]+::/56", cidr) and re.fullmatch("vpc-cidr-assoc-[0-9a-f]{17}", association)
+    other = ec2.create_vpc(CidrBlock="10.20.0.0/16", Ipv6CidrBlock="2001:db8:0:4ff::/60", Ipv6Pool="mine")["Vpc"]
+    assert list(blocks(other)) == ["2001:db8:0:4f0::/60"], "host bits are cleared"
+    assert blocks(ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]) == {}
+
+    def found(**filters):
+        return [each["VpcId"] for each in ec2.describe_vpcs(Filters=[
+            {"Name": "ipv6-cidr-block-association." + name.replace("_", "-"), "Values": [value]}
+            for name, value in filters.items()])["Vpcs"]]
+    assert found(association_id=association) == found(ipv6_cidr_block=cidr) == [made["VpcId"]]
+    assert found(ipv6_cidr_block="2001:*", state="associated") == [other["VpcId"]]
+
+
+@pytest.mark.parametrize("members, code", [
+    ({"Ipv6CidrBlock": "2001:db8::/64"}, "InvalidVpc.Range"),
+    ({"Ipv6CidrBlock": "2001:db8::/40"}, "InvalidVpc.Range"),
+    ({"Ipv6CidrBlock": "2001:db8::/57"}, "InvalidVpc.Range"),
+    ({"Ipv6CidrBlock": "10.0.0.0/16"}, "InvalidParameterValue"),
+    ({"Ipv6CidrBlock": "nonsense"}, "InvalidParameterValue"),
+    ({"Ipv6CidrBlock": "2001:db8::/56", "AmazonProvidedIpv6CidrBlock": True}, "InvalidParameterCombination")])
+def test_ipv6_blocks_that_no_vpc_can_have(ec2, vpc, members, code):
+    assert refused(ec2.create_vpc, CidrBlock="10.30.0.0/16", **members) == code
+    assert refused(ec2.associate_vpc_cidr_block, VpcId=vpc, **members) == code
+
+
+def test_blocks_of_a_vpc_come_and_go(ec2, vpc):
+    def described():
+        return ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]
+    answer = ec2.associate_vpc_cidr_block(VpcId=vpc, Ipv6CidrBlock="fd00:1:2:300::/56")
+    assert answer["VpcId"] == vpc and answer["Ipv6CidrBlockAssociation"]["Ipv6CidrBlockState"]["State"] == "associating"
+    association = answer["Ipv6CidrBlockAssociation"]["AssociationId"]
+    assert blocks(described()) == {"fd00:1:2:300::/56": association}
+    assert refused(ec2.associate_vpc_cidr_block, VpcId=vpc, Ipv6CidrBlock="fd00:1:2:310::/60") == "CidrConflict"
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.0.0/24", Ipv6CidrBlock="fd00:1:2:301::/64")["Subnet"]["SubnetId"]
+    assert refused(ec2.disassociate_vpc_cidr_block, AssociationId=association) == "InvalidCidrBlock.InUse"
+    ec2.delete_subnet(SubnetId=subnet)
+    assert ec2.disassociate_vpc_cidr_block(AssociationId=association)["VpcId"] == vpc
+    assert blocks(described()) == {}
+    assert refused(ec2.disassociate_vpc_cidr_block,
+                   AssociationId=association) == "InvalidVpcCidrBlockAssociationID.NotFound"
+
+    second = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="10.21.0.0/16")["CidrBlockAssociation"]
+    cidrs = {each["CidrBlock"]: each["AssociationId"] for each in described()["CidrBlockAssociationSet"]}
+    assert list(cidrs) == ["10.20.0.0/16", "10.21.0.0/16"] and cidrs["10.21.0.0/16"] == second["AssociationId"]
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.21.0.0/24")
+    assert refused(ec2.disassociate_vpc_cidr_block, AssociationId=cidrs["10.20.0.0/16"]) == "OperationNotPermitted"
+    assert refused(ec2.disassociate_vpc_cidr_block, AssociationId=second["AssociationId"]) == "InvalidCidrBlock.InUse"
+    for i in range(3):
+        ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock=f"10.3{i}.0.0/16")
+    assert refused(ec2.associate_vpc_cidr_block, VpcId=vpc, CidrBlock="10.40.0.0/16") == "CidrLimitExceeded"
+    assert refused(ec2.associate_vpc_cidr_block, VpcId=VPC, AmazonProvidedIpv6CidrBlock=True) == "OperationNotPermitted"
+
+
+def test_subnets_of_both_families(ec2, vpc):
+    ec2.associate_vpc_cidr_block(VpcId=vpc, Ipv6CidrBlock="fd00:1:2:300::/56")
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.0.0/24", Ipv6CidrBlock="fd00:1:2:301::/64")["Subnet"]
+    (cidr, association), = blocks(made).items()
+    assert cidr == "fd00:1:2:301::/64" and re.fullmatch("subnet-cidr-assoc-[0-9a-f]{17}", association)
+    assert not made["AssignIpv6AddressOnCreation"] and not made["Ipv6Native"]
+    for cidr, code in [("fd00:1:2:301::/64", "InvalidSubnet.Conflict"), ("fd00:1:2:400::/64", "InvalidSubnet.Range"),
+                       ("fd00:1:2:302::/60", "InvalidSubnet.Range"), ("x", "InvalidParameterValue")]:
+        assert refused(ec2.create_subnet, VpcId=vpc, CidrBlock="10.20.9.0/24", Ipv6CidrBlock=cidr) == code, cidr
+    ec2.modify_subnet_attribute(SubnetId=made["SubnetId"], AssignIpv6AddressOnCreation={"Value": True})
+    assert ec2.describe_subnets(SubnetIds=[made["SubnetId"]])["Subnets"][0]["AssignIpv6AddressOnCreation"]
+
+    plain = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24")["Subnet"]["SubnetId"]
+    assert refused(ec2.modify_subnet_attribute, SubnetId=plain,
+                   AssignIpv6AddressOnCreation={"Value": True}) == "InvalidParameterValue"
+    assert refused(ec2.modify_subnet_attribute, SubnetId=plain,
+                   MapPublicIpOnLaunch={"Value": True}) == "InvalidParameterValue"
+    answer = ec2.associate_subnet_cidr_block(SubnetId=plain, Ipv6CidrBlock="fd00:1:2:302::/64")
+    association = answer["Ipv6CidrBlockAssociation"]["AssociationId"]
+    assert refused(ec2.associate_subnet_cidr_block, SubnetId=plain, Ipv6CidrBlock="fd00:1:2:303::/64") == "CidrLimitExceeded"
+    found = ec2.describe_subnets(Filters=[{"Name": "ipv6-cidr-block-association.association-id", "Values": [association]}])
+    assert [each["SubnetId"] for each in found["Subnets"]] == [plain]
+    ec2.disassociate_subnet_cidr_block(AssociationId=association)
+    assert refused(ec2.disassociate_subnet_cidr_block,
+                   AssociationId=association) == "InvalidSubnetCidrBlockAssociationID.NotFound"
+    assert blocks(ec2.describe_subnets(SubnetIds=[plain])["Subnets"][0]) == {}
+
+
+def test_subnets_of_ipv6_alone(ec2, vpc):
+    ec2.associate_vpc_cidr_block(VpcId=vpc, Ipv6CidrBlock="fd00:1:2:300::/56")
+    made = ec2.create_subnet(VpcId=vpc, Ipv6Native=True, Ipv6CidrBlock="fd00:1:2:3ff::/64")["Subnet"]
+    assert made["Ipv6Native"] and made["AssignIpv6AddressOnCreation"] and "CidrBlock" not in made
+    assert made["AvailableIpAddressCount"] == 0
+    found = ec2.describe_subnets(Filters=[{"Name": "ipv6-native", "Values": ["true"]}])["Subnets"]
+    assert [each["SubnetId"] for each in found] == [made["SubnetId"]]
+    association, = blocks(made).values()
+    assert refused(ec2.disassociate_subnet_cidr_block, AssociationId=association) == "OperationNotPermitted"
+    assert refused(ec2.modify_subnet_attribute, SubnetId=made["SubnetId"],
+                   AssignIpv6AddressOnCreation={"Value": False}) == "InvalidParameterValue"
+    assert refused(ec2.create_subnet, VpcId=vpc, Ipv6Native=True) == "MissingParameter"
+    assert refused(ec2.create_subnet, VpcId=vpc, Ipv6Native=True, CidrBlock="10.20.0.0/24",
+                   Ipv6CidrBlock="fd00:1:2:3fe::/64") == "InvalidParameterCombination"
+
+
+def test_the_option_gives_subnets_of_ipv6(control_with):
+    control = control_with("--subnet", "fd00:99:1:3::/64,id=subnet-six", subnet="10.99.0.0/24,ipv6=fd00:99:1:2::/64")
+    ec2 = control.boto("ec2")
+    assert list(blocks(ec2.describe_vpcs()["Vpcs"][0])) == ["fd00:99:1::/56"]
+    both, six = ec2.describe_subnets()["Subnets"]
+    assert list(blocks(both)) == ["fd00:99:1:2::/64"] and both["CidrBlock"] == "10.99.0.0/24"
+    assert six["SubnetId"] == "subnet-six" and six["Ipv6Native"]
+    association, = blocks(both).values()
+    assert refused(ec2.disassociate_subnet_cidr_block, AssociationId=association) == "OperationNotPermitted"
+
+
 def test_filters_and_pages(ec2, vpc):
     made = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.20.{i}.0/24")["Subnet"]["SubnetId"] for i in range(12)]
 
@@ -406,6 +524,48 @@ def test_a_task_gets_its_interface_in_a_subnet_that_was_made(plane, agent, defin
     ec2.delete_subnet(SubnetId=subnet)
     ec2.delete_security_group(GroupId=group)
     ec2.delete_vpc(VpcId=vpc)
+
+
+def test_tasks_of_subnets_with_ipv6(plane, agent, definition):
+    """net-T14: what an agent is told of an interface without IPv4."""
+    ec2 = plane.boto("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16", Ipv6CidrBlock="fd00:1:2:300::/56")["Vpc"]["VpcId"]
+    both = ec2.create_subnet(VpcId=vpc, CidrBlock="10.77.0.0/28", Ipv6CidrBlock="fd00:1:2:301::/64")["Subnet"]
+    native = ec2.create_subnet(VpcId=vpc, Ipv6Native=True, Ipv6CidrBlock="fd00:1:2:302::/64")["Subnet"]
+    tasks, told = {}, {}
+    for name, subnet in (("both", both), ("native", native)):
+        arn = tasks[name] = run(plane, definition, [subnet["SubnetId"]])["tasks"][0]["taskArn"]
+        message, = wait_for("the attachment", lambda arn=arn: [
+            each for each in agent.acs.of("AttachTaskNetworkInterfacesMessage") if each["taskArn"] == arn])
+        told[name], = message["elasticNetworkInterfaces"]
+
+    def details(name):
+        return {detail["name"]: detail["value"] for detail in plane.task(tasks[name])["attachments"][0]["details"]}
+    for name, prefix in (("both", "fd00:1:2:301:"), ("native", "fd00:1:2:302:")):
+        six = details(name)["ipv6Address"]
+        assert six.startswith(prefix)
+        assert told[name]["ipv6Addresses"] == [{"primary": True, "address": six}]
+        assert told[name]["subnetGatewayIpv6Address"] == f"{prefix}:1/64"
+        interface, = ec2.describe_network_interfaces(Filters=[
+            {"Name": "ipv6-addresses.ipv6-address", "Values": [six]}])["NetworkInterfaces"]
+        assert interface["NetworkInterfaceId"] == details(name)["networkInterfaceId"]
+        assert [each["Ipv6Address"] for each in interface["Ipv6Addresses"]] == [six]
+        assert len(interface["PrivateIpAddresses"]) == (name == "both")
+    assert details("both")["privateIPv4Address"] == "10.77.0.4"
+    assert told["both"]["subnetGatewayIpv4Address"] == "10.77.0.1/28" and told["both"]["domainNameServers"] == ["10.77.0.2"]
+    assert "privateIPv4Address" not in details("native")
+    assert not {"ipv4Addresses", "subnetGatewayIpv4Address"} & set(told["native"])
+    assert told["native"]["domainNameServers"] == ["fd00:1:2:302::2"]
+    assert told["native"]["privateDnsName"] == details("native")["networkInterfaceId"] + f".{REGION}.compute.internal"
+
+    association, = blocks(ec2.describe_subnets(SubnetIds=[both["SubnetId"]])["Subnets"][0]).values()
+    assert refused(ec2.disassociate_subnet_cidr_block, AssociationId=association) == "InvalidCidrBlock.InUse"
+    for arn in tasks.values():
+        agent.submit(arn, "STOPPED")
+    ec2.disassociate_subnet_cidr_block(AssociationId=association)
+    # The subnet goes on without.
+    later = run(plane, definition, [both["SubnetId"]])["tasks"][0]["taskArn"]
+    assert "ipv6Address" not in {detail["name"] for detail in plane.task(later)["attachments"][0]["details"]}
 
 
 def test_each_subnet_has_its_own_addresses(plane, agent, definition):

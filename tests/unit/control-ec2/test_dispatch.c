@@ -120,7 +120,7 @@ static void a_change_that_is_refused_leaves_nothing(void **state)
 {
 	struct place *place = *state;
 
-	refused(place, "Action=CreateSubnet&VpcId=vpc-berth&CidrBlock=10.1.1.0%2F24&Ipv6Native=1",
+	refused(place, "Action=CreateSubnet&VpcId=vpc-berth&CidrBlock=10.1.1.0%2F24&OutpostArn=1",
 		"UnknownParameter");
 	assert_null(strstr(call(place, "Action=DescribeSubnets"), "10.1.1.0/24"));
 	assert_int_equal(networks_free_count(place->services, "subnet-a"), 11);
