@@ -149,6 +149,12 @@ void nft_match_range(struct nftnl_rule *rule, uint32_t offset, const void *from,
 	compare(rule, NFT_CMP_LTE, to, size);
 }
 
+void nft_load_port(struct nftnl_rule *rule, uint32_t to)
+{
+	nft_load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(struct udphdr, uh_dport),
+			 sizeof(uint16_t), to);
+}
+
 void nft_match_ports(struct nftnl_rule *rule, uint16_t from, uint16_t to)
 {
 	const uint16_t first = htons(from), last = htons(to);
@@ -221,12 +227,38 @@ static void load_fib(struct nftnl_rule *rule, uint32_t result, uint32_t flags)
 	nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, flags);
 }
 
-void nft_match_local_destination(struct nftnl_rule *rule)
+static void match_local(struct nftnl_rule *rule, uint32_t flags)
 {
 	const uint32_t local = RTN_LOCAL;
 
-	load_fib(rule, NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR);
+	load_fib(rule, NFT_FIB_RESULT_ADDRTYPE, flags);
 	compare(rule, NFT_CMP_EQ, &local, sizeof(local));
+}
+
+void nft_match_local_destination(struct nftnl_rule *rule)
+{
+	match_local(rule, NFTA_FIB_F_DADDR);
+}
+
+void nft_match_local_source(struct nftnl_rule *rule)
+{
+	match_local(rule, NFTA_FIB_F_SADDR);
+}
+
+void nft_match_owner(struct nftnl_rule *rule, uint32_t key, uint32_t id)
+{
+	nft_load_meta(rule, key, NFT_WORD(0));
+	compare(rule, NFT_CMP_EQ, &id, sizeof(id));
+}
+
+void nft_match_transparent_socket(struct nftnl_rule *rule)
+{
+	struct nftnl_expr *socket = add(rule, "socket");
+	const uint8_t transparent = 1;
+
+	nftnl_expr_set_u32(socket, NFTNL_EXPR_SOCKET_KEY, NFT_SOCKET_TRANSPARENT);
+	nftnl_expr_set_u32(socket, NFTNL_EXPR_SOCKET_DREG, NFT_WORD(0));
+	compare(rule, NFT_CMP_EQ, &transparent, sizeof(transparent));
 }
 
 void nft_match_destination_behind_input(struct nftnl_rule *rule)
@@ -289,6 +321,22 @@ void nft_dnat(struct nftnl_rule *rule, uint32_t address, uint32_t port)
 	}
 	nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, port);
 	nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FLAGS, flags);
+}
+
+void nft_redirect(struct nftnl_rule *rule, uint32_t port)
+{
+	struct nftnl_expr *redirect = add(rule, "redir");
+
+	nftnl_expr_set_u32(redirect, NFTNL_EXPR_REDIR_REG_PROTO_MIN, port);
+	nftnl_expr_set_u32(redirect, NFTNL_EXPR_REDIR_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+}
+
+void nft_tproxy(struct nftnl_rule *rule, uint32_t port)
+{
+	struct nftnl_expr *tproxy = add(rule, "tproxy");
+
+	nftnl_expr_set_u32(tproxy, NFTNL_EXPR_TPROXY_FAMILY, family_of(rule));
+	nftnl_expr_set_u32(tproxy, NFTNL_EXPR_TPROXY_REG_PORT, port);
 }
 
 void nft_masquerade(struct nftnl_rule *rule)

@@ -35,6 +35,7 @@ void nft_match_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, 
 void nft_match_family(struct nftnl_rule *rule, int family);
 void nft_match_protocol(struct nftnl_rule *rule, uint8_t protocol);
 /* The destination port, of those protocols that have ports. */
+void nft_load_port(struct nftnl_rule *rule, uint32_t to);
 void nft_match_ports(struct nftnl_rule *rule, uint16_t from, uint16_t to);
 /* These bytes of the transport header are from..to, in network order. */
 void nft_match_range(struct nftnl_rule *rule, uint32_t offset, const void *from, const void *to,
@@ -50,8 +51,13 @@ void nft_match_destination(struct nftnl_rule *rule, bool is, const struct ip_pre
 /* One of these bits is set in NFT_CT_STATUS, NFT_CT_STATE; in the packet's mark. */
 void nft_match_ct(struct nftnl_rule *rule, uint32_t key, uint32_t bits);
 void nft_match_mark(struct nftnl_rule *rule, uint32_t bits);
-/* The packet's destination is an address of this host. */
+/* The packet's destination, or its source, is an address of this host. */
 void nft_match_local_destination(struct nftnl_rule *rule);
+void nft_match_local_source(struct nftnl_rule *rule);
+/* It is from a socket of this user or group (NFT_META_SKUID, NFT_META_SKGID). */
+void nft_match_owner(struct nftnl_rule *rule, uint32_t key, uint32_t id);
+/* It is for a socket here that takes what is meant for others (IP_TRANSPARENT). */
+void nft_match_transparent_socket(struct nftnl_rule *rule);
 /* The way to the packet's destination is by the link that it came in by: both ends are behind it.
  */
 void nft_match_destination_behind_input(struct nftnl_rule *rule);
@@ -63,6 +69,12 @@ void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint
 void nft_set_mark(struct nftnl_rule *rule, uint32_t bits);
 /* To the address and port in these registers (0: the same address). */
 void nft_dnat(struct nftnl_rule *rule, uint32_t address, uint32_t port);
+/* To this host, to the port in the register; a socket finds the original destination by
+ * SO_ORIGINAL_DST. */
+void nft_redirect(struct nftnl_rule *rule, uint32_t port);
+/* To the transparent socket that listens on the port in the register; source and destination stay
+ * what they are. Where there is no such socket the rule ends. */
+void nft_tproxy(struct nftnl_rule *rule, uint32_t port);
 /* From whatever port: two flows at the same moment do not fight for one. */
 void nft_masquerade(struct nftnl_rule *rule);
 /* What a map of verdicts has for the value that begins in `from`; goes on where it has none. */
