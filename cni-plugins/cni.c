@@ -13,6 +13,11 @@
 #include "cni-plugins/request.h"
 #include "netns/namespace.h"
 
+char *cni_owner(const struct cni_request *request)
+{
+	return xasprintf("%s:%s:%s", request->container_id, request->ifname, request->network);
+}
+
 static int run_add(const struct cni_plugin *plugin, const struct cni_request *request,
 		   char **ret_output, struct cni_error *err)
 {
@@ -67,6 +72,21 @@ static bool is_flag(const char *arg, const char *name)
 	       (str_eq(arg + 1, name) || (arg[1] == '-' && str_eq(arg + 2, name)));
 }
 
+static void append_capabilities(struct strbuf *json, const char *const *capabilities)
+{
+	if (!capabilities) {
+		strbuf_append(json, "{}");
+		return;
+	}
+	strbuf_append(json, "{\"capabilities\":[");
+	for (size_t i = 0; capabilities[i]; i++) {
+		if (i > 0)
+			strbuf_append(json, ",");
+		strbuf_append_json(json, capabilities[i]);
+	}
+	strbuf_append(json, "]}");
+}
+
 /* 0 or 1: the exit code. -1: no flag of ours. */
 static int answer_flag(const struct cni_plugin *plugin, const struct cni_world *world, int argc,
 		       char **argv)
@@ -83,13 +103,7 @@ static int answer_flag(const struct cni_plugin *plugin, const struct cni_world *
 		strbuf_append_json(&json, berth_commit());
 		strbuf_append(&json, "}");
 	} else if (is_flag(argv[1], "capabilities")) {
-		strbuf_append(&json, "{\"capabilities\":[");
-		for (size_t i = 0; plugin->capabilities && plugin->capabilities[i]; i++) {
-			if (i > 0)
-				strbuf_append(&json, ",");
-			strbuf_append_json(&json, plugin->capabilities[i]);
-		}
-		strbuf_append(&json, "]}");
+		append_capabilities(&json, plugin->capabilities);
 	} else {
 		fprintf(world->about,
 			"%s: %s\n\nIt is run by a CNI runtime with CNI_COMMAND and more in the "

@@ -54,10 +54,13 @@ struct cni_request {
 bool cni_is_valid_attachment(const struct cni_request *request, const char *container_id,
 			     const char *ifname);
 
+/* "<container>:<interface>:<network>", by which a plugin knows what it made; the caller frees. */
+char *cni_owner(const struct cni_request *request);
+
 struct cni_plugin {
 	const char *name;                /* "ecs-eni" */
 	const char *about;               /* one line for a person who runs it by hand */
-	const char *const *capabilities; /* for --capabilities; NULL-terminated */
+	const char *const *capabilities; /* for --capabilities; NULL-terminated; NULL: says none */
 	bool wants_netns; /* false: an IPAM plugin, which never touches the namespace */
 	/* All but `add` and `del` may be NULL: nothing to do, success. Return 0, or -1 with the
 	 * error filled. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cni-plugins/config.h"
 
+#include "base/number.h"
+
 #define MTU_MAX 65535
 
 int cni_config_prefixes(const struct json_at *at, const char *name, struct ip_prefix *ret,
@@ -58,5 +60,31 @@ int cni_config_mtu(const struct json_at *at, uint32_t *ret, struct cni_error *er
 	if (mtu != (double)(uint32_t)mtu)
 		return cni_fail(err, CNI_INVALID_CONFIG, "mtu: must be a whole number");
 	*ret = (uint32_t)mtu;
+	return 0;
+}
+
+int cni_config_port(const struct json_at *at, uint16_t *ret, struct cni_error *err)
+{
+	struct error why, reason;
+	double number = 0;
+	int64_t port = 0;
+
+	if (json_is_string(at->value)) {
+		if (number_parse_i64(json_string_value(at->value), 1, UINT16_MAX, &port, &reason) <
+		    0) {
+			json_fail(at, &why, "%s", reason.text);
+			return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+		}
+	} else {
+		/* A number that travelled through a generic map may arrive as 8.08e+03. */
+		if (json_as_double(at, 1, UINT16_MAX, &number, &why) < 0)
+			return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+		port = (int64_t)number;
+		if (number != (double)port) {
+			json_fail(at, &why, "must be a whole number");
+			return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+		}
+	}
+	*ret = (uint16_t)port;
 	return 0;
 }

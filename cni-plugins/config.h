@@ -23,6 +23,10 @@ int cni_config_prefixes(const struct json_at *at, const char *name, struct ip_pr
 /* "mtu": 0 to 65535. */
 int cni_config_mtu(const struct json_at *at, uint32_t *ret, struct cni_error *err);
 
+/* A port, 1 to 65535, as a number or as its digits: some runtimes write them so. `at`: the port
+ * itself. */
+int cni_config_port(const struct json_at *at, uint16_t *ret, struct cni_error *err);
+
 /* "runtimeConfig": {"leaveToNetns": true}: on DEL, the namespace is about to be dropped, and what
  * dies with it need not be deleted (which for a veth blocks 15 to 30 ms). */
 int cni_config_leave_to_netns(const struct json_at *at, bool *ret, struct cni_error *err);

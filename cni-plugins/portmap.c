@@ -15,12 +15,6 @@
 #include "netns/route.h"
 #include "netns/sysctl.h"
 
-/* "<container>:<interface>:<network>" */
-static char *owner_of(const struct cni_request *request)
-{
-	return xasprintf("%s:%s:%s", request->container_id, request->ifname, request->network);
-}
-
 /* The first address of each family that is of a container's end. */
 static void find_containers(const struct cni_result *previous, struct ip_address ret[2])
 {
@@ -136,7 +130,7 @@ static int map_ports(struct netlink *netlink, const struct portmap_config *confi
 static int portmap_add(const struct cni_request *request, struct cni_result *ret,
 		       struct cni_error *err)
 {
-	_cleanup_free_ char *owner = owner_of(request);
+	_cleanup_free_ char *owner = cni_owner(request);
 	struct ip_address containers[2];
 	struct portmap_config config;
 	struct netlink *netlink = NULL;
@@ -183,7 +177,7 @@ static int finish_removal(struct portmap_list *removed, struct error *err)
 
 static int portmap_del(const struct cni_request *request, struct cni_error *err)
 {
-	_cleanup_free_ char *owner = owner_of(request);
+	_cleanup_free_ char *owner = cni_owner(request);
 	struct portmap_config config;
 	struct portmap_list removed = { 0 };
 	struct error why;
@@ -220,7 +214,7 @@ static int check_loopback(const struct ip_address *container, struct error *err)
 
 static int portmap_check(const struct cni_request *request, struct cni_error *err)
 {
-	_cleanup_free_ char *owner = owner_of(request);
+	_cleanup_free_ char *owner = cni_owner(request);
 	struct ip_address containers[2];
 	struct portmap_config config;
 	struct error why;

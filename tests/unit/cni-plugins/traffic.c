@@ -208,33 +208,50 @@ static void give_addresses(struct netlink *netlink, const char *name, const char
 	netlink_batch_free(batch);
 }
 
-int world_new(const char *path)
+static void wait_until_ready(struct netlink *netlink, const struct pair_end *end)
 {
-	struct netlink *host = NULL, *world = NULL;
-	struct veth_spec spec = { .host_name = "toworld", .peer_name = "tohost" };
 	struct ip_address address;
-	struct link link, inside;
-	int netns = -1;
+	struct ip_prefix prefix;
+	struct link link;
+
+	assert_int_equal(ip_prefix_parse(end->v6, &prefix, NULL), 0);
+	address = prefix.address;
+	assert_int_equal(link_by_name(netlink, end->name, &link, NULL), 0);
+	assert_int_equal(link_wait_running(netlink, end->name, 2000, NULL), 0);
+	assert_int_equal(address_wait_ready(netlink, &address, link.index, 2000, NULL), 0);
+}
+
+void pair_new(const struct pair_end *a, const struct pair_end *b)
+{
+	struct netlink *at_a = NULL, *at_b = NULL;
+	struct veth_spec spec = { .host_name = a->name, .peer_name = b->name };
+	struct link link;
 
 	mac_parse("02:00:00:00:88:01", &spec.host_mac, NULL);
 	mac_parse("02:00:00:00:88:02", &spec.peer_mac, NULL);
-	assert_int_equal(netns_create(path, NULL, &netns, NULL), 0);
-	spec.peer_netns_fd = netns;
-	assert_int_equal(netlink_open(&host, NULL), 0);
-	assert_int_equal(netlink_open_in(netns, &world, NULL), 0);
-	assert_int_equal(veth_create(host, &spec, &link, NULL), 0);
-	give_addresses(world, "tohost", "192.168.88.2/24", "fd00:88::2/64");
-	give_addresses(host, "toworld", "192.168.88.1/24", "fd00:88::1/64");
-	assert_int_equal(link_by_name(world, "tohost", &inside, NULL), 0);
-	assert_int_equal(link_wait_running(host, "toworld", 2000, NULL), 0);
-	assert_int_equal(link_wait_running(world, "tohost", 2000, NULL), 0);
-	ip_parse("fd00:88::1", &address, NULL);
-	assert_int_equal(address_wait_ready(host, &address, link.index, 2000, NULL), 0);
-	ip_parse("fd00:88::2", &address, NULL);
-	assert_int_equal(address_wait_ready(world, &address, inside.index, 2000, NULL), 0);
-	netlink_close(host);
-	netlink_close(world);
-	return netns;
+	spec.peer_netns_fd = b->netns;
+	if (a->netns < 0)
+		assert_int_equal(netlink_open(&at_a, NULL), 0);
+	else
+		assert_int_equal(netlink_open_in(a->netns, &at_a, NULL), 0);
+	assert_int_equal(netlink_open_in(b->netns, &at_b, NULL), 0);
+	assert_int_equal(veth_create(at_a, &spec, &link, NULL), 0);
+	give_addresses(at_b, b->name, b->v4, b->v6);
+	give_addresses(at_a, a->name, a->v4, a->v6);
+	wait_until_ready(at_a, a);
+	wait_until_ready(at_b, b);
+	netlink_close(at_a);
+	netlink_close(at_b);
+}
+
+int world_new(const char *path)
+{
+	const struct pair_end host = { -1, "toworld", "192.168.88.1/24", "fd00:88::1/64" };
+	struct pair_end world = { -1, "tohost", "192.168.88.2/24", "fd00:88::2/64" };
+
+	assert_int_equal(netns_create(path, NULL, &world.netns, NULL), 0);
+	pair_new(&host, &world);
+	return world.netns;
 }
 
 void world_free(int world, const char *path)

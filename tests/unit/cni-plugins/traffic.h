@@ -27,6 +27,13 @@ int udp_socket(int netns, const char *address, uint16_t port);
 /* Sends one byte from the socket to address:port; whether it arrives at `receiver`. */
 bool udp_arrives(int sender, const char *address, uint16_t port, int receiver);
 
+/* A pair of links between two namespaces (a: -1 for the host), with addresses, ready for use. */
+struct pair_end {
+	int netns;
+	const char *name, *v4, *v6;
+};
+void pair_new(const struct pair_end *a, const struct pair_end *b);
+
 /* A "world" behind the host: a namespace joined to it by a pair, 192.168.88.1 and fd00:88::1 are
  * the host's, .2 and ::2 the world's. It knows no route to anything else. Returns the namespace,
  * which the caller closes; `path` is where it is bound. */
