@@ -66,5 +66,6 @@ void capabilities_list(const struct agent_config *config, struct ecs_attributes 
 	add(ret, config->task_eni, ECS "task-eni");
 	add(ret, config->task_eni && config->awsvpc_block_imds,
 	    ECS "task-eni-block-instance-metadata");
+	add(ret, config->task_eni, ECS "aws-appmesh");
 	add(ret, !config->disable_health_check, ECS "container-health-check");
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/executor/cni_awsvpc.h"
+#include "agent/executor/cni_mesh.h"
 #include "agent/executor/live.h"
 #include "agent/executor/paths.h"
 #include "base/alloc.h"
@@ -150,13 +151,18 @@ static void attach_next(struct attaching *attaching)
 	_cleanup_free_ char *conflist = NULL;
 	struct cni_attachment attachment;
 	struct error err = ERROR_INIT;
+	int r;
 
 	if (attaching->next == attaching->spec->eni_count) {
 		attach_ended(attaching);
 		return;
 	}
-	if (conflist_of(executor->config.config, &attaching->spec->enis[attaching->next],
-			attaching->next == 0, &conflist, &err) < 0) {
+	r = conflist_of(executor->config.config, &attaching->spec->enis[attaching->next],
+			attaching->next == 0, &conflist, &err);
+	/* What concerns the namespace as a whole stands behind its first interface. */
+	if (r == 0 && attaching->next == 0)
+		r = mesh_extend_conflist(attaching->spec, &conflist, &err);
+	if (r < 0) {
 		attach_failed(attaching, "unable to build cni configuration", &err);
 		return;
 	}

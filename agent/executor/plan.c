@@ -350,8 +350,8 @@ const char *plan_unsupported(const struct task_spec *task, struct arena *arena)
 		what = "pidMode task";
 	else if (task->ipc_mode == IPC_MODE_TASK)
 		what = "ipcMode task";
-	else if (task->proxy_container)
-		what = "proxyConfiguration";
+	else if (task->proxy_container && task->network_mode != NETWORK_MODE_AWSVPC)
+		what = "proxyConfiguration in another network mode than awsvpc";
 	for (size_t i = 0; i < task->association_count && !what; i++)
 		what = "an association (GPU, inference accelerator)";
 	for (size_t i = 0; i < task->volume_count && !what; i++) {
