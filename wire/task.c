@@ -304,16 +304,20 @@ static int read_credentials(const struct json_at *at, const char *name, struct a
 	return result;
 }
 
-static int check_service_connect(const struct task_spec *task, struct error *err)
+/* Of several the first one counts. */
+static int read_service_connect(struct arena *arena, struct task_spec *task, struct error *err)
 {
 	for (size_t i = 0; i < task->attachment_count; i++) {
+		const struct service_connect_spec *spec = NULL;
 		int result;
 
 		if (strcmp(task->attachments[i].type, ATTACHMENT_SERVICE_CONNECT) != 0)
 			continue;
-		result = service_connect_check(&task->attachments[i], task, err);
+		result = service_connect_decode(&task->attachments[i], task, arena, &spec, err);
 		if (result < 0)
 			return result;
+		if (!task->service_connect)
+			task->service_connect = spec;
 	}
 	return 0;
 }
@@ -339,7 +343,7 @@ static int read_task(const struct json_at *at, struct arena *arena, struct task_
 	if (result == 0)
 		result = read_proxy(at, arena, task, err);
 	if (result == 0)
-		result = check_service_connect(task, err);
+		result = read_service_connect(arena, task, err);
 	if (result == 0)
 		result = read_credentials(at, "roleCredentials", arena, &credentials->role,
 					  &task->role_credentials_id, err);

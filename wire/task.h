@@ -16,6 +16,7 @@
 #include "wire/volume.h"
 
 struct json_at;
+struct service_connect_spec;
 
 /* The text of a task's JSON: more is refused before it is parsed. */
 #define TASK_TEXT_LIMIT ((size_t)1024 * 1024)
@@ -92,6 +93,7 @@ struct task_spec {
 	size_t attachment_count;
 	const char *proxy_container; /* proxyConfiguration of type APPMESH: NULL = none */
 	struct text_map proxy_properties;
+	const struct service_connect_spec *service_connect; /* NULL: none */
 
 	struct task_spec_private *private; /* for task.c: the arena, the count, the text */
 };

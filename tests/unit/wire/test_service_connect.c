@@ -56,6 +56,34 @@ static void usable_ones_are_taken(void **state)
 	}
 }
 
+static void all_of_it_is_read(void **state)
+{
+	_cleanup_free_ char *task =
+		members("bridge", "sc",
+			"{" EGRESS ",'ingressConfig':[{'listenerName':'i','listenerPort':8080,"
+			"'interceptPort':9000,'hostPort':0},{'listenerName':'j','hostPort':32000}],"
+			"'dnsConfig':[{'hostName':'web.test','address':'127.255.0.1'}]}");
+	_cleanup_(task_spec_unref_cleanup) struct task_spec *spec = task_with(task);
+	const struct service_connect_spec *found = spec->service_connect;
+
+	assert_non_null(found);
+	assert_string_equal(found->container, "sc");
+	assert_int_equal(found->ingress_count, 2);
+	assert_string_equal(found->ingress[0].listener, "i");
+	assert_int_equal(found->ingress[0].listener_port, 8080);
+	assert_int_equal(found->ingress[0].intercept_port, 9000);
+	assert_int_equal(found->ingress[1].listener_port, 0);
+	assert_int_equal(found->ingress[1].intercept_port, 0);
+	assert_int_equal(found->ingress[1].host_port, 32000);
+	assert_string_equal(found->egress_listener, "e");
+	assert_int_equal(found->egress_port, 15000);
+	assert_string_equal(found->virtual_ipv4, "127.255.0.0/16");
+	assert_null(found->virtual_ipv6);
+	assert_int_equal(found->name_count, 1);
+	assert_string_equal(found->names[0].host, "web.test");
+	assert_string_equal(found->names[0].address, "127.255.0.1");
+}
+
 #define CONFIG "service connect: ServiceConnectConfig: "
 
 static void others_are_refused(void **state)
@@ -92,6 +120,9 @@ static void others_are_refused(void **state)
 		  CONFIG "egressConfig.vip: ipv6Cidr: 'fd00::/129' is no IPv6 network" },
 		{ "awsvpc", "sc", "{" EGRESS ",'dnsConfig':[{'hostName':'h','address':'x'}]}",
 		  CONFIG "dnsConfig[0]: address: 'x' is no IP address" },
+		{ "awsvpc", "sc",
+		  "{" EGRESS ",'dnsConfig':[{'hostName':'a b','address':'1.2.3.4'}]}",
+		  CONFIG "dnsConfig[0]: hostName: 'a b' is no name" },
 		{ "awsvpc", "sc", "{" EGRESS ",'dnsConfig':[{'address':'1.2.3.4'}]}",
 		  CONFIG "dnsConfig[0]: hostName is missing" },
 	};
@@ -109,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(usable_ones_are_taken),
+		cmocka_unit_test(all_of_it_is_read),
 		cmocka_unit_test(others_are_refused),
 	};
 
