@@ -3,11 +3,15 @@
  * Bridge tasks: each container has a namespace of its own. It is made when the container may begin,
  * beside its pull; it is taken away when the container is STOPPED, so that its ports are free when
  * that is told of the task.
+ *
+ * With Service Connect the relay's is the first, as the others have their ways by its address; and
+ * all of them are there before the relay is made, which is told their addresses.
  */
 #include <stdlib.h>
 
 #include "agent/engine/internal.h"
 #include "base/str.h"
+#include "wire/service_connect.h"
 
 #define USERS                                                                                      \
 	(flight_bit(EFFECT_CONNECT_CONTAINER) | flight_bit(EFFECT_DISCONNECT_CONTAINER) |          \
@@ -37,6 +41,39 @@ bool connections_settled(const struct task *task)
 	for (size_t i = 0; i < task->state->container_count; i++)
 		if (!connection_gone(task, i) &&
 		    task->containers[i].disconnect_attempts < TEAR_DOWN_ATTEMPTS)
+			return false;
+	return true;
+}
+
+/* SIZE_MAX: there is none, or it is not met in a namespace of its own. */
+static size_t relay_of(const struct task *task)
+{
+	const struct task_spec *spec = task->state->spec;
+
+	if (!spec->service_connect || !task_connects_containers(spec))
+		return SIZE_MAX;
+	for (size_t i = 0; i < spec->container_count; i++)
+		if (str_eq(spec->containers[i].name, spec->service_connect->container))
+			return i;
+	return SIZE_MAX;
+}
+
+bool connection_is_due(const struct task *task, size_t index, bool may_begin)
+{
+	size_t relay = relay_of(task);
+
+	return relay == SIZE_MAX || relay == index ? may_begin : connection_ready(task, relay);
+}
+
+bool connection_allows_creation(const struct task *task, size_t index)
+{
+	if (!connection_ready(task, index))
+		return false;
+	if (relay_of(task) != index)
+		return true;
+	for (size_t i = 0; i < task->state->container_count; i++)
+		if (!connection_ready(task, i) &&
+		    task->state->containers[i].known != CONTAINER_STATUS_STOPPED)
 			return false;
 	return true;
 }

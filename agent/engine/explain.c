@@ -95,6 +95,8 @@ static void tell_what_it_runs_on(const struct task *task, size_t index,
 		tell(telling, "the task's network");
 	if (!connection_ready(task, index))
 		tell(telling, "its network");
+	else if (!connection_allows_creation(task, index))
+		tell(telling, "the networks of the containers that it relays for");
 	if (state->containers[index].known == CONTAINER_STATUS_PULLED &&
 	    !resources_ready(task, index))
 		tell(telling, "the task's control group and volumes");

@@ -8,6 +8,7 @@
 #include "agent/engine/internal.h"
 #include "base/alloc.h"
 #include "base/str.h"
+#include "wire/service_connect.h"
 
 static size_t find(const struct task_spec *spec, const char *name)
 {
@@ -82,9 +83,10 @@ static int collect(struct task *task, size_t index)
 
 	free(container->dependencies);
 	container->dependency_count = 0;
-	container->dependencies = xcalloc(from->depends_on_count + from->links.count +
-						  from->volume_from_count + 1, /* the log router */
-					  sizeof(*container->dependencies));
+	container->dependencies =
+		xcalloc(from->depends_on_count + from->links.count + from->volume_from_count +
+				2, /* the log router, the relay */
+			sizeof(*container->dependencies));
 	for (size_t i = 0; i < from->depends_on_count; i++) {
 		const struct container_dependency *wanted = &from->depends_on[i];
 		size_t on = find(spec, wanted->container);
@@ -150,6 +152,23 @@ static void add_log_router(struct task *task)
 		    str_eq(spec->containers[i].docker.log_driver, "awsfirelens"))
 			add(&task->containers[i], router, CONTAINER_CONDITION_START);
 	}
+}
+
+/* All others speak by way of Service Connect's relay: it is there first, and last. */
+static void add_relay(struct task *task)
+{
+	const struct task_spec *spec = task->state->spec;
+	size_t relay;
+
+	if (!spec->service_connect)
+		return;
+	relay = find(spec, spec->service_connect->container);
+	for (size_t i = 0; i < spec->container_count; i++)
+		if (i != relay)
+			add(&task->containers[i], relay,
+			    spec->containers[relay].health_check_docker
+				    ? CONTAINER_CONDITION_HEALTHY
+				    : CONTAINER_CONDITION_START);
 }
 
 /* A GPU belongs to one container. */
@@ -264,8 +283,10 @@ int task_prepare(struct engine *engine, struct task *task)
 	}
 	for (size_t i = 0; r == 0 && i < spec->container_count; i++)
 		r = collect(task, i);
-	if (r == 0)
+	if (r == 0) {
 		add_log_router(task);
+		add_relay(task);
+	}
 	if (r == 0)
 		r = check_cycles(task);
 	if (r == 0)

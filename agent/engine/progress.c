@@ -76,7 +76,7 @@ static void create(struct engine *engine, struct task *task, size_t index)
 		return;
 	if (task_has_own_network(task->state->spec) && task->state->network.status < NETWORK_OPEN)
 		return;
-	if (!resources_ready(task, index) || !connection_ready(task, index))
+	if (!resources_ready(task, index) || !connection_allows_creation(task, index))
 		return;
 	task->containers[index].may_exist = true;
 	effect_start_container(engine, EFFECT_CREATE_CONTAINER, task, index);
@@ -128,7 +128,8 @@ static bool run_advance(struct engine *engine, struct task *task, size_t index)
 		free(why);
 		return true;
 	}
-	if (verdict == VERDICT_SATISFIED && !connection_ready(task, index))
+	if (!connection_ready(task, index) &&
+	    connection_is_due(task, index, verdict == VERDICT_SATISFIED))
 		connection_advance(engine, task, index);
 	if (!task->containers[index].image_ready && state->known < CONTAINER_STATUS_CREATED) {
 		if (verdict == VERDICT_SATISFIED || engine->config.pull_dependents_upfront)

@@ -7,11 +7,18 @@
 
 /*
  * What stands behind the first interface of an awsvpc task, whoever makes that: the plugin
- * aws-appmesh for a proxyConfiguration.
+ * aws-appmesh for a proxyConfiguration, ecs-serviceconnect for Service Connect.
  *
  * *conflist is replaced (and freed) when there is something to add to its plugins. -EINVAL: it is
- * no conflist.
+ * no conflist; -EBUSY: no port is left for a listener.
  */
 int mesh_extend_conflist(const struct task_spec *task, char **conflist, struct error *err);
+
+/*
+ * The same for one container of a bridge task: the relay of Service Connect takes what the others
+ * send it by a route to `relay_address` (NULL for the relay's own).
+ */
+int mesh_extend_bridge(const struct task_spec *task, size_t index, const char *relay_address,
+		       char **conflist, struct error *err);
 
 #endif

@@ -6,13 +6,16 @@
 #include <unistd.h>
 
 #include "agent/executor/cni_bridge.h"
+#include "agent/executor/cni_mesh.h"
 #include "agent/executor/live.h"
 #include "agent/executor/paths.h"
+#include "agent/executor/service_connect.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "netns/namespace.h"
+#include "wire/service_connect.h"
 
 struct connecting {
 	struct operation operation;
@@ -27,6 +30,7 @@ struct connecting {
 	struct port_binding *bindings;
 	size_t binding_count;
 	char *address_text;
+	char *relay; /* address of Service Connect's, once it is known */
 	int listen_fd;
 	struct error listen_err;
 	int result;
@@ -47,6 +51,7 @@ static void connecting_free(void *data)
 	free(connecting->sysctls);
 	free(connecting->bindings);
 	free(connecting->address_text);
+	free(connecting->relay);
 	free(connecting);
 }
 
@@ -120,7 +125,9 @@ static int find_conflist(const struct connecting *connecting, char **ret, struct
 	*ret = conflist ? bridge_conflist_publish(conflist, connecting->bindings,
 						  connecting->binding_count)
 			: NULL;
-	return *ret ? 0 : error_say(err, EINVAL, "the CNI configuration cannot be made");
+	if (!*ret)
+		return error_say(err, EINVAL, "the CNI configuration cannot be made");
+	return mesh_extend_bridge(connecting->spec, connecting->index, connecting->relay, ret, err);
 }
 
 static void opened(void *data)
@@ -169,11 +176,31 @@ static void gather_sysctls(struct connecting *connecting)
 
 static int take_ports(struct connecting *connecting, struct live_container *container)
 {
+	struct container_spec spec = *live_container_spec(container);
+	_cleanup_free_ struct port_mapping *mappings = NULL;
+	int r = 0;
+
 	/* Held since an attempt of this process that failed later on. */
 	ports_release(&container->ports);
-	return ports_take(connecting->executor->ports, live_container_spec(container),
-			  &container->ports, &connecting->bindings, &connecting->binding_count,
-			  &connecting->err);
+	if (service_connect_is_relay(connecting->spec, &spec)) {
+		r = service_connect_publish(connecting->spec, &spec, &mappings, &connecting->err);
+		if (r < 0)
+			return r;
+	}
+	return ports_take(connecting->executor->ports, &spec, &container->ports,
+			  &connecting->bindings, &connecting->binding_count, &connecting->err);
+}
+
+/* The engine connects it first. */
+static char *relay_address(struct executor *executor, const struct task_spec *spec)
+{
+	const struct task_state *task = executor->config.task(executor->config.data, spec->id);
+	const struct container_state *relay =
+		task && spec->service_connect
+			? task_state_container(task, spec->service_connect->container)
+			: NULL;
+
+	return relay ? xstrdup_null(relay->connection.address) : NULL;
 }
 
 void act_connect(struct executor *executor, const struct engine_effect *effect)
@@ -199,6 +226,7 @@ void act_connect(struct executor *executor, const struct engine_effect *effect)
 	}
 	connecting->runtime_id = xstrdup(container->runtime_id);
 	connecting->netns = path_netns(executor->config.config, container->runtime_id);
+	connecting->relay = relay_address(executor, effect->spec);
 	gather_sysctls(connecting);
 	operations_work(executor->operations, open_work, opened, connecting);
 }

@@ -8,6 +8,7 @@
 #include "agent/executor/plan_docker.h"
 #include "agent/executor/plan_env.h"
 #include "agent/executor/plan_mounts.h"
+#include "agent/executor/service_connect.h"
 #include "base/alloc.h"
 #include "base/str.h"
 
@@ -234,6 +235,8 @@ int plan_container(const struct plan_input *input, struct arena *arena,
 	config.id = input->container->runtime_id;
 	config.layers = &input->image->layers;
 	config.user = spec->docker.user ? spec->docker.user : input->image->user;
+	if (service_connect_is_relay(input->task->spec, spec))
+		config.user = SERVICE_CONNECT_USER;
 	config.cwd =
 		spec->docker.working_dir ? spec->docker.working_dir : input->image->working_dir;
 	config.additional_groups = terminated(arena, &spec->docker.group_add);
@@ -352,6 +355,9 @@ const char *plan_unsupported(const struct task_spec *task, struct arena *arena)
 		what = "ipcMode task";
 	else if (task->proxy_container && task->network_mode != NETWORK_MODE_AWSVPC)
 		what = "proxyConfiguration in another network mode than awsvpc";
+	else if (task->service_connect && task->network_mode != NETWORK_MODE_AWSVPC &&
+		 task->network_mode != NETWORK_MODE_BRIDGE)
+		what = "Service Connect in another network mode than awsvpc and bridge";
 	for (size_t i = 0; i < task->association_count && !what; i++)
 		what = "an association (GPU, inference accelerator)";
 	for (size_t i = 0; i < task->volume_count && !what; i++) {

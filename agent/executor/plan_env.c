@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/executor/service_connect.h"
 #include "base/alloc.h"
 #include "base/str.h"
 
@@ -83,6 +84,17 @@ const char *const *plan_env(const struct plan_input *input, struct arena *arena)
 		for (size_t i = 0; i < spec->environment.count; i++)
 			set_pair(&env, spec->environment.items[i].name,
 				 spec->environment.items[i].value);
+	}
+
+	if (service_connect_is_relay(task, spec)) {
+		text = service_connect_listeners(task);
+		if (text)
+			set_pair(&env, SERVICE_CONNECT_LISTENERS, text);
+		free(text);
+		text = service_connect_addresses(input->task);
+		if (task->network_mode == NETWORK_MODE_BRIDGE)
+			set_pair(&env, SERVICE_CONNECT_ADDRESSES, text);
+		free(text);
 	}
 
 	/* The endpoint is inside the task's own namespace; other network modes do not reach it

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "wire/service_connect.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define FILE_LIMIT  (64 * 1024)
@@ -104,6 +105,9 @@ char *task_hosts_text(const struct task_spec *task, const struct container_spec 
 						  task->containers[c].docker.extra_hosts.items[i]);
 		}
 	}
+	for (size_t i = 0; task->service_connect && i < task->service_connect->name_count; i++)
+		strbuf_appendf(&text, "%s\t%s\n", task->service_connect->names[i].address,
+			       task->service_connect->names[i].host);
 	return strbuf_take(&text);
 }
 

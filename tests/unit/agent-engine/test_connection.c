@@ -194,6 +194,100 @@ static void after_a_reboot_what_has_not_run_is_connected_anew(void **state)
 	world_free(world);
 }
 
+/* ---- Service Connect ---- */
+
+#define HEALTHY_SOME_TIME                                                                          \
+	",\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":\"{\\\"Healthcheck\\\":{"    \
+	"\\\"Test\\\":[\\\"CMD\\\",\\\"true\\\"]}}\"}"
+
+/* "app", which is essential, "side", which is not, and "relay". */
+static void run_relayed(struct world *world)
+{
+	char *app = container_json("app", true, ""), *side = container_json("side", false, "");
+	char *relay = container_json("relay", true, HEALTHY_SOME_TIME);
+
+	world_payload(
+		world,
+		xasprintf("{\"arn\":\"arn:aws:ecs:here:1:task/c/t\",\"desiredStatus\":\"RUNNING\","
+			  "\"networkMode\":\"bridge\",\"containers\":[%s,%s,%s],"
+			  "\"attachments\":[{\"attachmentType\":\"serviceconnectdetail\","
+			  "\"attachmentProperties\":[{\"name\":\"ContainerName\",\"value\":"
+			  "\"relay\"},{\"name\":\"ServiceConnectConfig\",\"value\":\"{"
+			  "\\\"egressConfig\\\":{\\\"listenerName\\\":\\\"e\\\",\\\"vip\\\":{"
+			  "\\\"ipv4Cidr\\\":\\\"10.255.0.0/16\\\"}}}\"}]}]}",
+			  app, side, relay));
+	free(app);
+	free(side);
+	free(relay);
+}
+
+static bool connects(struct world *world, const char *container)
+{
+	return world_find(world, EFFECT_CONNECT_CONTAINER, "t", container) != NULL;
+}
+
+/* net-T50: others have their ways by its address, and it is told theirs when it is made. */
+static void the_relays_network_is_the_first(void **state)
+{
+	struct world *world = world_new();
+
+	run_relayed(world);
+	assert_true(connects(world, "relay"));
+	assert_false(connects(world, "app") || connects(world, "side"));
+	world_done(world, EFFECT_PULL_IMAGE, "t", "relay");
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "relay");
+	assert_string_equal(world_container(world, "t", "relay")->connection.address, "172.29.0.2");
+	/* Though they may not begin yet. */
+	assert_true(connects(world, "app") && connects(world, "side"));
+	assert_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
+	assert_null(world_find(world, EFFECT_CREATE_CONTAINER, "t", "relay"));
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "app");
+	assert_null(world_find(world, EFFECT_CREATE_CONTAINER, "t", "relay"));
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "side");
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "relay");
+	world_done(world, EFFECT_START_CONTAINER, "t", "relay");
+	assert_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
+	world_wait(world, 30000);
+	world_probed(world, "t", "relay", 0, "");
+	world_start(world, "t", "app");
+	world_start(world, "t", "side");
+	/* It is there as long as anybody else. */
+	world_stop(world, "t");
+	world_exited_with(world, "t", "app", 0);
+	assert_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "relay"));
+	world_exited_with(world, "t", "side", 0);
+	assert_non_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "relay"));
+	world_free(world);
+}
+
+static void who_has_no_network_does_not_hold_the_relay_back(void **state)
+{
+	struct world *world = world_new();
+
+	run_relayed(world);
+	world_done(world, EFFECT_PULL_IMAGE, "t", "relay");
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "relay");
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "app");
+	world_failed(world, EFFECT_CONNECT_CONTAINER, "t", "side", "ContainerNetworkingError",
+		     "no way");
+	world_done(world, EFFECT_CREATE_CONTAINER, "t", "relay");
+	world_free(world);
+}
+
+static void without_the_relays_network_nobody_is_connected(void **state)
+{
+	struct world *world = world_new();
+
+	run_relayed(world);
+	world_failed(world, EFFECT_CONNECT_CONTAINER, "t", "relay", "ContainerNetworkingError",
+		     "no way");
+	assert_false(connects(world, "app") || connects(world, "side"));
+	world_done(world, EFFECT_PULL_IMAGE, "t", "relay");
+	world_done(world, EFFECT_DISCONNECT_CONTAINER, "t", "relay");
+	assert_int_equal(world_task(world, "t")->known, TASK_STATUS_STOPPED);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +299,9 @@ int main(void)
 		cmocka_unit_test(a_network_that_stays_does_not_hold_the_end_back),
 		cmocka_unit_test(a_network_that_is_there_is_kept_after_a_restart_of_the_agent),
 		cmocka_unit_test(after_a_reboot_what_has_not_run_is_connected_anew),
+		cmocka_unit_test(the_relays_network_is_the_first),
+		cmocka_unit_test(who_has_no_network_does_not_hold_the_relay_back),
+		cmocka_unit_test(without_the_relays_network_nobody_is_connected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,108 @@ static void an_operators_list_must_be_one(void **state)
 	task_spec_unref(task);
 }
 
+#define SERVICE(mode, container, config)                                                           \
+	"{\"arn\":\"arn:aws:ecs:r:1:task/c/t1\",\"desiredStatus\":\"RUNNING\",\"networkMode\":"    \
+	"\"" mode "\",\"containers\":[{\"name\":\"app\",\"image\":\"i\"},{\"name\":\"sc\","        \
+	"\"image\":\"i\"}],\"attachments\":[{\"attachmentType\":\"serviceconnectdetail\","         \
+	"\"attachmentProperties\":[{\"name\":\"ContainerName\",\"value\":\"" container             \
+	"\"},{\"name\":\"ServiceConnectConfig\",\"value\":\"" config "\"}]}]"
+
+#define ENI(addresses)                                                                             \
+	",\"elasticNetworkInterfaces\":[{\"ec2Id\":\"eni-1\",\"macAddress\":"                      \
+	"\"0a:00:00:00:00:01\",\"subnetGatewayIpv4Address\":\"10.0.0.1/24\"," addresses "}]}"
+#define IPV4 "\"ipv4Addresses\":[{\"primary\":true,\"privateAddress\":\"10.0.0.5\"}]"
+#define IPV6 "\"ipv6Addresses\":[{\"address\":\"fd00::5\"}]"
+
+#define INGRESS                                                                                    \
+	"\\\"ingressConfig\\\":[{\\\"listenerName\\\":\\\"i\\\",\\\"listenerPort\\\":15000,"       \
+	"\\\"interceptPort\\\":8080},{\\\"listenerName\\\":\\\"j\\\",\\\"listenerPort\\\":15010}]"
+#define EGRESS(vip)                                                                                \
+	"\\\"egressConfig\\\":{\\\"listenerName\\\":\\\"e\\\",\\\"listenerPort\\\":15001,"         \
+	"\\\"vip\\\":{" vip "}}"
+#define VIP4 "\\\"ipv4Cidr\\\":\\\"10.255.0.0/16\\\""
+#define VIP6 "\\\"ipv6Cidr\\\":\\\"fd00:ec2::/64\\\""
+
+static void the_relay_of_an_awsvpc_task_is_met_by_nat(void **state)
+{
+	struct task_spec *task = task_of(
+		SERVICE("awsvpc", "sc", "{" INGRESS "," EGRESS(VIP4 "," VIP6) "}") ENI(IPV4));
+	_cleanup_free_ char *found = added(task);
+
+	assert_string_equal(found,
+			    "[{\"egressConfig\":{\"listenerPort\":15001,\"redirectMode\":\"nat\","
+			    "\"vip\":{\"ipv4Cidr\":\"10.255.0.0/16\",\"ipv6Cidr\":"
+			    "\"fd00:ec2::/64\"}},\"enableIPv4\":true,\"enableIPv6\":false,"
+			    "\"ingressConfig\":[{\"interceptPort\":8080,\"listenerPort\":15000},"
+			    "{\"listenerPort\":15010}],\"type\":\"ecs-serviceconnect\"}]");
+	task_spec_unref(task);
+}
+
+static void families_are_those_of_the_task_and_of_its_virtual_addresses(void **state)
+{
+	struct task_spec *task =
+		task_of(SERVICE("awsvpc", "sc", "{" EGRESS(VIP6) "}") ENI(IPV4 "," IPV6));
+	char *found = added(task), *conflist = xstrdup("{\"plugins\":[]}");
+	struct error err = ERROR_INIT;
+
+	assert_non_null(strstr(found, "\"enableIPv4\":false,\"enableIPv6\":true"));
+	free(found);
+	task_spec_unref(task);
+	task = task_of(SERVICE("awsvpc", "sc", "{" INGRESS "}") ENI(IPV4 "," IPV6));
+	found = added(task);
+	assert_non_null(strstr(found, "\"enableIPv4\":true,\"enableIPv6\":true"));
+	free(found);
+	task_spec_unref(task);
+	task = task_of(SERVICE("awsvpc", "sc", "{" EGRESS(VIP6) "}") ENI(IPV4));
+	assert_int_equal(mesh_extend_conflist(task, &conflist, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "of a family that the task's interface has not"));
+	free(conflist);
+	task_spec_unref(task);
+}
+
+static char *added_to_bridge(const struct task_spec *task, size_t index, const char *relay)
+{
+	char *conflist = xstrdup("{\"plugins\":[]}");
+
+	assert_int_equal(mesh_extend_bridge(task, index, relay, &conflist, NULL), 0);
+	return conflist;
+}
+
+static void containers_of_a_bridge_task_have_a_route_to_the_relay(void **state)
+{
+	struct task_spec *task =
+		task_of(SERVICE("bridge", "sc", "{" INGRESS "," EGRESS(VIP4) "}") "}");
+	_cleanup_free_ char *app = added_to_bridge(task, 0, "172.29.0.2");
+	_cleanup_free_ char *relay = added_to_bridge(task, 1, NULL);
+	struct error err = ERROR_INIT;
+
+	assert_string_equal(app, "{\"plugins\":[{\"type\":\"ecs-serviceconnect\",\"enableIPv4\":"
+				 "true,\"enableIPv6\":false,\"egressConfig\":{\"redirectIP\":{"
+				 "\"ipv4\":\"172.29.0.2\"},\"redirectMode\":\"tproxy\",\"vip\":{"
+				 "\"ipv4Cidr\":\"10.255.0.0/16\"}}}]}");
+	assert_string_equal(relay, "{\"plugins\":[{\"type\":\"ecs-serviceconnect\","
+				   "\"enableIPv4\":true,\"enableIPv6\":false,\"ingressConfig\":[{"
+				   "\"listenerPort\":15000,\"interceptPort\":8080},{"
+				   "\"listenerPort\":15010}],\"egressConfig\":{\"listenerPort\":"
+				   "15001,\"redirectMode\":\"tproxy\",\"vip\":{\"ipv4Cidr\":"
+				   "\"10.255.0.0/16\"}}}]}");
+	free(app);
+	app = xstrdup("{\"plugins\":[]}");
+	assert_int_equal(mesh_extend_bridge(task, 0, NULL, &app, &err), -EINVAL);
+	assert_string_equal(err.text, "the relay of Service Connect has no address");
+	task_spec_unref(task);
+	/* Without an egress there is nothing for the others. */
+	task = task_of(SERVICE("bridge", "sc", "{" INGRESS "}") "}");
+	free(app);
+	app = added_to_bridge(task, 0, NULL);
+	assert_string_equal(app, "{\"plugins\":[]}");
+	task_spec_unref(task);
+	task = task_of(SERVICE("bridge", "sc", "{" EGRESS(VIP6) "}") "}");
+	assert_int_equal(mesh_extend_bridge(task, 1, NULL, &app, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "network mode bridge has no IPv6"));
+	task_spec_unref(task);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +213,9 @@ int main(void)
 		cmocka_unit_test(lists_are_split_and_the_endpoints_are_never_proxied),
 		cmocka_unit_test(what_is_missing_is_left_to_the_plugin_to_judge),
 		cmocka_unit_test(an_operators_list_must_be_one),
+		cmocka_unit_test(the_relay_of_an_awsvpc_task_is_met_by_nat),
+		cmocka_unit_test(families_are_those_of_the_task_and_of_its_virtual_addresses),
+		cmocka_unit_test(containers_of_a_bridge_task_have_a_route_to_the_relay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
