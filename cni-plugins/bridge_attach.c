@@ -133,8 +133,10 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 		const struct bridge_config *config, struct link *ret_bridge, struct link *ret_host,
 		struct error *err)
 {
-	int r = task_setup_look(task, &config->task, err);
+	int r = task_setup_check_host(&config->task, err);
 
+	if (r == 0)
+		r = task_setup_look(task, &config->task, err);
 	if (r == 0)
 		r = bridge_ensure(netlink, config->bridge, config->task.mtu, ret_bridge, err);
 	if (r == 0)

@@ -16,6 +16,7 @@
 #include "cni-plugins/eni.h"
 #include "cni-plugins/host_end.h"
 #include "netns/addr.h"
+#include "netns/forwarding.h"
 #include "netns/namespace.h"
 #include "netns/neigh.h"
 #include "netns/route.h"
@@ -48,11 +49,6 @@ static int set_host_sysctls(const char *name, bool v6, struct error *err)
 		r = sysctl_set_link("ipv6", "conf", name, "accept_ra", "0", err);
 	if (r == 0)
 		r = sysctl_set_link("ipv6", "conf", name, "forwarding", "1", err);
-	/* From 6.17 on a link forwards by itself; before, net.ipv6.conf.all.forwarding decides,
-	 * which is the host's. */
-	if (r == 0)
-		r = ignore_absent(
-			sysctl_set_link("ipv6", "conf", name, "force_forwarding", "1", NULL));
 	return r;
 }
 
@@ -87,8 +83,12 @@ static int configure_host(struct netlink *netlink, const struct link *host,
 {
 	struct netlink_batch *batch;
 	bool v6 = task_config_has(&config->task, AF_INET6);
-	int r = set_host_sysctls(host->name, v6, err);
+	/* No link forwards IPv6 by itself before Linux 6.17, and answers from elsewhere come by a
+	 * link that is not ours. */
+	int r = v6 ? forwarding_enable(netlink, AF_INET6, err) : 0;
 
+	if (r == 0)
+		r = set_host_sysctls(host->name, v6, err);
 	if (r < 0)
 		return r;
 	batch = netlink_batch_new();
@@ -135,7 +135,9 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 				 request->ifname, request->netns);
 	if (r != -ENODEV)
 		return r;
-	r = task_setup_look(task, &config->task, err);
+	r = task_setup_check_host(&config->task, err);
+	if (r == 0)
+		r = task_setup_look(task, &config->task, err);
 	if (r == 0)
 		r = host_end_create(netlink, request, &pair, &host, err);
 	if (r < 0)

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "netns/addr.h"
+#include "netns/ipv6.h"
 #include "netns/neigh.h"
 #include "netns/route.h"
 
@@ -37,6 +38,23 @@ static bool holds(const struct address_list *list, const struct ip_prefix *addre
 		if (ip_prefix_equal(&list->items[i], address))
 			return true;
 	return false;
+}
+
+int task_setup_check_host(const struct task_config *config, struct error *err)
+{
+	char text[IP_TEXT_SIZE];
+
+	for (size_t i = 0; i < config->address_count; i++) {
+		const struct ip_prefix *address = &config->addresses[i];
+		int r = address->address.family == AF_INET6 ? ipv6_check(err) : 0;
+
+		if (r < 0) {
+			error_prefix(err, "the address %s cannot be used",
+				     ip_prefix_format(address, text));
+			return r;
+		}
+	}
+	return 0;
 }
 
 int task_setup_look(struct task_setup *task, const struct task_config *config, struct error *err)

@@ -58,6 +58,8 @@ struct task_setup {
 	bool routed; /* IPv6 addresses are single hosts, and fe80::1 is the way out */
 };
 
+/* Of a link that the host is an end of: whether the host speaks all that the task shall. */
+int task_setup_check_host(const struct task_config *config, struct error *err);
 /* Notes what lo and the routes have before anything is changed. */
 int task_setup_look(struct task_setup *task, const struct task_config *config, struct error *err);
 

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "live.h"
 #include "netns/addr.h"
@@ -227,6 +228,71 @@ static void a_foreign_source_address_is_dropped(void **state)
 	task_free(&b);
 	free(config_a);
 	free(config_b);
+}
+
+static void set_sysctl(const char *name, const char *value)
+{
+	struct error err = ERROR_INIT;
+
+	if (sysctl_set(name, value, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static char *config_of_ipv4(const char *more)
+{
+	return xasprintf("{\"cniVersion\":\"1.1.0\",\"name\":\"awsvpc\",\"type\":\"ecs-eni\","
+			 "\"driver\":\"veth\",\"eni\":\"eni-4\",\"mac\":\"02:1f:00:00:00:04\","
+			 "\"ip-addresses\":[\"10.0.1.34/24\"],"
+			 "\"gateway-ip-addresses\":[\"10.0.1.1\"]%s}",
+			 more);
+}
+
+static void a_host_whose_ipv6_is_off_has_tasks_of_ipv4(void **state)
+{
+	struct census before, after;
+	struct task task = task_new("off");
+	char *both = config_of(1, ""), *ipv4 = config_of_ipv4(",\"block-instance-metadata\":true");
+
+	set_sysctl("net/ipv6/conf/all/disable_ipv6", "1");
+	before = census_of(-1);
+	run_refused(run_of("ADD", &task, both), 100,
+		    "the address fd00:1::1/64 cannot be used: IPv6 is switched off on this host "
+		    "(net.ipv6.conf.all.disable_ipv6 is 1)");
+	after = census_of(-1);
+	census_assert_equal(&before, &after);
+
+	json_decref(run_good(run_of("ADD", &task, ipv4)));
+	assert_true(reaches(-1, task.netns, "10.0.1.34"));
+	assert_int_equal(connect_from(task.netns, "169.254.169.254", NULL), -EINVAL);
+	run_good(run_of("DEL", &task, ipv4));
+	set_sysctl("net/ipv6/conf/all/disable_ipv6", "0");
+	task_free(&task);
+	free(both);
+	free(ipv4);
+}
+
+/* Off until somebody needs it; and then the host goes on learning its own way out. */
+static void the_host_forwards_ipv6_once_a_task_has_it(void **state)
+{
+	struct task task = task_new("forwards");
+	char *both = config_of(1, ""), *ipv4 = config_of_ipv4("");
+	_cleanup_free_ char *before = NULL, *after = NULL, *accepts = NULL;
+
+	set_sysctl("net/ipv6/conf/all/forwarding", "0");
+	set_sysctl("net/ipv6/conf/lo/accept_ra", "1");
+	json_decref(run_good(run_of("ADD", &task, ipv4)));
+	assert_int_equal(sysctl_get("net/ipv6/conf/all/forwarding", &before, NULL), 0);
+	assert_string_equal(before, "0");
+	run_good(run_of("DEL", &task, ipv4));
+	json_decref(run_good(run_of("ADD", &task, both)));
+	assert_int_equal(sysctl_get("net/ipv6/conf/all/forwarding", &after, NULL), 0);
+	assert_string_equal(after, "1");
+	assert_int_equal(sysctl_get("net/ipv6/conf/lo/accept_ra", &accepts, NULL), 0);
+	assert_string_equal(accepts, "2");
+	run_good(run_of("DEL", &task, both));
+	task_free(&task);
+	free(both);
+	free(ipv4);
 }
 
 /* net-T20 */
@@ -625,6 +691,8 @@ int main(void)
 		cmocka_unit_test(tasks_and_host_reach_one_another),
 		cmocka_unit_test(the_first_packet_arrives),
 		cmocka_unit_test(a_foreign_source_address_is_dropped),
+		cmocka_unit_test(a_host_whose_ipv6_is_off_has_tasks_of_ipv4),
+		cmocka_unit_test(the_host_forwards_ipv6_once_a_task_has_it),
 		cmocka_unit_test(instance_metadata_is_blocked_when_asked_for),
 		cmocka_unit_test(a_second_add_is_an_error_and_harms_nothing),
 		cmocka_unit_test(a_del_succeeds_in_any_state),
