@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "agent/ecs/host.h"
 #include "base/alloc.h"
 
 #define COM "com.amazonaws.ecs.capability."
@@ -43,7 +44,8 @@ static void add(struct ecs_attributes *attributes, bool condition, const char *n
 		ecs_attributes_add(attributes, name, NULL);
 }
 
-void capabilities_list(const struct agent_config *config, struct ecs_attributes *ret)
+void capabilities_list(const struct agent_config *config, const struct host_resources *host,
+		       struct ecs_attributes *ret)
 {
 	add(ret, true, ECS "container-ordering");
 	add(ret, true, ECS "full-sync");
@@ -64,6 +66,9 @@ void capabilities_list(const struct agent_config *config, struct ecs_attributes 
 	add(ret, config->task_iam_role_network_host, COM "task-iam-role-network-host");
 	add(ret, config->task_cpu_mem_limit, ECS "task-cpu-mem-limit");
 	add(ret, config->task_eni, ECS "task-eni");
+	/* Beside IPv4, and alone. */
+	add(ret, config->task_eni && host->ipv6, ECS "task-eni.ipv6");
+	add(ret, host->ipv6, ECS "ipv6-only");
 	add(ret, config->task_eni && config->awsvpc_block_imds,
 	    ECS "task-eni-block-instance-metadata");
 	add(ret, config->task_eni, ECS "aws-appmesh");

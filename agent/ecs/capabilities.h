@@ -7,6 +7,8 @@
 #include "agent/config/config.h"
 
 /* Attributes of a container instance: a name, and a value or NULL. */
+struct host_resources;
+
 struct ecs_attribute {
 	char *name;
 	char *value; /* NULL: name only */
@@ -22,7 +24,8 @@ struct ecs_attributes {
  * Only what is true of Berth's own runtime on this configuration is named: a task that asks for
  * more is placed elsewhere, not failed here.
  */
-void capabilities_list(const struct agent_config *config, struct ecs_attributes *ret);
+void capabilities_list(const struct agent_config *config, const struct host_resources *host,
+		       struct ecs_attributes *ret);
 
 void ecs_attributes_add(struct ecs_attributes *attributes, const char *name, const char *value);
 void ecs_attributes_free(struct ecs_attributes *attributes);

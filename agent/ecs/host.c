@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/number.h"
+#include "netns/ipv6.h"
 
 int64_t host_cpu_count(void)
 {
@@ -69,6 +70,7 @@ int host_resources_read(const struct agent_config *config, struct host_resources
 		.memory_mib = memory - config->reserved_memory_mib,
 		.cpu_units = config->host_cpu_units > 0 ? config->host_cpu_units
 							: 1024 * host_cpu_count(),
+		.ipv6 = ipv6_check(NULL) == 0,
 	};
 	return config->gpu_support ? gpu_ids_read(GPU_INFO_FILE, &ret->gpus, err) : 0;
 }

@@ -2,6 +2,7 @@
 #ifndef BERTH_AGENT_ECS_HOST_H
 #define BERTH_AGENT_ECS_HOST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/config/config.h"
@@ -12,6 +13,7 @@ struct host_resources {
 	int64_t cpu_units;    /* 1024 for each CPU that this process may use */
 	int64_t memory_mib;   /* physical memory less ECS_RESERVED_MEMORY */
 	struct str_list gpus; /* ids; none unless ECS_ENABLE_GPU_SUPPORT */
+	bool ipv6;            /* tasks may have it */
 };
 
 /* -ERANGE: more memory is reserved than there is; or what gpu_ids_read() says. Freed by

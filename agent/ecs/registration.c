@@ -204,7 +204,7 @@ static void on_timer(void *data)
 }
 
 /* In the order of the reference: one's own (not again), capabilities, the system. */
-static void collect_attributes(struct registration *registration)
+static void collect_attributes(struct registration *registration, const struct host_resources *host)
 {
 	const struct agent_config *config = registration->config;
 	struct ecs_attributes *attributes = &registration->attributes;
@@ -214,7 +214,7 @@ static void collect_attributes(struct registration *registration)
 		for (size_t i = 0; i < config->instance_attributes.count; i++)
 			ecs_attributes_add(attributes, config->instance_attributes.items[i].name,
 					   config->instance_attributes.items[i].value);
-	capabilities_list(config, attributes);
+	capabilities_list(config, host, attributes);
 	if (registration->enforces_network)
 		ecs_attributes_add(attributes, ACS_NETWORK_CAPABILITY, NULL);
 	if (*config->network_address)
@@ -296,7 +296,7 @@ static enum ecs_exit prepare(struct registration *registration, const char *save
 	}
 	if (host_resources_read(registration->config, &host, err) < 0)
 		return ECS_EXIT_ERROR;
-	collect_attributes(registration);
+	collect_attributes(registration, &host);
 	encode(registration, &host);
 	host_resources_free(&host);
 	return ECS_EXIT_OK;

@@ -92,6 +92,18 @@ static void gather_required(struct run *run)
 	run->scheduler.required = run->required;
 }
 
+/* A task that gets an IPv6 address whichever subnet it comes to needs an agent that can give it. */
+static void require_of_subnets(struct run *run)
+{
+	const struct run_network *network = &run->network;
+	size_t with_ipv6 = 0;
+
+	for (size_t i = 0; i < network->count; i++)
+		with_ipv6 += subnet_ipv6_gateway(network->subnets[i]) != NULL;
+	if (network->count > 0 && with_ipv6 == network->count)
+		require(run, "ecs.capability.task-eni.ipv6", NULL);
+}
+
 /* What the scheduler must know of the subnets. */
 static void gather_subnets(struct run *run)
 {
@@ -275,6 +287,7 @@ static int run_all(struct run *run, struct error *err)
 	gather_required(run);
 	r = run_network_read(run->services, request, &run->network, err);
 	gather_subnets(run);
+	require_of_subnets(run);
 	if (r == 0)
 		r = services_view_all(run->services, cluster_arn, request->instance_ids != NULL,
 				      &run->view, err);

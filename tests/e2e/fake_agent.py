@@ -204,8 +204,8 @@ class Session:
 class FakeAgent:
     """A container instance without containers."""
 
-    ATTRIBUTES = ["ecs.capability.task-eni", "com.amazonaws.ecs.capability.docker-remote-api.1.18",
-                  "com.amazonaws.ecs.capability.docker-remote-api.1.21",
+    ATTRIBUTES = ["ecs.capability.task-eni", "ecs.capability.task-eni.ipv6",
+                  "com.amazonaws.ecs.capability.docker-remote-api.1.18", "com.amazonaws.ecs.capability.docker-remote-api.1.21",
                   "com.amazonaws.ecs.capability.docker-remote-api.1.29", "ecs.capability.container-health-check",
                   "com.amazonaws.ecs.capability.task-iam-role", "ecs.capability.container-ordering"]
 

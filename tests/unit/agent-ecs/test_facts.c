@@ -27,17 +27,40 @@ static struct agent_config *configured(char *const *environment)
 
 #define CONFIG(...) configured((char *[]){ "AWS_REGION=us-west-2", __VA_ARGS__, NULL })
 
-static bool offers(const struct agent_config *config, const char *name)
+static bool offers_on(const struct host_resources *host, const struct agent_config *config,
+		      const char *name)
 {
 	struct ecs_attributes attributes = { 0 };
 	bool found = false;
 
-	capabilities_list(config, &attributes);
+	capabilities_list(config, host, &attributes);
 	for (size_t i = 0; i < attributes.count; i++)
 		if (strcmp(attributes.items[i].name, name) == 0)
 			found = true;
 	ecs_attributes_free(&attributes);
 	return found;
+}
+
+static bool offers(const struct agent_config *config, const char *name)
+{
+	static const struct host_resources host = { .ipv6 = true };
+
+	return offers_on(&host, config, name);
+}
+
+static void ipv6_is_offered_where_it_is(void **state)
+{
+	static const struct host_resources with = { .ipv6 = true }, without = { .ipv6 = false };
+	struct agent_config *all = CONFIG("A=b"), *none = CONFIG("ECS_ENABLE_TASK_ENI=false");
+
+	assert_true(offers_on(&with, all, "ecs.capability.task-eni.ipv6"));
+	assert_true(offers_on(&with, all, "ecs.capability.ipv6-only"));
+	assert_false(offers_on(&without, all, "ecs.capability.task-eni.ipv6"));
+	assert_false(offers_on(&without, all, "ecs.capability.ipv6-only"));
+	assert_true(offers_on(&without, all, "ecs.capability.task-eni"));
+	assert_false(offers_on(&with, none, "ecs.capability.task-eni.ipv6"));
+	config_free(all);
+	config_free(none);
 }
 
 static void capabilities_follow_the_configuration(void **state)
@@ -202,6 +225,7 @@ static void the_user_agent_has_the_form_of_the_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ipv6_is_offered_where_it_is),
 		cmocka_unit_test(capabilities_follow_the_configuration),
 		cmocka_unit_test(a_driver_that_berth_does_not_have_is_not_offered),
 		cmocka_unit_test(more_reserved_memory_than_there_is_is_refused),
