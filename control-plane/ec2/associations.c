@@ -58,6 +58,18 @@ static int set_vpc_blocks(struct ec2_call *call, const struct vpc_row *vpc, bool
 	return 0;
 }
 
+static int open_groups(struct ec2_call *call, const char *vpc)
+{
+	_cleanup_(security_group_list_clear) struct security_group_list groups = { 0 };
+	struct error err = ERROR_INIT;
+	int r = security_group_find(call->store, NULL, &groups, &err);
+
+	for (size_t i = 0; r == 0 && i < groups.count; i++)
+		if (str_eq(groups.items[i].vpc, vpc))
+			r = security_group_open_ipv6(call->store, groups.items[i].id, &err);
+	return r < 0 ? ec2_server_error(call, &err) : 0;
+}
+
 static int associate_vpc(struct ec2_call *call)
 {
 	_cleanup_(vpc_list_clear) struct vpc_list found = { 0 };
@@ -90,6 +102,8 @@ static int associate_vpc(struct ec2_call *call)
 				 BLOCKS_MAX);
 	str_list_add(&blocks, cidr);
 	r = set_vpc_blocks(call, vpc, ipv6, &blocks);
+	if (r == 0 && ipv6)
+		r = open_groups(call, vpc->id);
 	return r < 0 ? r : answer(call, EC2_BLOCK_OF_VPC, "vpcId", vpc->id, cidr, "associating");
 }
 

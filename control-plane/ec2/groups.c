@@ -223,6 +223,9 @@ static int create_group(struct ec2_call *call)
 		r = check_room(call, &row);
 	if (r == 0 && security_group_add(call->store, &row, &err) < 0)
 		r = ec2_server_error(call, &err);
+	if (r == 0 && vpc.items[0].ipv6_cidrs[0] &&
+	    security_group_open_ipv6(call->store, id, &err) < 0)
+		r = ec2_server_error(call, &err);
 	if (r == 0)
 		r = ec2_tags_of_new(call, "security-group", id);
 	if (r < 0)

@@ -129,7 +129,8 @@ static int make_vpc(struct ec2_call *call, const struct vpc_row *row)
 	struct error err = ERROR_INIT;
 
 	if (vpc_add(call->store, row, &err) < 0 ||
-	    security_group_add(call->store, &group, &err) < 0)
+	    security_group_add(call->store, &group, &err) < 0 ||
+	    (row->ipv6_cidrs[0] && security_group_open_ipv6(call->store, group_id, &err) < 0))
 		return ec2_server_error(call, &err);
 	return ec2_tags_of_new(call, "vpc", row->id);
 }

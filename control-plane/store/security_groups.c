@@ -9,6 +9,9 @@
 #include "base/str.h"
 #include "control-plane/store/vpcs.h"
 
+#define EVERYWHERE_IPV4 "0.0.0.0/0"
+#define EVERYWHERE_IPV6 "::/0"
+
 void security_group_list_clear(struct security_group_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -122,7 +125,7 @@ int security_group_add(struct store *store, const struct security_group_row *row
 	int r = insert_group(store, row, err);
 
 	if (r == 0)
-		r = security_rule_add_all(store, row->id, true, "0.0.0.0/0", err);
+		r = security_rule_add_all(store, row->id, true, EVERYWHERE_IPV4, err);
 	if (r == 0 && str_eq(row->name, SECURITY_GROUP_DEFAULT))
 		r = security_rule_add_all(store, row->id, false, row->id, err);
 	return r;
@@ -186,6 +189,26 @@ int security_rule_add(struct store *store, const struct security_rule_row *row, 
 	stmt_bind_text(stmt, 7, row->target);
 	stmt_bind_text(stmt, 8, row->description);
 	return stmt_run(stmt, err);
+}
+
+static bool is_all_of_ipv4(const struct security_rule_row *rule)
+{
+	return str_eq(rule->protocol, "-1") && str_eq(rule->target, EVERYWHERE_IPV4);
+}
+
+int security_group_open_ipv6(struct store *store, const char *group, struct error *err)
+{
+	_cleanup_(security_rule_list_clear) struct security_rule_list rules = { 0 };
+	size_t egress = 0, all = 0;
+	int r = security_rule_find(store, group, &rules, err);
+
+	for (size_t i = 0; r == 0 && i < rules.count; i++) {
+		egress += rules.items[i].egress;
+		all += rules.items[i].egress && is_all_of_ipv4(&rules.items[i]);
+	}
+	if (r < 0 || egress != 1 || all != 1)
+		return r;
+	return security_rule_add_all(store, group, true, EVERYWHERE_IPV6, err);
 }
 
 int security_rule_delete(struct store *store, const char *id, struct error *err)

@@ -65,6 +65,9 @@ int security_rule_add(struct store *store, const struct security_rule_row *row, 
 /* Of any protocol, from or to `target`. */
 int security_rule_add_all(struct store *store, const char *group, bool egress, const char *target,
 			  struct error *err);
+/* Of a VPC that has IPv6: what lets everything of IPv4 out, as a new group does, lets IPv6 out,
+ * too. Nothing for a group whose egress somebody has changed. */
+int security_group_open_ipv6(struct store *store, const char *group, struct error *err);
 int security_rule_delete(struct store *store, const char *id, struct error *err);
 
 #endif

@@ -240,6 +240,29 @@ def test_blocks_of_a_vpc_come_and_go(ec2, vpc):
     assert refused(ec2.associate_vpc_cidr_block, VpcId=VPC, AmazonProvidedIpv6CidrBlock=True) == "OperationNotPermitted"
 
 
+def test_groups_let_ipv6_out_where_the_vpc_has_it(ec2, vpc):
+    def egress(group):
+        found, = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+        return [end for rule in found["IpPermissionsEgress"] for end in rule["IpRanges"] + rule["Ipv6Ranges"]]
+
+    def default(of):
+        found, = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [of]},
+                                                       {"Name": "group-name", "Values": ["default"]}])["SecurityGroups"]
+        return found["GroupId"]
+
+    def made(name, of):
+        return ec2.create_security_group(GroupName=name, Description="d", VpcId=of)["GroupId"]
+    everywhere = [EVERYWHERE, {"CidrIpv6": "::/0"}]
+    with_ipv6 = ec2.create_vpc(CidrBlock="10.20.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
+    assert egress(default(with_ipv6)) == egress(made("web", with_ipv6)) == everywhere
+    # One that comes by it later: groups whose rules nobody has changed follow.
+    plain, changed = made("plain", vpc), made("changed", vpc)
+    ec2.revoke_security_group_egress(GroupId=changed, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [EVERYWHERE]}])
+    assert egress(default(vpc)) == egress(plain) == [EVERYWHERE]
+    ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)
+    assert egress(default(vpc)) == egress(plain) == everywhere and egress(changed) == []
+
+
 def test_subnets_of_both_families(ec2, vpc):
     ec2.associate_vpc_cidr_block(VpcId=vpc, Ipv6CidrBlock="fd00:1:2:300::/56")
     made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.0.0/24", Ipv6CidrBlock="fd00:1:2:301::/64")["Subnet"]
