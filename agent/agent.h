@@ -29,6 +29,7 @@
  * know it. */
 struct agent {
 	struct agent_config *config;
+	bool ipv6_only; /* of the host: see host_resources */
 	struct loop *loop;
 	struct web *web;
 	struct http_client *http;

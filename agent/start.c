@@ -214,8 +214,8 @@ static int open_network(struct agent *agent, struct error *err)
 	agent->keeper = (struct attachments_keeper){ save_attachment, forget_attachment, agent };
 	agent->attachments = attachments_new(agent->loop, agent->client, config, &agent->instance,
 					     &agent->keeper);
-	agent->reporter = reporter_new(agent->loop, agent->client, config, &agent->instance,
-				       inbox_reported, agent);
+	agent->reporter = reporter_new(agent->loop, agent->client, config, agent->ipv6_only,
+				       &agent->instance, inbox_reported, agent);
 	open_firewall(agent);
 	inbox_handler(agent, &agent->acs_handler);
 	return 0;
@@ -269,6 +269,7 @@ int agent_new(struct agent_config *config, struct agent **ret, struct error *err
 	r = loop_new(&agent->loop, err);
 	if (r == 0)
 		r = host_resources_read(config, &host, err);
+	agent->ipv6_only = host.ipv6_only;
 	if (r == 0)
 		r = open_store(agent, err);
 	if (r == 0)

@@ -67,6 +67,8 @@ enum config_log_rollover { CONFIG_ROLLOVER_SIZE, CONFIG_ROLLOVER_NONE, CONFIG_RO
 
 /* Strings are never NULL ("" when unset) unless said otherwise. Durations are milliseconds. Freed
  * by config_free(). */
+enum config_ip_compatibility { CONFIG_IP_DETECT, CONFIG_IP_IPV4, CONFIG_IP_IPV6 };
+
 struct agent_config {
 	/* who and where */
 	char *cluster; /* "" = the default cluster, made when it is missing */
@@ -147,8 +149,11 @@ struct agent_config {
 	bool awsvpc_block_imds;
 	char *network_address; /* "" = not told to the control plane */
 	enum config_eni_driver eni_driver;
-	char *bridge;                  /* of tasks of bridge mode */
-	char *bridge_subnet;           /* "172.29.0.0/16" */
+	char *bridge;             /* of tasks of bridge mode */
+	char *bridge_subnet;      /* "172.29.0.0/16" */
+	char *bridge_subnet_ipv6; /* "fd00:172:29::/64"; "": bridge mode has IPv4 only */
+	enum config_ip_compatibility ip_compatibility;
+	bool exclude_ipv6_port_bindings;
 	int64_t dynamic_host_ports[2]; /* first and last; 0, 0 = the kernel's own range */
 
 	/* parts of the house */

@@ -213,6 +213,15 @@ static void check_bridge(const struct agent_config *config, struct config_report
 				  "containers: give an IPv4 one of 8 to 30 bits, such as "
 				  "172.29.0.0/16",
 				  config->bridge_subnet));
+	if (*config->bridge_subnet_ipv6 != '\0' &&
+	    (ip_prefix_parse(config->bridge_subnet_ipv6, &subnet, NULL) < 0 ||
+	     subnet.address.family != AF_INET6 || subnet.length < 16 || subnet.length > 112))
+		str_list_add_owned(
+			&report->mistakes,
+			xasprintf("BERTH_BRIDGE_SUBNET_IPV6 is \"%.64s\", which is no subnet for "
+				  "containers: give an IPv6 one of 16 to 112 bits, such as "
+				  "fd00:172:29::/64",
+				  config->bridge_subnet_ipv6));
 }
 
 static void check_whole(struct agent_config *config, struct config_report *report)

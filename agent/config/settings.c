@@ -6,6 +6,7 @@
 /* Order: that of the enumerations in config.h. */
 static const char *const pull_behaviors[] = { "default", "always", "once", "prefer-cached", NULL };
 static const char *const eni_drivers[] = { "veth", "eni", NULL };
+static const char *const ip_compatibilities[] = { "", "ipv4", "ipv6", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const log_levels[] = {
 	"", "debug", "info", "warn", "error", "crit", "none", NULL
@@ -609,6 +610,34 @@ const struct setting config_settings[] = {
 	  .fallback = "172.29.0.0/16",
 	  .used_by = "executor",
 	  .doc = "Addresses of containers in bridge mode; the first one is the bridge's." },
+	{ .group = NETWORK,
+	  .name = "BERTH_BRIDGE_SUBNET_IPV6",
+	  .type = SETTING_TRIMMED,
+	  .offset = AT(bridge_subnet_ipv6),
+	  .fallback = "",
+	  .used_by = "executor",
+	  .doc = "IPv6 addresses that containers in bridge mode have as well, such as "
+		 "`fd00:172:29::/64`; the first one is the bridge's. When it is not set they have "
+		 "IPv4 only." },
+	{ .group = NETWORK,
+	  .name = "ECS_INSTANCE_IP_COMPATIBILITY",
+	  .type = SETTING_CHOICE,
+	  .offset = AT(ip_compatibility),
+	  .fallback = "",
+	  .choices = ip_compatibilities,
+	  .any_case = true,
+	  .used_by = "reporter",
+	  .doc = "`ipv4`, or `ipv6` for a host that is reached by IPv6 alone: published ports "
+		 "are then reported with the address `::`. When it is not set the host's default "
+		 "routes tell." },
+	{ .group = NETWORK,
+	  .name = "ECS_EXCLUDE_IPV6_PORTBINDING",
+	  .type = SETTING_BOOL,
+	  .offset = AT(exclude_ipv6_port_bindings),
+	  .fallback = "true",
+	  .used_by = "reporter",
+	  .doc = "Report published ports with the address `0.0.0.0` only, and not a second time "
+		 "with `::` where they are reached by IPv6." },
 	{ .group = NETWORK,
 	  .name = "ECS_DYNAMIC_HOST_PORT_RANGE",
 	  .type = SETTING_PORT_RANGE,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/ecs/gpu.h"
+#include "agent/ecs/ip_compatibility.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/number.h"
@@ -71,6 +72,7 @@ int host_resources_read(const struct agent_config *config, struct host_resources
 		.cpu_units = config->host_cpu_units > 0 ? config->host_cpu_units
 							: 1024 * host_cpu_count(),
 		.ipv6 = ipv6_check(NULL) == 0,
+		.ipv6_only = ip_compatibility_is_ipv6_only(config),
 	};
 	return config->gpu_support ? gpu_ids_read(GPU_INFO_FILE, &ret->gpus, err) : 0;
 }

@@ -14,6 +14,7 @@ struct host_resources {
 	int64_t memory_mib;   /* physical memory less ECS_RESERVED_MEMORY */
 	struct str_list gpus; /* ids; none unless ECS_ENABLE_GPU_SUPPORT */
 	bool ipv6;            /* tasks may have it */
+	bool ipv6_only;       /* others reach the host by nothing else */
 };
 
 /* -ERANGE: more memory is reserved than there is; or what gpu_ids_read() says. Freed by

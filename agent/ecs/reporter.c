@@ -46,6 +46,8 @@ struct reporter {
 	struct task_queue *ready, **ready_end;
 	size_t in_flight;
 	size_t pending;
+	bool ipv6_only; /* the host has no IPv4 that others reach */
+	bool with_ipv6; /* ports are told of with :: */
 };
 
 static void report_free(struct report *report)
@@ -165,7 +167,7 @@ static void pump(struct reporter *reporter)
 }
 
 struct reporter *reporter_new(struct loop *loop, struct ecs_client *client,
-			      const struct agent_config *config,
+			      const struct agent_config *config, bool ipv6_only,
 			      const struct ecs_instance *instance, reporter_callback *callback,
 			      void *data)
 {
@@ -173,6 +175,8 @@ struct reporter *reporter_new(struct loop *loop, struct ecs_client *client,
 
 	reporter->loop = loop;
 	reporter->client = client;
+	reporter->ipv6_only = ipv6_only;
+	reporter->with_ipv6 = ipv6_only || !config->exclude_ipv6_port_bindings;
 	reporter->config = config;
 	reporter->instance = instance;
 	reporter->callback = callback;
@@ -202,28 +206,40 @@ static const char *range_text(struct arena *arena, uint16_t first, uint16_t coun
 	return arena_strdup(arena, text);
 }
 
-static const struct api_network_binding *bindings_of(struct arena *arena,
-						     const struct engine_report_container *from)
+static struct api_network_binding binding_of(struct arena *arena, const struct port_binding *from,
+					     const char *bind_ip)
+{
+	struct api_network_binding binding = {
+		.bind_ip = bind_ip,
+		.container_port = from->container_port,
+		.host_port = from->host_port,
+		.protocol = transport_protocol_name(from->protocol),
+	};
+
+	if (from->is_range) {
+		binding.container_port_range = range_text(arena, from->container_port, from->count);
+		binding.host_port_range = range_text(arena, from->host_port, from->count);
+	}
+	return binding;
+}
+
+/* Each port once for each family that is told of. */
+static void set_bindings(const struct reporter *reporter, struct arena *arena,
+			 const struct engine_report_container *from,
+			 struct api_container_change *change)
 {
 	struct api_network_binding *bindings =
-		arena_calloc(arena, from->binding_count + 1, sizeof(*bindings));
+		arena_calloc(arena, from->binding_count * 2 + 1, sizeof(*bindings));
 
+	change->bindings = bindings;
 	for (size_t i = 0; i < from->binding_count; i++) {
-		const struct port_binding *binding = &from->bindings[i];
-
-		bindings[i] = (struct api_network_binding){
-			.bind_ip = "0.0.0.0",
-			.container_port = binding->container_port,
-			.host_port = binding->host_port,
-			.protocol = transport_protocol_name(binding->protocol),
-		};
-		if (!binding->is_range)
-			continue;
-		bindings[i].container_port_range =
-			range_text(arena, binding->container_port, binding->count);
-		bindings[i].host_port_range = range_text(arena, binding->host_port, binding->count);
+		if (!reporter->ipv6_only || !from->has_ipv6)
+			bindings[change->binding_count++] =
+				binding_of(arena, &from->bindings[i], "0.0.0.0");
+		if (from->has_ipv6 && reporter->with_ipv6)
+			bindings[change->binding_count++] =
+				binding_of(arena, &from->bindings[i], "::");
 	}
-	return bindings;
 }
 
 static char *encode(const struct reporter *reporter, const struct engine_report *report)
@@ -243,9 +259,8 @@ static char *encode(const struct reporter *reporter, const struct engine_report 
 			.has_exit_code = from->has_exit_code,
 			.exit_code = from->exit_code,
 			.reason = from->reason,
-			.bindings = bindings_of(arena, from),
-			.binding_count = from->binding_count,
 		};
+		set_bindings(reporter, arena, from, &containers[i]);
 	}
 	return api_encode_task_change(&(struct api_task_change){
 		.cluster = reporter->instance->cluster,

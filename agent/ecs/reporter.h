@@ -23,7 +23,7 @@ struct reporter;
 typedef void reporter_callback(void *data, const char *task_arn, uint64_t serial, bool accepted);
 
 struct reporter *reporter_new(struct loop *loop, struct ecs_client *client,
-			      const struct agent_config *config,
+			      const struct agent_config *config, bool ipv6_only,
 			      const struct ecs_instance *instance, reporter_callback *callback,
 			      void *data);
 /* Forgets what is under way: it is durable, and reported again after the next start. */

@@ -102,7 +102,7 @@ static void write_container(struct writer *writer, const struct document_context
 	if (!str_is_empty(spec->arn))
 		write_text(writer, "ContainerARN", spec->arn);
 	if (created)
-		write_networks(writer, task->spec, container->connection.address);
+		write_networks(writer, task->spec, &container->connection);
 	write_restarts(writer, container);
 	write_object_end(writer);
 }

@@ -71,7 +71,8 @@ static void write_eni(struct writer *writer, const struct eni_spec *eni)
 	write_object_end(writer);
 }
 
-void write_networks(struct writer *writer, const struct task_spec *spec, const char *address)
+void write_networks(struct writer *writer, const struct task_spec *spec,
+		    const struct connection_state *connection)
 {
 	write_list(writer, "Networks");
 	if (spec->network_mode == NETWORK_MODE_AWSVPC && spec->eni_count > 0) {
@@ -81,8 +82,12 @@ void write_networks(struct writer *writer, const struct task_spec *spec, const c
 		write_object(writer, NULL);
 		write_text(writer, "NetworkMode", spec->network_mode_name);
 		write_list(writer, "IPv4Addresses");
-		write_text(writer, NULL, address ? address : "");
+		write_text(writer, NULL,
+			   connection && connection->address ? connection->address : "");
 		write_list_end(writer);
+		if (connection && connection->ipv6_address)
+			write_texts(writer, "IPv6Addresses",
+				    (const char *const *)&connection->ipv6_address, 1);
 		write_object_end(writer);
 	}
 	write_list_end(writer);

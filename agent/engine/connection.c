@@ -136,6 +136,7 @@ void connection_done(struct engine *engine, struct task *task, size_t index,
 		return;
 	}
 	str_replace(&connection->address, done->connection.address);
+	str_replace(&connection->ipv6_address, done->connection.ipv6_address);
 	connection_set_bindings(connection, done->connection.bindings,
 				done->connection.binding_count);
 	connection->status = NETWORK_READY;

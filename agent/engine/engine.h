@@ -194,6 +194,7 @@ struct engine_network {
 
 struct engine_connection {
 	const char *address;
+	const char *ipv6_address; /* NULL: none */
 	const struct port_binding *bindings;
 	size_t binding_count;
 };
@@ -299,6 +300,7 @@ struct engine_report_container {
 	const char *image_digest; /* NULL: none */
 	const struct port_binding *bindings; /* its published ports */
 	size_t binding_count;
+	bool has_ipv6; /* they are reached by it, too */
 	bool has_exit_code;
 	int exit_code;
 	const char *reason; /* NULL: none; at most 1024 bytes */

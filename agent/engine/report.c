@@ -135,6 +135,7 @@ static void fill_container(struct engine_report_container *out, const struct con
 	if (state->started_at_ms != 0) {
 		out->bindings = state->connection.bindings;
 		out->binding_count = state->connection.binding_count;
+		out->has_ipv6 = state->connection.ipv6_address != NULL;
 	}
 	if (status == CONTAINER_STATUS_STOPPED && state->has_exit_code) {
 		out->has_exit_code = true;

@@ -34,6 +34,7 @@ void task_state_free(struct task_state *task)
 		free(container->pull_error);
 		free(container->health_output);
 		free(container->connection.address);
+		free(container->connection.ipv6_address);
 		free(container->connection.bindings);
 	}
 	free(task->containers);

@@ -51,7 +51,8 @@ struct port_binding {
  */
 struct connection_state {
 	enum network_status status;
-	char *address; /* inside the namespace: "172.17.0.5" */
+	char *address;      /* inside the namespace: "172.17.0.5" */
+	char *ipv6_address; /* NULL: none */
 	struct port_binding *bindings;
 	size_t binding_count;
 };

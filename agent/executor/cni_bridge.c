@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/str.h"
 
 #define CNI_VERSION "1.0.0"
 #define CAPABILITY  "portMappings"
@@ -12,13 +13,15 @@ char *bridge_conflist(const struct bridge_request *request)
 	/* Like Docker's default network: out by the host's address, to each other and to oneself.
 	 */
 	_cleanup_json_ json_t *list = json_pack(
-		"{s:s, s:s, s:[{s:s, s:s, s:b, s:b, s:b, s:[s+], s:{s:b}, s:{s:s, s:s, s:s}},"
+		"{s:s, s:s, s:[{s:s, s:s, s:b, s:b, s:b, s:[s+], s:{s:b}, s:{s:s, s:s, s:s, s:s*}},"
 		" {s:s, s:{s:b}}]}",
 		"cniVersion", CNI_VERSION, "name", BRIDGE_NETWORK, "plugins", "type", "ecs-bridge",
 		"bridge", request->bridge, "isDefaultGateway", 1, "ipMasq", 1, "hairpinMode", 1,
 		"loopback-addresses", request->endpoint, "/32", "capabilities", "leaveToNetns", 1,
 		"ipam", "type", "ecs-ipam", "id", request->container_id, "ipv4-subnet",
-		request->subnet, "type", "ecs-portmap", "capabilities", CAPABILITY, 1);
+		request->subnet, "ipv6-subnet",
+		str_is_empty(request->ipv6_subnet) ? NULL : request->ipv6_subnet, "type",
+		"ecs-portmap", "capabilities", CAPABILITY, 1);
 
 	return list ? json_dump_compact(list) : NULL;
 }

@@ -13,6 +13,7 @@
 struct bridge_request {
 	const char *bridge;       /* name of the host's bridge */
 	const char *subnet;       /* from which it gets its address: "172.29.0.0/16" */
+	const char *ipv6_subnet;  /* likewise; NULL or "": none */
 	const char *container_id; /* by which the address is kept */
 	const char *endpoint;     /* put on lo: where the agent answers */
 };

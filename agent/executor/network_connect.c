@@ -3,6 +3,7 @@
  * bridge, the metadata endpoint in it. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/executor/cni_bridge.h"
@@ -31,6 +32,7 @@ struct connecting {
 	size_t binding_count;
 	char *address_text;
 	char *relay; /* address of Service Connect's, once it is known */
+	char *ipv6_text;
 	int listen_fd;
 	struct error listen_err;
 	int result;
@@ -52,6 +54,7 @@ static void connecting_free(void *data)
 	free(connecting->bindings);
 	free(connecting->address_text);
 	free(connecting->relay);
+	free(connecting->ipv6_text);
 	free(connecting);
 }
 
@@ -74,6 +77,7 @@ static void listened(void *data)
 	answer(executor, &connecting->address,
 	       (struct engine_done){
 		       .connection = { .address = connecting->address_text,
+				       .ipv6_address = connecting->ipv6_text,
 				       .bindings = connecting->bindings,
 				       .binding_count = connecting->binding_count } });
 	connecting_free(connecting);
@@ -97,9 +101,14 @@ static void added(void *data, const struct cni_result *result, const struct erro
 		connect_failed(connecting, "ContainerNetworkingError");
 		return;
 	}
-	if (result->ip_count > 0)
-		connecting->address_text =
-			xstrdup(ip_format(&result->ips[0].address.address, text));
+	for (size_t i = 0; i < result->ip_count; i++) {
+		const struct ip_address *address = &result->ips[i].address.address;
+		char **to = address->family == AF_INET6 ? &connecting->ipv6_text
+							: &connecting->address_text;
+
+		if (!*to)
+			*to = xstrdup(ip_format(address, text));
+	}
 	operations_work(connecting->executor->operations, listen_work, listened, connecting);
 }
 
@@ -110,6 +119,7 @@ static int find_conflist(const struct connecting *connecting, char **ret, struct
 	const struct bridge_request request = {
 		.bridge = config->bridge,
 		.subnet = config->bridge_subnet,
+		.ipv6_subnet = config->bridge_subnet_ipv6,
 		.container_id = connecting->runtime_id,
 		.endpoint = NETWORK_ENDPOINT_ADDRESS,
 	};

@@ -47,13 +47,17 @@ static void append_link(struct strbuf *text, const struct task_state *task, cons
 	const char *colon = strchr(link, ':');
 	_cleanup_free_ char *name = colon ? xstrndup(link, (size_t)(colon - link)) : xstrdup(link);
 	const struct container_state *to = task_state_container(task, name);
+	const char *addresses[] = { to ? to->connection.address : NULL,
+				    to ? to->connection.ipv6_address : NULL };
 
-	if (!to || !to->connection.address)
-		return;
-	strbuf_appendf(text, "%s\t%s", to->connection.address, colon ? colon + 1 : name);
-	if (colon && !str_eq(colon + 1, name))
-		strbuf_appendf(text, " %s", name);
-	strbuf_append_char(text, '\n');
+	for (size_t i = 0; i < 2; i++) {
+		if (!addresses[i])
+			continue;
+		strbuf_appendf(text, "%s\t%s", addresses[i], colon ? colon + 1 : name);
+		if (colon && !str_eq(colon + 1, name))
+			strbuf_appendf(text, " %s", name);
+		strbuf_append_char(text, '\n');
+	}
 }
 
 char *task_bridge_hosts(const struct task_state *task, size_t index, const char *hostname)
@@ -64,6 +68,8 @@ char *task_bridge_hosts(const struct task_state *task, size_t index, const char 
 
 	if (container->connection.address)
 		strbuf_appendf(&text, "%s\t%s\n", container->connection.address, hostname);
+	if (container->connection.ipv6_address)
+		strbuf_appendf(&text, "%s\t%s\n", container->connection.ipv6_address, hostname);
 	for (size_t i = 0; i < links->count; i++)
 		append_link(&text, task, links->items[i]);
 	return strbuf_take(&text);

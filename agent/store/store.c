@@ -52,6 +52,7 @@ static const char *const schema[] = {
 	"NULL"
 	") STRICT, WITHOUT ROWID;"
 	"CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+	"ALTER TABLE container ADD COLUMN ipv6_address TEXT;",
 };
 
 int store_of_db(struct db *db, struct store **ret, struct error *err)

@@ -112,7 +112,7 @@ int store_save_container(struct store *store, const struct task_state *task,
 			  "INSERT OR REPLACE INTO container VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
 			  "?8, ?9, ?10, ?11,"
 			  " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, "
-			  "?25, ?26, ?27, ?28)",
+			  "?25, ?26, ?27, ?28, ?29)",
 			  &stmt, err);
 
 	if (r < 0)
@@ -146,6 +146,7 @@ int store_save_container(struct store *store, const struct task_state *task,
 	stmt_bind_text(stmt, 27, container->connection.address);
 	bindings = bindings_encode(&container->connection);
 	stmt_bind_text(stmt, 28, bindings);
+	stmt_bind_text(stmt, 29, container->connection.ipv6_address);
 	return stmt_run(stmt, err);
 }
 
@@ -246,6 +247,7 @@ static int read_container(struct stmt *stmt, struct container_state *container, 
 	if (r < 0)
 		return r;
 	str_replace(&container->connection.address, stmt_text(stmt, 25));
+	str_replace(&container->connection.ipv6_address, stmt_text(stmt, 27));
 	container->attempt = (uint32_t)stmt_i64(stmt, 1);
 	str_replace(&container->runtime_id, stmt_text(stmt, 2));
 	snprintf(container->endpoint_id, sizeof(container->endpoint_id), "%s", stmt_text(stmt, 3));
@@ -280,7 +282,7 @@ static int read_containers(struct store *store, struct task_state *task, struct 
 		" removed, image_digest, digest_resolved, image_id, stop_signal, created_at, "
 		"started_at,"
 		" finished_at, exit_code, oom_killed, reason, restarting, last_restart_at,"
-		" pull_error, known_since, stop_begun, connection, address, bindings"
+		" pull_error, known_since, stop_begun, connection, address, bindings, ipv6_address"
 		" FROM container WHERE task_id = ?",
 		&stmt, err);
 

@@ -96,6 +96,43 @@ def test_the_metadata_endpoint_is_in_each_container(host):
     assert len(addresses) == 2
 
 
+HOST_IPV6 = "2001:db8:c0de::1"
+
+
+@pytest.fixture
+def host_ipv6():
+    """An address of the host that is reached by IPv6."""
+    subprocess.run(["ip", "address", "add", f"{HOST_IPV6}/128", "dev", "lo", "nodad"], check=True)
+    yield HOST_IPV6
+    subprocess.run(["ip", "address", "delete", f"{HOST_IPV6}/128", "dev", "lo"], check=True)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_ports_are_published_on_ipv6_too(lab, host_ipv6, told):
+    """net-T55: by the host's address and from the container itself; told of only where the operator wants it."""
+    lab.image = lab.registry.image("web")
+    lab.agent(BERTH_BRIDGE_SUBNET_IPV6="fd00:172:29::/64",
+              **({"ECS_EXCLUDE_IPV6_PORTBINDING": "false"} if told else {})).start()
+    task = run(lab, {"name": "app", "command": WEB, "portMappings": [{"containerPort": 80}], "links": ["db:store"]},
+               {"name": "db", "command": WEB})
+    found = container(task)["networkBindings"]
+    port = found[0]["hostPort"]
+    assert found == [{"bindIP": ip, "containerPort": 80, "hostPort": port, "protocol": "tcp"}
+                     for ip in (["0.0.0.0", "::"] if told else ["0.0.0.0"])]
+    assert get(f"http://127.0.0.1:{port}/") == PAGE and get(f"http://[{host_ipv6}]:{port}/") == PAGE
+    assert inside(lab, task["taskArn"], "wget", "-q", "-O", "-", f"http://[{host_ipv6}]:{port}/") == PAGE
+
+    pid = main_pid(lab, task["taskArn"], "db")
+    base = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")["ECS_CONTAINER_METADATA_URI_V4"]
+    network, = document(pid, base.replace("http://169.254.170.2", ""))["Networks"]
+    address, = network["IPv6Addresses"]
+    assert address.startswith("fd00:172:29::") and network["IPv4Addresses"][0].startswith("172.29.")
+    assert inside(lab, task["taskArn"], "wget", "-q", "-O", "-", f"http://[{address}]/") == PAGE
+    with open(f"/proc/{main_pid(lab, task['taskArn'])}/root/etc/hosts") as hosts:
+        assert f"{address}\tstore db" in hosts.read().splitlines()
+    assert container(stop(lab, task["taskArn"]))["networkBindings"] == found
+
+
 def test_links_lead_to_other_containers(host):
     task = run(host, {"name": "app", "command": FOREVER, "links": ["db:store"]}, {"name": "db", "command": WEB})
     for name in ("store", "db"):

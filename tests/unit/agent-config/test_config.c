@@ -150,6 +150,9 @@ static void the_bridge_is_checked_before_a_task_needs_it(void **state)
 		"BERTH_BRIDGE_SUBNET=172.29.0.0/31",
 		"BERTH_BRIDGE_SUBNET=fd00::/64",
 		"BERTH_BRIDGE_SUBNET=x",
+		"BERTH_BRIDGE_SUBNET_IPV6=fd00::",
+		"BERTH_BRIDGE_SUBNET_IPV6=fd00::/113",
+		"BERTH_BRIDGE_SUBNET_IPV6=172.29.0.0/16",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -158,9 +161,25 @@ static void the_bridge_is_checked_before_a_task_needs_it(void **state)
 		assert_int_equal(got.result, -EINVAL);
 		assert_int_equal(got.report.mistakes.count, 1);
 	}
-	_loaded_ good = load("BERTH_BRIDGE=br.1", "BERTH_BRIDGE_SUBNET=10.0.0.0/30");
+	_loaded_ good = load("BERTH_BRIDGE=br.1", "BERTH_BRIDGE_SUBNET=10.0.0.0/30",
+			     "BERTH_BRIDGE_SUBNET_IPV6=fd00:172:29::/64");
 
 	assert_int_equal(good.result, 0);
+}
+
+/* What is none of the words is told, and the host's routes count. */
+static void a_host_may_be_said_to_have_ipv6_alone(void **state)
+{
+	_loaded_ got = load("ECS_INSTANCE_IP_COMPATIBILITY= IPv6 ");
+	_loaded_ other = load("ECS_INSTANCE_IP_COMPATIBILITY=both");
+	_loaded_ none = load("ECS_EXCLUDE_IPV6_PORTBINDING=false");
+
+	assert_int_equal(got.config->ip_compatibility, CONFIG_IP_IPV6);
+	assert_true(got.config->exclude_ipv6_port_bindings);
+	assert_int_equal(other.result, 0);
+	assert_int_equal(other.config->ip_compatibility, CONFIG_IP_DETECT);
+	assert_int_equal(none.config->ip_compatibility, CONFIG_IP_DETECT);
+	assert_false(none.config->exclude_ipv6_port_bindings);
 }
 
 /* cfg-C8 */
@@ -637,6 +656,7 @@ int main(void)
 		cmocka_unit_test(a_missing_region_is_a_mistake),
 		cmocka_unit_test(a_bad_checkpoint_value_gives_way_with_a_warning),
 		cmocka_unit_test(mistakes_are_named_all_at_once),
+		cmocka_unit_test(a_host_may_be_said_to_have_ipv6_alone),
 		cmocka_unit_test(attributes_must_be_strings),
 		cmocka_unit_test(a_malformed_driver_list_gives_way),
 		cmocka_unit_test(short_timeouts_are_raised_to_their_minimum),

@@ -44,8 +44,8 @@ static void set_up(struct fixture *f, char *scale)
 {
 	memset(f, 0, sizeof(*f));
 	fake_start(&f->fake, (char *[]){ scale, NULL });
-	f->reporter = reporter_new(f->fake.loop, f->fake.client, f->fake.config, &f->fake.instance,
-				   keep, f);
+	f->reporter = reporter_new(f->fake.loop, f->fake.client, f->fake.config, false,
+				   &f->fake.instance, keep, f);
 }
 
 static void tear_down(struct fixture *f)
@@ -114,6 +114,67 @@ static void a_report_has_the_form_of_the_protocol(void **state)
 		"\"\","
 		"\"status\":\"STOPPED\",\"task\":\"arn:t1\"}");
 	tear_down(&f);
+}
+
+/* What is told of the ports of a container that has both families, or IPv4 alone. */
+static void expect_bindings(bool excludes, bool ipv6_only, bool has_ipv6, const char *expected)
+{
+	static const struct port_binding bindings[] = {
+		{ .container_port = 80, .host_port = 49153, .count = 1 },
+		{ TRANSPORT_UDP, 8000, 50000, 3, true },
+	};
+	const struct engine_report_container container = {
+		.name = "app",
+		.status = CONTAINER_STATUS_RUNNING,
+		.bindings = bindings,
+		.binding_count = 2,
+		.has_ipv6 = has_ipv6,
+	};
+	struct fixture f;
+	const char *body;
+
+	memset(&f, 0, sizeof(f));
+	fake_start(&f.fake, (char *[]){ FAST,
+					excludes ? "ECS_EXCLUDE_IPV6_PORTBINDING=true"
+						 : "ECS_EXCLUDE_IPV6_PORTBINDING=false",
+					NULL });
+	f.reporter = reporter_new(f.fake.loop, f.fake.client, f.fake.config, ipv6_only,
+				  &f.fake.instance, keep, &f);
+	reporter_submit(f.reporter, &(struct engine_report){ .serial = 1,
+							     .task_arn = "arn:t1",
+							     .status = TASK_STATUS_RUNNING,
+							     .reason = "",
+							     .containers = &container,
+							     .container_count = 1 });
+	run_until_outcomes(&f, 1);
+	body = fake_nth(&f.fake, SUBMIT, 0)->body;
+	if (!strstr(body, expected))
+		fail_msg("%s\n%s", body, expected);
+	tear_down(&f);
+}
+
+#define PORT(ip)                                                                                   \
+	"{\"bindIP\":\"" ip "\",\"containerPort\":80,\"hostPort\":49153,\"protocol\":\"tcp\"}"
+#define RANGE(ip)                                                                                  \
+	"{\"bindIP\":\"" ip "\",\"containerPortRange\":\"8000-8002\","                             \
+	"\"hostPortRange\":\"50000-50002\",\"protocol\":\"udp\"}"
+
+/* acs-S10, net-T55 */
+static void bindings_of_ipv6_are_left_out_unless_asked_for(void **state)
+{
+	const char *ipv4 = "\"networkBindings\":[" PORT("0.0.0.0") "," RANGE("0.0.0.0") "]";
+	const char *both = "\"networkBindings\":[" PORT("0.0.0.0") "," PORT("::") "," RANGE(
+		"0.0.0.0") "," RANGE("::") "]";
+	const char *ipv6 = "\"networkBindings\":[" PORT("::") "," RANGE("::") "]";
+
+	expect_bindings(true, false, true, ipv4);
+	expect_bindings(false, false, true, both);
+	expect_bindings(false, false, false, ipv4);
+	/* A host that nobody reaches by IPv4. */
+	expect_bindings(true, true, true, ipv6);
+	expect_bindings(false, true, true, ipv6);
+	/* A port is not hidden for want of another way to it. */
+	expect_bindings(true, true, false, ipv4);
 }
 
 static void a_task_is_reported_in_order_and_one_at_a_time(void **state)
@@ -232,6 +293,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_has_the_form_of_the_protocol),
+		cmocka_unit_test(bindings_of_ipv6_are_left_out_unless_asked_for),
 		cmocka_unit_test(a_task_is_reported_in_order_and_one_at_a_time),
 		cmocka_unit_test(at_most_ten_calls_are_under_way),
 		cmocka_unit_test(an_invalid_report_is_left_out_and_the_next_one_sent),

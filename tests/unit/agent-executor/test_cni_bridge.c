@@ -48,6 +48,32 @@ static void ports_go_to_whoever_can_publish_them(void **state)
 	assert_string_equal(unpublished, plain);
 }
 
+static void ipv6_is_asked_for_where_it_is_configured(void **state)
+{
+	static const char *const subnets[] = { NULL, "", "fd00:172:29::/64" };
+
+	for (size_t i = 0; i < 3; i++) {
+		_cleanup_free_ char *text = bridge_conflist(&(struct bridge_request){
+			.bridge = "berth0",
+			.subnet = "172.29.0.0/16",
+			.ipv6_subnet = subnets[i],
+			.container_id = "t-app-1",
+			.endpoint = "169.254.170.2",
+		});
+		_cleanup_json_ json_t *list = json_loads(text, 0, NULL);
+		json_t *bridge = json_array_get(json_object_get(list, "plugins"), 0);
+		json_t *ipam = json_object_get(bridge, "ipam");
+
+		assert_string_equal(json_string_value(json_object_get(ipam, "ipv4-subnet")),
+				    "172.29.0.0/16");
+		if (i < 2)
+			assert_null(json_object_get(ipam, "ipv6-subnet"));
+		else
+			assert_string_equal(json_string_value(json_object_get(ipam, "ipv6-subnet")),
+					    subnets[i]);
+	}
+}
+
 static void what_is_no_configuration_stays_none(void **state)
 {
 	assert_null(bridge_conflist_publish("{", NULL, 0));
@@ -57,6 +83,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ports_go_to_whoever_can_publish_them),
+		cmocka_unit_test(ipv6_is_asked_for_where_it_is_configured),
 		cmocka_unit_test(what_is_no_configuration_stays_none),
 	};
 

@@ -117,6 +117,7 @@ static void every_saved_fact_comes_back(void **state)
 	a->pull_error = xstrdup("no registry");
 	a->connection.status = NETWORK_READY;
 	a->connection.address = xstrdup("172.29.0.2");
+	a->connection.ipv6_address = xstrdup("fd00:172:29::2");
 	connection_set_bindings(&a->connection, bindings, 2);
 	a->has_exit_code = true;
 	a->exit_code = 0;
@@ -176,6 +177,8 @@ static void every_saved_fact_comes_back(void **state)
 	assert_string_equal(back_a->pull_error, "no registry");
 	assert_int_equal(back_a->connection.status, NETWORK_READY);
 	assert_string_equal(back_a->connection.address, "172.29.0.2");
+	assert_string_equal(back_a->connection.ipv6_address, "fd00:172:29::2");
+	assert_null(back_b->connection.ipv6_address);
 	assert_int_equal(back_a->connection.binding_count, 2);
 	assert_memory_equal(back_a->connection.bindings, bindings, sizeof(bindings));
 	assert_null(back_b->connection.bindings);
@@ -322,7 +325,7 @@ static void a_damaged_row_does_not_hide_the_others(void **state)
 				" digest_resolved, image_id, stop_signal, created_at, started_at,"
 				" finished_at, exit_code, oom_killed, reason, restarting,"
 				" last_restart_at, pull_error, known_since, stop_begun, connection,"
-				" address, bindings FROM container",
+				" address, bindings, ipv6_address FROM container",
 				NULL),
 			0);
 		char *damage = strstr(cases[i].damage, "container")
