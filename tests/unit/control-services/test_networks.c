@@ -205,6 +205,65 @@ static void each_instance_is_told_its_part(void **state)
 	network_view_free(view);
 }
 
+/* One peer for each address, one interface with both, and both are members. */
+static void both_families_are_told(void **state)
+{
+	const struct vpc_subnet_row subnets[] = {
+		{ .id = TEXT("subnet-both"),
+		  .vpc = TEXT(NETWORKS_VPC),
+		  .cidr = TEXT("10.1.1.0/24"),
+		  .ipv6_cidr = TEXT("fd00:1:2:301::/64") },
+		{ .id = TEXT("subnet-six"),
+		  .vpc = TEXT(NETWORKS_VPC),
+		  .ipv6_cidr = TEXT("fd00:1:2:302::/64") },
+	};
+	struct fixture *fixture = *state;
+	static const char *const ids[] = { ID1, ID2 };
+	struct network_view *view = NULL;
+	struct acs_network network;
+	struct error err = ERROR_INIT;
+	const struct task *here, *there, *six;
+	size_t of_there = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		fixture_instance(fixture, ids[i]);
+		fixture_must(attribute_put(fixture->store, "c", ids[i],
+					   "ecs.capability.task-eni.ipv6", NULL, false, &err),
+			     &err);
+		fixture_must(vpc_subnet_add(fixture->store, &subnets[i], &err), &err);
+	}
+	fixture_must(networks_changed(fixture->services, &err), &err);
+	fixture_definition(fixture, "vpc", VPC);
+	/* Spread over both. */
+	here = fixture_task(fixture, "vpc", "subnet-both", NULL);
+	there = fixture_task(fixture, "vpc", "subnet-both", NULL);
+	six = fixture_task(fixture, "vpc", "subnet-six", NULL);
+	assert_string_not_equal(here->instance_arn, there->instance_arn);
+	assert_string_equal(here->eni->private_ip, "10.1.1.4");
+	assert_null(six->eni->private_ip);
+	assert_null(six->eni->gateway);
+	assert_string_equal(six->eni->ipv6_gateway, "fd00:1:2:302::1/64");
+	fixture_must(network_view_new(fixture->services, &view, &err), &err);
+	network_view_of(view, here->instance_arn, &network);
+	assert_string_equal(network.interfaces[0].mac_address, here->eni->mac);
+	assert_int_equal(network.interfaces[0].addresses.count, 2);
+	assert_string_equal(network.interfaces[0].addresses.items[0], here->eni->private_ip);
+	assert_string_equal(network.interfaces[0].addresses.items[1], here->eni->ipv6);
+	assert_int_equal(network.groups[0].members.count, 5);
+	for (size_t i = 0; i < network.peer_count; i++)
+		if (strcmp(network.peers[i].mac_address, there->eni->mac) == 0)
+			assert_string_equal(network.peers[i].address,
+					    of_there++ == 0 ? there->eni->private_ip
+							    : there->eni->ipv6);
+	assert_int_equal(of_there, 2);
+	network_view_free(view);
+
+	/* After a restart the addresses are still theirs. */
+	fixture_restart(fixture);
+	assert_int_equal(networks_free_count(fixture->services, "subnet-both"), 249);
+	assert_int_equal(networks_free_count(fixture->services, "subnet-six"), 0);
+}
+
 /* What is no address is told to nobody: their decoder would refuse the whole message. */
 static void an_address_that_is_none_is_left_out(void **state)
 {
@@ -356,6 +415,7 @@ int main(void)
 		TEST(overlaps_are_seen),
 		TEST(a_task_without_groups_is_in_the_default_one),
 		TEST(each_instance_is_told_its_part),
+		TEST(both_families_are_told),
 		TEST(an_address_that_is_none_is_left_out),
 		TEST(a_task_that_was_kept_without_groups_gets_the_default_one),
 		TEST(rules_of_the_same_traffic_are_one_permission),
