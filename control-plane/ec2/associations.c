@@ -86,7 +86,7 @@ static int associate_vpc(struct ec2_call *call)
 		r = refuse_built_in(call, "vpc", id);
 	if (r == 0)
 		r = read_vpc_block(call, cidr);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	vpc = &found.items[0];
 	ipv6 = strchr(cidr, ':') != NULL;
@@ -223,8 +223,9 @@ static int associate_subnet(struct ec2_call *call)
 		r = ec2_find_vpc(call, found.items[0].vpc, &vpc);
 	if (r == 0)
 		r = ec2_ipv6_block_of_subnet(call, &vpc.items[0], cidr);
-	if (r == 0)
-		r = set_subnet_block(call, &found.items[0], cidr);
+	if (r != 0)
+		return r;
+	r = set_subnet_block(call, &found.items[0], cidr);
 	return r < 0 ? r : answer(call, EC2_BLOCK_OF_SUBNET, "subnetId", id, cidr, "associating");
 }
 
