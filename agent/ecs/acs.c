@@ -159,9 +159,10 @@ static void dispatch(struct acs_session *acs, struct acs_message *message)
 		return;
 	case ACS_ATTACH_TASK_INTERFACES:
 	case ACS_ATTACH_INSTANCE_INTERFACES:
+		/* Acknowledged, it does not come again: it is saved before. */
+		handler->attach(handler->data, &message->attach);
 		ack(acs, message->attach.cluster_arn, message->attach.container_instance_arn,
 		    message->attach.message_id);
-		handler->attach(handler->data, &message->attach);
 		return;
 	case ACS_CONFIRM_ATTACHMENT:
 		ack(acs, message->confirm.cluster_arn, message->confirm.container_instance_arn,

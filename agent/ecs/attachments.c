@@ -26,6 +26,7 @@ struct announced {
 	bool there; /* the device is */
 	bool sent;
 	struct ecs_call *call;
+	struct backoff backoff;
 	struct loop_timer *expiry, *retry;
 };
 
@@ -35,8 +36,7 @@ struct attachments {
 	const struct agent_config *config;
 	const struct ecs_instance *instance;
 	struct attachments_keeper keeper;
-	struct map *announced;  /* by attachment ARN */
-	struct backoff backoff; /* of all, as in the reference; never reset */
+	struct map *announced; /* by attachment ARN */
 };
 
 static void announced_free(struct announced *announced)
@@ -87,7 +87,6 @@ static void on_expiry(void *data)
 static void on_response(void *data, const struct ecs_response *response)
 {
 	struct announced *announced = data;
-	struct attachments *attachments = announced->attachments;
 
 	announced->call = NULL;
 	if (response->error) {
@@ -95,8 +94,8 @@ static void on_response(void *data, const struct ecs_response *response)
 			 announced->arn, "error", response->err.text);
 		loop_timer_start(
 			announced->retry,
-			config_scaled_ms(attachments->config,
-					 backoff_next_ms(&attachments->backoff, random_unit())));
+			config_scaled_ms(announced->attachments->config,
+					 backoff_next_ms(&announced->backoff, random_unit())));
 		return;
 	}
 	/* It is remembered until its task is forgotten, or until it would have expired, so that a
@@ -118,7 +117,7 @@ static void report(void *data)
 		body = api_encode_attachment(cluster, announced->arn);
 	ecs_call(attachments->client,
 		 announced->task_arn ? "SubmitTaskStateChange" : "SubmitAttachmentStateChanges",
-		 body, ECS_RETRY_SUBMIT, on_response, announced, &announced->call);
+		 body, ECS_RETRY_NONE, on_response, announced, &announced->call);
 }
 
 static void is_there(struct announced *announced)
@@ -126,7 +125,8 @@ static void is_there(struct announced *announced)
 	if (announced->there || announced->sent)
 		return;
 	announced->there = true;
-	report(announced);
+	/* In a turn of its own: what was announced is acknowledged first. */
+	loop_timer_start(announced->retry, 0);
 }
 
 struct attachments *attachments_new(struct loop *loop, struct ecs_client *client,
@@ -143,7 +143,6 @@ struct attachments *attachments_new(struct loop *loop, struct ecs_client *client
 	if (keeper)
 		attachments->keeper = *keeper;
 	attachments->announced = map_new();
-	backoff_reset(&attachments->backoff, &policy);
 	return attachments;
 }
 
@@ -172,6 +171,7 @@ static struct announced *announce(struct attachments *attachments,
 	announced->task_arn = xstrdup_null(attachment->task_arn);
 	announced->expires_at_ms = attachment->expires_at_ms;
 	announced->sent = attachment->sent;
+	backoff_reset(&announced->backoff, &policy);
 	announced->expiry = loop_timer_new(attachments->loop, on_expiry, announced);
 	announced->retry = loop_timer_new(attachments->loop, report, announced);
 	map_set(attachments->announced, announced->arn, announced);
@@ -180,6 +180,30 @@ static struct announced *announce(struct attachments *attachments,
 	if (attachments->config->eni_driver == CONFIG_ENI_VETH)
 		is_there(announced);
 	return announced;
+}
+
+/* The one that waits for the device with this MAC. */
+static const struct announced *waiting_for(const struct attachments *attachments, const char *mac)
+{
+	const struct announced *announced;
+	size_t cursor = 0;
+
+	while ((announced = map_next(attachments->announced, &cursor, NULL)))
+		if (!announced->sent && str_eq_nocase(announced->mac, mac))
+			return announced;
+	return NULL;
+}
+
+/* Only one can get the device. */
+static bool is_taken(const struct attachments *attachments, const char *mac, const char *arn)
+{
+	const struct announced *other = waiting_for(attachments, mac);
+
+	if (other)
+		log_error("Two network interfaces are announced with the same MAC address; the "
+			  "second one is not taken",
+			  "mac", mac, "attachment", arn, "first", other->arn);
+	return other != NULL;
 }
 
 void attachments_add(struct attachments *attachments, const struct acs_attach_interfaces *attach)
@@ -192,7 +216,8 @@ void attachments_add(struct attachments *attachments, const struct acs_attach_in
 		const struct eni_spec *eni = &attach->enis[i];
 		const char *arn = eni->attachment_arn ? eni->attachment_arn : eni->mac_address;
 
-		if (map_get(attachments->announced, arn))
+		if (map_get(attachments->announced, arn) ||
+		    is_taken(attachments, eni->mac_address, arn))
 			continue;
 		if (map_count(attachments->announced) >= ATTACHMENTS_MAX) {
 			log_error(
@@ -222,14 +247,19 @@ void attachments_restore(struct attachments *attachments, const struct attachmen
 	announce(attachments, attachment);
 }
 
-void attachments_link_appeared(struct attachments *attachments, const char *mac)
+bool attachments_link_appeared(struct attachments *attachments, const char *mac)
 {
 	struct announced *announced;
+	bool known = false;
 	size_t cursor = 0;
 
-	while ((announced = map_next(attachments->announced, &cursor, NULL)))
-		if (str_eq_nocase(announced->mac, mac))
-			is_there(announced);
+	while ((announced = map_next(attachments->announced, &cursor, NULL))) {
+		if (!str_eq_nocase(announced->mac, mac))
+			continue;
+		known = true;
+		is_there(announced);
+	}
+	return known;
 }
 
 void attachments_forget_task(struct attachments *attachments, const char *task_arn)

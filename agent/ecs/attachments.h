@@ -42,13 +42,13 @@ struct attachments *attachments_new(struct loop *loop, struct ecs_client *client
 				    const struct attachments_keeper *keeper);
 void attachments_free(struct attachments *attachments);
 
-/* One interface each; a MAC that is known already is left as it is. */
+/* One interface each. One that is known already, by its attachment, is left as it is; so is another
+ * with a MAC that one still waits for. */
 void attachments_add(struct attachments *attachments, const struct acs_attach_interfaces *attach);
 /* A saved one. One that has expired without having been sent is forgotten. */
 void attachments_restore(struct attachments *attachments, const struct attachment *attachment);
-/* A device with this MAC address (any case) is there. Others than the announced ones are ignored.
- */
-void attachments_link_appeared(struct attachments *attachments, const char *mac);
+/* A device with this MAC address (any case) is there. False: it has not been announced. */
+bool attachments_link_appeared(struct attachments *attachments, const char *mac);
 /* The task is forgotten, and its interfaces with it. */
 void attachments_forget_task(struct attachments *attachments, const char *task_arn);
 size_t attachments_count(const struct attachments *attachments);

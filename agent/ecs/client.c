@@ -39,7 +39,7 @@ struct ecs_client {
 	const struct agent_config *config;
 	char *url;
 	char *user_agent;
-	struct retry_quota quota[2]; /* by enum ecs_retry */
+	struct retry_quota quota[3]; /* by enum ecs_retry */
 	struct ecs_call *calls;
 };
 
@@ -58,6 +58,7 @@ struct ecs_client *ecs_client_new(struct loop *loop, struct http_client *http,
 	client->user_agent = ecs_user_agent(config);
 	retry_quota_init(&client->quota[ECS_RETRY_STANDARD]);
 	retry_quota_init(&client->quota[ECS_RETRY_SUBMIT]);
+	retry_quota_init(&client->quota[ECS_RETRY_NONE]);
 	return client;
 }
 

@@ -16,13 +16,14 @@
 /*
  * Calls of the ECS API: JSON 1.1 over HTTP, SigV4, and the retries inside one call.
  *
+ * ECS_RETRY_NONE:     one attempt; the caller has waits of its own.
  * ECS_RETRY_STANDARD: 3 attempts, waits of random * 2^attempt s up to 20 s.
  * ECS_RETRY_SUBMIT:   298 attempts, waits of 2^n * 30..59 ms up to n = 13, then five minutes.
  * Retried are connection errors, timeouts, 500/502/503/504, RequestTimeout and throttling codes.
  * The submit client has a budget of 500 tokens, 5 for a retry (10 after a timeout), so that a dead
  * control plane is not hammered for ever.
  */
-enum ecs_retry { ECS_RETRY_STANDARD, ECS_RETRY_SUBMIT };
+enum ecs_retry { ECS_RETRY_STANDARD, ECS_RETRY_SUBMIT, ECS_RETRY_NONE };
 
 /* The answer, or what failed. Valid during the callback. */
 struct ecs_response {

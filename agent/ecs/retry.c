@@ -61,6 +61,8 @@ enum retry_kind retry_classify(int error, int http_status, const char *error_nam
 
 int retry_max_attempts(enum ecs_retry retry)
 {
+	if (retry == ECS_RETRY_NONE)
+		return 1;
 	return retry == ECS_RETRY_SUBMIT ? SUBMIT_ATTEMPTS : STANDARD_ATTEMPTS;
 }
 

@@ -38,13 +38,18 @@ static void forget(void *data, const char *attachment_arn)
 	assert_string_equal(attachment_arn, "arn:a");
 }
 
-static void set_up(struct fixture *f, char *driver)
+static void set_up_at(struct fixture *f, char *driver, char *scale)
 {
 	memset(f, 0, sizeof(*f));
-	fake_start(&f->fake, (char *[]){ "BERTH_TIME_SCALE=1000", driver, NULL });
+	fake_start(&f->fake, (char *[]){ scale, driver, NULL });
 	f->attachments = attachments_new(
 		f->fake.loop, f->fake.client, f->fake.config, &f->fake.instance,
 		&(struct attachments_keeper){ .save = save, .forget = forget, .data = f });
+}
+
+static void set_up(struct fixture *f, char *driver)
+{
+	set_up_at(f, driver, "BERTH_TIME_SCALE=1000");
 }
 
 static void tear_down(struct fixture *f)
@@ -166,6 +171,101 @@ static void a_refused_report_is_repeated_until_it_expires(void **state)
 	tear_down(&f);
 }
 
+/* net-T10: whatever the failure is, 1, 1.3, 1.69 s, ..., a tenth of it here, and a fifth longer at
+ * most; one that has expired is not reported any more. */
+static void reports_that_fail_come_at_growing_intervals(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+	} failures[] = {
+		{ 400, "{\"__type\":\"ThrottlingException\"}" },  { 500, "{}" }, { 503, "" },
+		{ 429, "{\"__type\":\"RequestLimitExceeded\"}" }, { 502, "oh" },
+	};
+	const int64_t slack_ms = 400; /* of a busy machine, which is late but never early */
+	struct fixture f;
+	double wait_ms = 100;
+	size_t count;
+
+	set_up_at(&f, DEVICE, "BERTH_TIME_SCALE=10");
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+		fake_answer(&f.fake, "SubmitTaskStateChange", failures[i].status, failures[i].body);
+	for (int i = 0; i < 100; i++)
+		fake_answer(&f.fake, "SubmitTaskStateChange", 500, "{}");
+	announce(&f, "arn:t1", 4000);
+	attachments_link_appeared(f.attachments, MAC);
+	fake_run_until_count(&f.fake, "SubmitTaskStateChange", 6);
+	for (size_t i = 1; i < 6; i++, wait_ms *= 1.3) {
+		int64_t waited_ms = fake_nth(&f.fake, "SubmitTaskStateChange", i)->at_ms -
+				    fake_nth(&f.fake, "SubmitTaskStateChange", i - 1)->at_ms;
+
+		assert_in_range(waited_ms, (int64_t)(wait_ms * 0.8),
+				(int64_t)(wait_ms * 1.2) + slack_ms);
+	}
+	fake_run_until(&f.fake, is_forgotten, &f);
+	fake_answer(&f.fake, "SubmitTaskStateChange", 200, "{}");
+	count = f.fake.request_count;
+	fake_run_for(&f.fake, 500);
+	assert_int_equal(f.fake.request_count, count);
+	assert_int_equal(f.sent, 0);
+	tear_down(&f);
+}
+
+/* The answer to the last report never comes: what was asked is given up. */
+static void one_that_expires_while_it_is_reported_is_forgotten(void **state)
+{
+	struct fixture f;
+
+	set_up(&f, VETH);
+	f.fake.stalled = true;
+	announce(&f, "arn:t1", 300);
+	fake_run_until_count(&f.fake, "SubmitTaskStateChange", 1);
+	fake_run_until(&f.fake, is_forgotten, &f);
+	assert_int_equal(attachments_count(f.attachments), 0);
+	assert_int_equal(f.sent, 0);
+	tear_down(&f);
+}
+
+/* How long a new one waits for its second report, after another has failed eight times. */
+static int64_t wait_of_a_new_one(void)
+{
+	const struct eni_spec eni = { .attachment_arn = "arn:a",
+				      .ec2_id = "eni-1",
+				      .mac_address = MAC };
+	const struct acs_attach_interfaces other = { .message_id = "m",
+						     .task_arn = "arn:t2",
+						     .wait_timeout_ms = 60000,
+						     .enis = &eni,
+						     .eni_count = 1 };
+	struct fixture f;
+	int64_t waited_ms;
+
+	set_up_at(&f, VETH, "BERTH_TIME_SCALE=20");
+	for (int i = 0; i < 9; i++)
+		fake_answer(&f.fake, "SubmitTaskStateChange", 500, "{}");
+	announce(&f, "arn:t1", 60000);
+	fake_run_until_count(&f.fake, "SubmitTaskStateChange", 8);
+	attachments_forget_task(f.attachments, "arn:t1");
+	attachments_add(f.attachments, &other);
+	fake_run_until(&f.fake, is_sent, &f);
+	assert_int_equal(fake_count(&f.fake, "SubmitTaskStateChange"), 10);
+	waited_ms = fake_nth(&f.fake, "SubmitTaskStateChange", 9)->at_ms -
+		    fake_nth(&f.fake, "SubmitTaskStateChange", 8)->at_ms;
+	tear_down(&f);
+	return waited_ms;
+}
+
+/* Each has waits of its own: this is 50 to 60 ms here, where a ninth failure of the other one would
+ * be waited for 400. A busy machine is tried again. */
+static void a_new_one_is_not_held_up_by_the_failures_of_another(void **state)
+{
+	int64_t waited_ms = wait_of_a_new_one();
+
+	for (int attempt = 1; attempt < 5 && waited_ms > 300; attempt++)
+		waited_ms = wait_of_a_new_one();
+	assert_in_range(waited_ms, 50, 300);
+}
+
 /* Else a busy host would hold five minutes' worth of interfaces that are long gone. */
 static void those_of_a_task_go_with_it(void **state)
 {
@@ -220,6 +320,9 @@ int main(void)
 		cmocka_unit_test(an_interface_of_the_instance_has_a_call_of_its_own),
 		cmocka_unit_test(one_that_comes_too_late_is_not_reported),
 		cmocka_unit_test(a_refused_report_is_repeated_until_it_expires),
+		cmocka_unit_test(reports_that_fail_come_at_growing_intervals),
+		cmocka_unit_test(one_that_expires_while_it_is_reported_is_forgotten),
+		cmocka_unit_test(a_new_one_is_not_held_up_by_the_failures_of_another),
 		cmocka_unit_test(those_of_a_task_go_with_it),
 		cmocka_unit_test(saved_ones_come_back_unless_they_have_expired),
 	};

@@ -30,6 +30,7 @@ static void submits_wait_twice_as_long_each_time_then_five_minutes(void **state)
 static void other_calls_wait_seconds_and_give_up_after_three(void **state)
 {
 	assert_int_equal(retry_max_attempts(ECS_RETRY_STANDARD), 3);
+	assert_int_equal(retry_max_attempts(ECS_RETRY_NONE), 1);
 	assert_int_equal(retry_wait_ms(ECS_RETRY_STANDARD, 1, least), 0);
 	assert_in_range(retry_wait_ms(ECS_RETRY_STANDARD, 1, most), 1990, 2000);
 	assert_in_range(retry_wait_ms(ECS_RETRY_STANDARD, 2, most), 3990, 4000);
