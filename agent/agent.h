@@ -23,7 +23,9 @@
 #include "agent/store/store.h"
 #include "base/http.h"
 #include "base/loop.h"
+#include "base/map.h"
 #include "base/web.h"
+#include "netns/device_watch.h"
 
 /* The wiring: every part of the agent, and who hands what to whom. Only the files beside this one
  * know it. */
@@ -61,6 +63,10 @@ struct agent {
 	struct network *network; /* NULL: this agent enforces no security groups */
 	int exit_code;
 
+	/* devices.c */
+	struct device_watch *devices; /* NULL: this agent makes its interfaces itself */
+	struct map *foreign_devices;  /* by MAC address: those that the log has named */
+
 	/* watch.c */
 	struct telemetry *telemetry;
 	struct tcs_session *tcs;
@@ -86,6 +92,12 @@ void drive_flush(struct agent *agent);
 void inbox_handler(struct agent *agent, struct acs_handler *ret);
 void inbox_in_force(void *data, const char *message_id);
 void inbox_reported(void *data, const char *task_arn, uint64_t serial, bool accepted);
+
+/* devices.c: network devices, when interfaces are such. */
+void devices_start(struct agent *agent);
+/* For those that were there before they were announced. */
+void devices_look(struct agent *agent);
+void devices_free(struct agent *agent);
 
 /* watch.c: metrics and health out. */
 void watch_start(struct agent *agent);

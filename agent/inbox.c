@@ -124,6 +124,7 @@ static void attach(void *data, const struct acs_attach_interfaces *message)
 	if (message->task_arn && engine_has_ended(agent->engine, message->task_arn))
 		return;
 	attachments_add(agent->attachments, message);
+	devices_look(agent);
 }
 
 static void network(void *data, const struct acs_network *message)

@@ -120,6 +120,7 @@ static void start_sessions(struct agent *agent)
 	agent->tcs = tcs_session_new(&tcs);
 	agent->acs = acs_session_new(&acs);
 	restore_attachments(agent);
+	devices_start(agent);
 	tcs_session_start(agent->tcs);
 	acs_session_start(agent->acs);
 	watch_runtime(agent);
@@ -332,6 +333,7 @@ void agent_free(struct agent *agent)
 	if (agent->tcs)
 		tcs_session_free(agent->tcs);
 	watch_free(agent);
+	devices_free(agent);
 	if (agent->reporter)
 		reporter_free(agent->reporter);
 	if (agent->attachments)

@@ -149,9 +149,10 @@ struct agent_config {
 	bool awsvpc_block_imds;
 	char *network_address; /* "" = not told to the control plane */
 	enum config_eni_driver eni_driver;
-	char *bridge;             /* of tasks of bridge mode */
-	char *bridge_subnet;      /* "172.29.0.0/16" */
-	char *bridge_subnet_ipv6; /* "fd00:172:29::/64"; "": bridge mode has IPv4 only */
+	struct str_list eni_link_kinds; /* "veth", "macvlan", ...: devices with the driver eni */
+	char *bridge;                   /* of tasks of bridge mode */
+	char *bridge_subnet;            /* "172.29.0.0/16" */
+	char *bridge_subnet_ipv6;       /* "fd00:172:29::/64"; "": bridge mode has IPv4 only */
 	enum config_ip_compatibility ip_compatibility;
 	bool exclude_ipv6_port_bindings;
 	int64_t dynamic_host_ports[2]; /* first and last; 0, 0 = the kernel's own range */

@@ -596,6 +596,14 @@ const struct setting config_settings[] = {
 		 "Linux host; `eni`: the "
 		 "network device with the ENI's MAC address is moved into the task, as on EC2." },
 	{ .group = NETWORK,
+	  .name = "BERTH_ENI_LINK_KINDS",
+	  .type = SETTING_COMMA_LIST,
+	  .offset = AT(eni_link_kinds),
+	  .fallback = "",
+	  .used_by = "attachments",
+	  .doc = "Kinds of links, as `veth,macvlan`, that count as devices with "
+		 "`BERTH_ENI_DRIVER=eni`. Hardware always does." },
+	{ .group = NETWORK,
 	  .name = "BERTH_BRIDGE",
 	  .type = SETTING_TRIMMED,
 	  .offset = AT(bridge),
