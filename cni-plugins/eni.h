@@ -22,6 +22,8 @@
  * - "block-instance-metadata": blackholes to 169.254.169.254 and fd00:ec2::254
  * - "loopback-addresses": ["169.254.170.2/32"]: put on lo, for the agent's own endpoint
  * - "stay-down": driver eni: move only
+ * - "device-wait-ms": driver eni, ADD: so long a device is waited for that is not there, as it may
+ *   be on its way back from another task; 0 to 60000, 0 by default
  * - "dns": handed through to the result
  * - "runtimeConfig": {"leaveToNetns": true}: driver veth, DEL: take the host's routes away and let
  *   the pair die with the namespace, which the caller is about to drop (deleting a veth blocks 15
@@ -41,6 +43,7 @@ struct eni_config {
 	const char *ipam_type; /* NULL: none */
 	struct task_config task;
 	bool stay_down;
+	int64_t device_wait_ms;
 	bool leave_to_netns;
 };
 

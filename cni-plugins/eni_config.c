@@ -7,6 +7,8 @@
 #include "cni-plugins/delegate.h"
 #include "cni-plugins/eni.h"
 
+#define DEVICE_WAIT_MAX_MS 60000
+
 static int read_driver(const struct json_at *at, enum eni_driver *ret, struct cni_error *err)
 {
 	const char *text = NULL;
@@ -66,6 +68,18 @@ static int read_gateways(const struct json_at *at, struct eni_config *ret, struc
 	return 0;
 }
 
+static int read_device_wait(const struct json_at *at, int64_t *ret, struct cni_error *err)
+{
+	struct error why;
+	double wait_ms = 0;
+
+	if (json_get_double(at, "device-wait-ms", JSON_NULLABLE, 0, DEVICE_WAIT_MAX_MS, &wait_ms,
+			    &why) < 0)
+		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	*ret = (int64_t)wait_ms;
+	return 0;
+}
+
 static int check_whole(const struct eni_config *config, struct cni_error *err)
 {
 	if (config->ipam_type)
@@ -106,6 +120,7 @@ int eni_config_read(const struct cni_request *request, struct eni_config *ret,
 	    cni_config_mtu(at, &ret->task.mtu, err) < 0 ||
 	    cni_config_flag(at, "block-instance-metadata", &ret->task.block_metadata, err) < 0 ||
 	    cni_config_flag(at, "stay-down", &ret->stay_down, err) < 0 ||
+	    read_device_wait(at, &ret->device_wait_ms, err) < 0 ||
 	    cni_config_leave_to_netns(at, &ret->leave_to_netns, err) < 0)
 		return -1;
 	if (json_get_string(at, "eni", whole ? JSON_REQUIRED : JSON_NULLABLE, &id, &why) < 0)

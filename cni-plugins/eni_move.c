@@ -46,7 +46,7 @@ static int fetch(struct netlink *netlink, struct task_setup *task,
 {
 	struct netlink_batch *batch;
 	struct link link;
-	int r = link_by_mac(netlink, &config->mac, &link, err);
+	int r = link_wait_mac(netlink, &config->mac, config->device_wait_ms, &link, err);
 
 	if (r < 0)
 		return r;

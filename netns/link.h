@@ -110,6 +110,10 @@ void link_delete(struct netlink_batch *batch, int index, const char *name);
 int links_wait_gone(struct netlink *netlink, const char *const *names, size_t count,
 		    int64_t timeout_ms, size_t *ret_deleted, struct error *err);
 
+/* As link_by_mac(), but one that is not there yet is waited for. -ENODEV at the deadline. */
+int link_wait_mac(struct netlink *netlink, const struct mac_address *mac, int64_t timeout_ms,
+		  struct link *ret, struct error *err);
+
 /*
  * Waits until a link that was set up is running. The second end of a veth to go up runs at once;
  * the first one only when the kernel's link watch has come to it, and until then drops what it is

@@ -78,6 +78,28 @@ int links_wait_gone(struct netlink *netlink, const char *const *names, size_t co
 	return r;
 }
 
+int link_wait_mac(struct netlink *netlink, const struct mac_address *mac, int64_t timeout_ms,
+		  struct link *ret, struct error *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+	int r = link_by_mac(netlink, mac, ret, err);
+
+	if (r != -ENODEV || timeout_ms <= 0)
+		return r;
+	r = netlink_listen(netlink, RTNLGRP_LINK, true, err);
+	while (r == 0) {
+		int64_t wait_ms = deadline_ms - clock_monotonic_ms();
+
+		r = link_by_mac(netlink, mac, ret, err);
+		if (r != -ENODEV || wait_ms <= 0)
+			break;
+		netlink_await(netlink, wait_ms);
+		r = 0;
+	}
+	(void)netlink_listen(netlink, RTNLGRP_LINK, false, NULL);
+	return r;
+}
+
 static bool is_running(const struct link *link)
 {
 	return link->is_running;

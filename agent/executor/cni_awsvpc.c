@@ -13,6 +13,8 @@
 
 #define NETWORK_NAME "awsvpc"
 #define CNI_VERSION  "1.0.0"
+/* A device may be on its way back from the task that had it before. */
+#define DEVICE_WAIT_MS 5000
 /* Of an IPv6 address beside an IPv4 one, whatever the gateway says: so it has always been. */
 #define DUAL_STACK_PREFIX 64
 
@@ -118,6 +120,8 @@ static int fill_options(json_t *plugin, const struct awsvpc_options *options, st
 	int r;
 
 	json_object_set_new(plugin, "driver", json_string(options->driver));
+	if (str_eq(options->driver, "eni"))
+		json_object_set_new(plugin, "device-wait-ms", json_integer(DEVICE_WAIT_MS));
 	json_object_set_new(plugin, "block-instance-metadata",
 			    json_boolean(options->block_instance_metadata));
 	json_object_set_new(plugin, "capabilities", json_pack("{s:b}", "leaveToNetns", true));

@@ -130,6 +130,36 @@ static void a_device_that_is_not_there_is_named(void **state)
 	free(config);
 }
 
+static void *plug_later(void *data)
+{
+	usleep(200000);
+	plug("nic0", MAC_A);
+	return NULL;
+}
+
+static void a_device_that_is_on_its_way_is_waited_for(void **state)
+{
+	struct task task = task_new("arrives");
+	char *config = config_of(MAC_A, "10.5.0.9/24", ",\"device-wait-ms\":60000");
+	char *short_wait = config_of(MAC_A, "10.5.0.9/24", ",\"device-wait-ms\":100");
+	char *bad = config_of(MAC_A, "10.5.0.9/24", ",\"device-wait-ms\":60001");
+	pthread_t thread;
+
+	run_refused(run_of("ADD", &task, bad), 7, "device-wait-ms");
+	run_refused(run_of("ADD", &task, short_wait), 100,
+		    "device with mac address " MAC_A " not found");
+	assert_int_equal(pthread_create(&thread, NULL, plug_later, NULL), 0);
+	json_decref(run_good(run_of("ADD", &task, config)));
+	pthread_join(thread, NULL);
+	assert_string_equal(name_of(task.netns, MAC_A), "eth0");
+	run_good(run_of("DEL", &task, config));
+	unplug("nic0");
+	task_free(&task);
+	free(short_wait);
+	free(config);
+	free(bad);
+}
+
 /* An ADD that was cut off after the move: the device is there under another name. */
 static void a_device_that_is_there_already_is_taken_on(void **state)
 {
@@ -240,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_moves_in_and_back),
 		cmocka_unit_test(a_device_that_is_not_there_is_named),
+		cmocka_unit_test(a_device_that_is_on_its_way_is_waited_for),
 		cmocka_unit_test(a_device_that_is_there_already_is_taken_on),
 		cmocka_unit_test(a_failed_add_gives_the_device_back),
 		cmocka_unit_test(devices_with_alike_macs_come_back_apart),
