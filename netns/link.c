@@ -332,6 +332,15 @@ void link_set_mac(struct netlink_batch *batch, int index, const char *name,
 	mnl_attr_put(header, IFLA_ADDRESS, MAC_SIZE, mac->bytes);
 }
 
+void link_set_master(struct netlink_batch *batch, int index, const char *name, int master_index)
+{
+	struct nlmsghdr *header =
+		netlink_request(batch, RTM_NEWLINK, 0, "make link %s a port of a bridge", name);
+
+	put_link(header, index);
+	mnl_attr_put_u32(header, IFLA_MASTER, (uint32_t)master_index);
+}
+
 void link_rename(struct netlink_batch *batch, int index, const char *name, const char *new_name)
 {
 	struct nlmsghdr *header =

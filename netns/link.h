@@ -84,6 +84,7 @@ void link_set_down(struct netlink_batch *batch, int index, const char *name);
 void link_set_mtu(struct netlink_batch *batch, int index, const char *name, uint32_t mtu);
 void link_set_mac(struct netlink_batch *batch, int index, const char *name,
 		  const struct mac_address *mac);
+void link_set_master(struct netlink_batch *batch, int index, const char *name, int master_index);
 void link_rename(struct netlink_batch *batch, int index, const char *name, const char *new_name);
 void link_set_alias(struct netlink_batch *batch, int index, const char *name, const char *alias);
 void link_set_group(struct netlink_batch *batch, int index, const char *name, uint32_t group);
