@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_bridge.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -127,6 +128,37 @@ void bridge_port_set_hairpin(struct netlink_batch *batch, int index, const char 
 		begin_port(batch, index, "set hairpin on for bridge port", name, &nest);
 
 	mnl_attr_put_u8(header, IFLA_BRPORT_MODE, BRIDGE_MODE_HAIRPIN);
+	mnl_attr_nest_end(header, nest);
+}
+
+void bridge_port_isolate(struct netlink_batch *batch, int index, const char *name)
+{
+	struct nlattr *nest;
+	struct nlmsghdr *header = begin_port(batch, index, "isolate bridge port", name, &nest);
+
+	mnl_attr_put_u8(header, IFLA_BRPORT_ISOLATED, 1);
+	mnl_attr_nest_end(header, nest);
+}
+
+void bridge_port_bind(struct netlink_batch *batch, int index, const char *name,
+		      const struct mac_address *mac)
+{
+	char text[MAC_TEXT_SIZE];
+	struct nlattr *nest;
+	struct nlmsghdr *header =
+		netlink_request(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+				"bind bridge port %s to %s", name, mac_format(mac, text));
+	struct ndmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
+
+	message->ndm_family = AF_BRIDGE;
+	message->ndm_ifindex = index;
+	message->ndm_state = NUD_NOARP;
+	message->ndm_flags = NTF_MASTER;
+	mnl_attr_put(header, NDA_LLADDR, MAC_SIZE, mac->bytes);
+
+	header = begin_port(batch, index, "lock bridge port", name, &nest);
+	mnl_attr_put_u8(header, IFLA_BRPORT_LEARNING, 0);
+	mnl_attr_put_u8(header, IFLA_BRPORT_LOCKED, 1);
 	mnl_attr_nest_end(header, nest);
 }
 

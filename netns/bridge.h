@@ -18,6 +18,14 @@ int bridge_ensure(struct netlink *netlink, const char *name, uint32_t mtu, struc
  * host's address. */
 void bridge_port_set_hairpin(struct netlink_batch *batch, int index, const char *name);
 
+/* What comes in by this port leaves by no other that is isolated, but to the bridge itself. */
+void bridge_port_isolate(struct netlink_batch *batch, int index, const char *name);
+
+/* What comes in by this port has this MAC, or is dropped (from Linux 5.18 on), and what is sent to
+ * this MAC leaves by this port: nobody else can take it over. */
+void bridge_port_bind(struct netlink_batch *batch, int index, const char *name,
+		      const struct mac_address *mac);
+
 /* Nothing passes by this port any more, and its MACs are forgotten. Where deleting it would wait
  * for the kernel. */
 void bridge_port_disable(struct netlink_batch *batch, int index, const char *name);

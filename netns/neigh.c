@@ -4,6 +4,11 @@
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/alloc.h"
 
 static struct nlmsghdr *put_neighbour(struct nlmsghdr *header, int link_index,
 				      const struct ip_address *address)
@@ -39,4 +44,72 @@ void neighbour_delete(struct netlink_batch *batch, int link_index, const char *l
 	put_neighbour(header, link_index, address);
 	netlink_tolerate(batch, ENOENT);
 	netlink_tolerate(batch, ENODEV);
+}
+
+struct at_mac {
+	const struct mac_address *mac;
+	int link_index;
+	struct ip_address *items;
+	size_t count;
+};
+
+static int attribute_of_neighbour(const struct nlattr *attr, void *data)
+{
+	const struct nlattr **found = data;
+
+	if (mnl_attr_get_type(attr) == NDA_DST)
+		found[0] = attr;
+	else if (mnl_attr_get_type(attr) == NDA_LLADDR)
+		found[1] = attr;
+	return MNL_CB_OK;
+}
+
+static int gather_neighbour(const struct nlmsghdr *header, void *data)
+{
+	struct at_mac *at = data;
+	const struct ndmsg *message = mnl_nlmsg_get_payload(header);
+	const struct nlattr *found[2] = { NULL, NULL };
+	struct ip_address address = { .family = message->ndm_family };
+
+	if (header->nlmsg_type != RTM_NEWNEIGH || message->ndm_ifindex != at->link_index ||
+	    !(message->ndm_state & NUD_PERMANENT) ||
+	    (address.family != AF_INET && address.family != AF_INET6))
+		return 0;
+	mnl_attr_parse(header, sizeof(*message), attribute_of_neighbour, found);
+	if (!found[0] || mnl_attr_get_payload_len(found[0]) != ip_size(&address) || !found[1] ||
+	    mnl_attr_get_payload_len(found[1]) != MAC_SIZE ||
+	    memcmp(mnl_attr_get_payload(found[1]), at->mac->bytes, MAC_SIZE) != 0)
+		return 0;
+	memcpy(address.bytes, mnl_attr_get_payload(found[0]), ip_size(&address));
+	at->items = xreallocarray(at->items, at->count + 1, sizeof(*at->items));
+	at->items[at->count++] = address;
+	return 0;
+}
+
+static void gather_again(void *data)
+{
+	struct at_mac *at = data;
+
+	at->count = 0;
+}
+
+int neighbours_forget(struct netlink *netlink, int link_index, const struct mac_address *mac,
+		      struct error *err)
+{
+	struct at_mac at = { .mac = mac, .link_index = link_index };
+	struct netlink_batch *batch = netlink_batch_new();
+	struct nlmsghdr *header =
+		netlink_request(batch, RTM_GETNEIGH, NLM_F_DUMP, "list neighbours");
+	struct ndmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
+	int r;
+
+	message->ndm_family = AF_UNSPEC;
+	r = netlink_query(netlink, batch, gather_neighbour, gather_again, &at, err);
+	for (size_t i = 0; r == 0 && i < at.count; i++)
+		neighbour_delete(batch, link_index, "the bridge", &at.items[i]);
+	if (r == 0)
+		r = netlink_run(netlink, batch, err);
+	netlink_batch_free(batch);
+	free(at.items);
+	return r;
 }

@@ -14,4 +14,8 @@ void neighbour_set(struct netlink_batch *batch, int link_index, const char *link
 void neighbour_delete(struct netlink_batch *batch, int link_index, const char *link_name,
 		      const struct ip_address *address);
 
+/* Removes the permanent neighbours that were set to this MAC on the link. */
+int neighbours_forget(struct netlink *netlink, int link_index, const struct mac_address *mac,
+		      struct error *err);
+
 #endif
