@@ -14,7 +14,8 @@
  * - "ipam": gives one address of either family or of both, each with its gateway, which becomes the
  *   bridge's address. {} on DEL: the lease stays
  * - "ipam"."connectedSubnetMaskSizeIPv4", "...IPv6": the prefix length of the subnet that is on the
- *   link; 0: only the gateway is, so that tasks do not see each other
+ *   link; 0: only the gateway is. Then (and without "isGateway") the bridge is closed: tasks are
+ *   reached by the host alone, and cannot send from each other's addresses
  * - "blockInstanceMetadata": blackholes to 169.254.169.254 and fd00:ec2::254
  * - "isGateway": the host forwards for the bridge, and the whole subnet is on the link
  * - "isDefaultGateway": as "isGateway", and the default routes lead through it
@@ -48,6 +49,9 @@ int bridge_config_complete(struct bridge_config *config, struct cni_error *err);
 /* The address that the bridge has for the task's address of this number. */
 struct ip_prefix bridge_address(const struct bridge_config *config, size_t number);
 
+/* Whether tasks are reached by nobody but the host: nothing but the gateway is on the link. */
+bool bridge_is_closed(const struct bridge_config *config);
+
 /* The MAC of the task's end: 0a:58 and its IPv4 address, so that an address that is used again has
  * the MAC that others remember. */
 struct mac_address bridge_task_mac(const struct cni_request *request,
@@ -60,11 +64,12 @@ int bridge_detach(const struct cni_request *request, const struct bridge_config 
 int bridge_check(const struct cni_request *request, const struct bridge_config *config,
 		 struct cni_error *err);
 
-/* What of the bridge is the host's: its addresses, forwarding, masquerading. */
+/* What of the bridge is the host's: its addresses, forwarding, masquerading, who reaches whom. */
 struct netlink;
 struct link;
 int bridge_host_setup(struct netlink *netlink, const struct bridge_config *config,
-		      const struct link *bridge, struct error *err);
+		      const struct link *bridge, const struct mac_address *task_mac,
+		      struct error *err);
 int bridge_host_check(struct netlink *netlink, const struct bridge_config *config,
 		      const struct link *bridge, struct error *err);
 

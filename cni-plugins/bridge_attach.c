@@ -10,6 +10,7 @@
 #include "netns/addr.h"
 #include "netns/bridge.h"
 #include "netns/namespace.h"
+#include "netns/neigh.h"
 #include "netns/sysctl.h"
 
 #define RUN_TIMEOUT_MS 2000
@@ -81,13 +82,20 @@ static int set_task_end_up(struct task_setup *task, const struct cni_request *re
 	return r;
 }
 
-static int set_host_end_up(struct netlink *netlink, const struct bridge_config *config,
-			   const struct link *host, struct error *err)
+static int set_host_end_up(struct netlink *netlink, const struct cni_request *request,
+			   const struct bridge_config *config, const struct link *host,
+			   struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
 	int r;
 
 	keep_link_local_away(batch, host);
+	if (bridge_is_closed(config)) {
+		const struct mac_address mac = bridge_task_mac(request, config);
+
+		bridge_port_isolate(batch, host->index, host->name);
+		bridge_port_bind(batch, host->index, host->name, &mac);
+	}
 	if (config->has_hairpin)
 		bridge_port_set_hairpin(batch, host->index, host->name);
 	link_set_up(batch, host->index, host->name);
@@ -121,9 +129,9 @@ static int configure(struct netlink *netlink, struct task_setup *task,
 	if (r == 0)
 		r = set_task_end_up(task, request, config, err);
 	if (r == 0)
-		r = set_host_end_up(netlink, config, host, err);
+		r = set_host_end_up(netlink, request, config, host, err);
 	if (r == 0)
-		r = bridge_host_setup(netlink, config, bridge, err);
+		r = bridge_host_setup(netlink, config, bridge, &task->link.mac, err);
 	if (r == 0)
 		r = task_setup_configure(task, &config->task, err);
 	return r == 0 ? wait_ready(netlink, task, config, host, err) : r;
@@ -146,6 +154,7 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 	r = configure(netlink, task, request, config, ret_bridge, ret_host, err);
 	if (r < 0) {
 		task_setup_undo(task, &config->task);
+		(void)neighbours_forget(netlink, ret_bridge->index, &task->link.mac, NULL);
 		(void)host_end_delete(netlink, ret_host, NULL);
 	}
 	return r;
@@ -197,6 +206,22 @@ static int disable_port(struct netlink *netlink, const struct link *host, struct
 	return r;
 }
 
+/* What the host knows of the task beside its port. When the namespace is gone it is left to whoever
+ * gets the address next. */
+static void forget_task(struct netlink *netlink, const struct cni_request *request,
+			const struct link *host)
+{
+	struct netlink *inside = NULL;
+	struct link link;
+
+	if (request->netns_fd < 0 || host->master_index == 0)
+		return;
+	if (netlink_open_in(request->netns_fd, &inside, NULL) == 0 &&
+	    link_by_name(inside, request->ifname, &link, NULL) == 0)
+		(void)neighbours_forget(netlink, host->master_index, &link.mac, NULL);
+	netlink_close(inside);
+}
+
 static int unplug(const struct cni_request *request, const struct bridge_config *config,
 		  struct error *err)
 {
@@ -207,6 +232,8 @@ static int unplug(const struct cni_request *request, const struct bridge_config 
 	if (r < 0)
 		return r;
 	r = host_end_find(netlink, request, &host, err);
+	if (r == 0)
+		forget_task(netlink, request, &host);
 	/* Its address may be another's before the namespace is gone. */
 	if (r == 0 && config->leave_to_netns && host.is_bridge_port)
 		r = disable_port(netlink, &host, err);

@@ -155,3 +155,9 @@ struct ip_prefix bridge_address(const struct bridge_config *config, size_t numbe
 		result.length = v6 ? 64 : 22;
 	return result;
 }
+
+bool bridge_is_closed(const struct bridge_config *config)
+{
+	return !config->is_gateway && config->connected_length[0] == 0 &&
+	       config->connected_length[1] == 0;
+}

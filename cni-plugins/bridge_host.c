@@ -8,9 +8,11 @@
 #include <sys/socket.h>
 
 #include "netns/addr.h"
+#include "netns/bridge_guard.h"
 #include "netns/forwarding.h"
 #include "netns/link.h"
 #include "netns/masquerade.h"
+#include "netns/neigh.h"
 
 #define READY_TIMEOUT_MS 2000
 
@@ -74,8 +76,23 @@ static int give_address(struct netlink *netlink, const struct link *bridge,
 	return r;
 }
 
+/* The way to a task's address is known, not asked for: no other task can answer for it. */
+static int bind_address(struct netlink *netlink, const struct link *bridge,
+			const struct ip_address *address, const struct mac_address *mac,
+			struct error *err)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	int r;
+
+	neighbour_set(batch, bridge->index, bridge->name, address, mac);
+	r = netlink_run(netlink, batch, err);
+	netlink_batch_free(batch);
+	return r;
+}
+
 int bridge_host_setup(struct netlink *netlink, const struct bridge_config *config,
-		      const struct link *bridge, struct error *err)
+		      const struct link *bridge, const struct mac_address *task_mac,
+		      struct error *err)
 {
 	int r = 0;
 
@@ -83,6 +100,11 @@ int bridge_host_setup(struct netlink *netlink, const struct bridge_config *confi
 		const struct ip_prefix gateway = bridge_address(config, i);
 
 		r = give_address(netlink, bridge, &gateway, err);
+		if (r == 0 && bridge_is_closed(config))
+			r = bind_address(netlink, bridge, &config->task.addresses[i].address,
+					 task_mac, err);
+		if (r == 0 && bridge_is_closed(config))
+			r = bridge_guard_ensure(bridge, gateway.address.family, err);
 		if (r == 0 && config->is_gateway)
 			r = forwarding_enable(netlink, gateway.address.family, err);
 		if (r == 0 && config->masquerades)
@@ -109,6 +131,8 @@ int bridge_host_check(struct netlink *netlink, const struct bridge_config *confi
 				      ip_prefix_format(&gateway, text), bridge->name);
 		else if (r > 0)
 			r = config->masquerades ? masquerade_check(bridge->name, &gateway, err) : 0;
+		if (r == 0 && bridge_is_closed(config))
+			r = bridge_guard_check(bridge->name, gateway.address.family, err);
 	}
 	return r;
 }

@@ -197,6 +197,105 @@ static void a_task_of_the_agent_gets_a_way_to_the_endpoint(void **state)
 	free(config);
 }
 
+static void add_route(int netns, const char *destination, const char *gateway)
+{
+	struct netlink *netlink = open_at(netns);
+	struct netlink_batch *batch = netlink_batch_new();
+	struct route route = { .link_index = link_at(netns, "eth0").index };
+
+	assert_int_equal(ip_prefix_parse(destination, &route.destination, NULL), 0);
+	if (gateway)
+		assert_int_equal(ip_parse(gateway, &route.gateway, NULL), 0);
+	route_replace(batch, &route);
+	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
+	netlink_batch_free(batch);
+	netlink_close(netlink);
+}
+
+/* By the host. */
+static void add_route_of_world(const char *destination)
+{
+	struct netlink *netlink = open_at(world);
+	struct netlink_batch *batch = netlink_batch_new();
+	struct route route = { 0 };
+
+	assert_int_equal(ip_prefix_parse(destination, &route.destination, NULL), 0);
+	assert_int_equal(ip_parse("192.168.88.1", &route.gateway, NULL), 0);
+	route_replace(batch, &route);
+	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
+	netlink_batch_free(batch);
+	netlink_close(netlink);
+}
+
+static size_t permanent_neighbours(void)
+{
+	FILE *pipe = popen("ip neighbour show dev ecs-bridge nud permanent | wc -l", "r");
+	size_t count = 0;
+
+	assert_int_equal(fscanf(pipe, "%zu", &count), 1);
+	pclose(pipe);
+	return count;
+}
+
+/* A CHECK of what an ADD has answered. */
+static struct run check_of(const struct task *task, const char *config, json_t *answer,
+			   char **ret_config)
+{
+	char *text = json_dumps(answer, JSON_COMPACT);
+
+	*ret_config = xasprintf("%.*s,\"prevResult\":%s}", (int)strlen(config) - 1, config, text);
+	free(text);
+	return run_bridge("CHECK", task, *ret_config);
+}
+
+/* Neither from port to port nor by way of the host, whatever routes a task makes; the host's part
+ * is made again where somebody has taken it away, and a CHECK misses it. */
+static void tasks_of_a_closed_bridge_are_apart(void **state)
+{
+	struct task a = task_new("apart-a"), b = task_new("apart-b"), c = task_new("apart-c");
+	char *config = config_of_agent(""), *with_previous;
+	json_t *answer = run_good(run_bridge("ADD", &a, config));
+	json_t *other = run_good(run_bridge("ADD", &b, config));
+	char *theirs = xstrdup(text_at(other, "ips.0.address")), *alone;
+	struct run check = check_of(&a, config, answer, &with_previous);
+
+	*strchr(theirs, '/') = '\0';
+	alone = xasprintf("%s/32", theirs);
+	set_sysctl(-1, "net/ipv4/ip_forward", "1");
+	for (int nf_call = 0; nf_call < 2; nf_call++) {
+		set_sysctl(-1, "net/bridge/bridge-nf-call-iptables", nf_call ? "1" : "0");
+		add_route(a.netns, alone, NULL);
+		assert_false(talks(a.netns, b.netns, theirs, 80));
+		add_route(a.netns, alone, "169.254.172.1");
+		assert_false(talks(a.netns, b.netns, theirs, 80));
+	}
+	/* Nor from elsewhere, where the way is known. */
+	add_route_of_world(alone);
+	add_route(b.netns, "192.168.88.0/24", "169.254.172.1");
+	assert_false(talks(world, b.netns, theirs, 80));
+	/* What it asks for by way of the host is answered. */
+	assert_true(talks(b.netns, world, "192.168.88.2", 80));
+	assert_int_equal(permanent_neighbours(), 2);
+	json_decref(run_good(check));
+	assert_int_equal(nft_run("flush ruleset", NULL), 0);
+	run_refused(check, 100, "keep others from bridge ecs-bridge are gone");
+	json_decref(run_good(run_bridge("ADD", &c, config)));
+	json_decref(run_good(check));
+	run_good(run_bridge("DEL", &a, config));
+	run_good(run_bridge("DEL", &b, config));
+	run_good(run_bridge("DEL", &c, config));
+	assert_int_equal(permanent_neighbours(), 0);
+	json_decref(answer);
+	json_decref(other);
+	task_free(&a);
+	task_free(&b);
+	task_free(&c);
+	free(with_previous);
+	free(theirs);
+	free(alone);
+	free(config);
+}
+
 /* The subnet is on the link where its length is given, and instance metadata is not reached where
  * that is asked for. */
 static void a_subnet_can_be_connected_and_metadata_blocked(void **state)
@@ -971,6 +1070,7 @@ int main(void)
 		cmocka_unit_test(a_pair_that_is_left_to_its_namespace_is_cut_off_at_once),
 		cmocka_unit_test(a_previous_result_is_handed_on),
 		cmocka_unit_test(a_hundred_at_once_have_addresses_of_their_own),
+		cmocka_unit_test(tasks_of_a_closed_bridge_are_apart),
 		cmocka_unit_test(its_speed_is_printed),
 	};
 	char *path;
