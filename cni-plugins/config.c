@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cni-plugins/config.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "base/number.h"
 
 #define MTU_MAX 65535
@@ -25,6 +28,72 @@ int cni_config_prefixes(const struct json_at *at, const char *name, struct ip_pr
 			return cni_fail(err, CNI_INVALID_CONFIG,
 					"%s[%zu]: %s is no address that an interface can have",
 					name, i, text);
+		*ret_count = i + 1;
+	}
+	return 0;
+}
+
+int cni_config_gateways(const struct json_at *at, const char *name, struct ip_address ret[2],
+			struct cni_error *err)
+{
+	struct json_at list;
+	struct error why;
+
+	if (json_get_array(at, name, JSON_NULLABLE, 2, &list, &why) < 0)
+		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	for (size_t i = 0; json_present(&list) && i < json_count(&list); i++) {
+		struct json_at item = json_item(&list, i);
+		struct ip_address gateway, *place;
+		const char *text;
+
+		if (json_as_string(&item, &text, &why) < 0)
+			return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+		if (ip_parse(text, &gateway, &why) < 0)
+			return cni_fail(err, CNI_INVALID_CONFIG, "%s[%zu]: %s", name, i, why.text);
+		place = &ret[gateway.family == AF_INET6];
+		if (place->family)
+			return cni_fail(err, CNI_INVALID_CONFIG,
+					"%s[%zu]: %s is the second gateway of its family", name, i,
+					text);
+		*place = gateway;
+	}
+	return 0;
+}
+
+static int read_route(const struct json_at *at, struct cni_route *ret, struct error *err)
+{
+	const char *text, *gateway = NULL;
+
+	*ret = (struct cni_route){ .mtu = CNI_ABSENT,
+				   .advmss = CNI_ABSENT,
+				   .priority = CNI_ABSENT,
+				   .table = CNI_ABSENT,
+				   .scope = CNI_ABSENT };
+	if (json_expect_object(at, err) < 0 ||
+	    json_get_string(at, "dst", JSON_REQUIRED, &text, err) < 0 ||
+	    json_get_string(at, "gw", JSON_NULLABLE, &gateway, err) < 0 ||
+	    ip_prefix_parse(text, &ret->destination, err) < 0 ||
+	    (gateway && *gateway && ip_parse(gateway, &ret->gateway, err) < 0))
+		return -EINVAL;
+	if (ret->gateway.family && ret->gateway.family != ret->destination.address.family)
+		return error_say(err, EINVAL, "%s is of another family than its gateway", text);
+	return 0;
+}
+
+int cni_config_routes(const struct json_at *at, const char *where, const char *name,
+		      struct cni_route *ret, size_t max, size_t *ret_count, struct cni_error *err)
+{
+	struct json_at list;
+	struct error why;
+
+	if (json_get_array(at, name, JSON_NULLABLE, max, &list, &why) < 0)
+		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	for (size_t i = 0; json_present(&list) && i < json_count(&list); i++) {
+		struct json_at item = json_item(&list, i);
+
+		if (read_route(&item, &ret[i], &why) < 0)
+			return cni_fail(err, CNI_INVALID_CONFIG, "%s%s[%zu]: %s", where, name, i,
+					why.text);
 		*ret_count = i + 1;
 	}
 	return 0;

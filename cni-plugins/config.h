@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cni-plugins/error.h"
+#include "cni-plugins/result.h"
 #include "netns/ip.h"
 
 #include <stdbool.h>
@@ -19,6 +20,15 @@ int cni_config_flag(const struct json_at *at, const char *name, bool *ret, struc
  * have. */
 int cni_config_prefixes(const struct json_at *at, const char *name, struct ip_prefix *ret,
 			size_t max, size_t *ret_count, struct cni_error *err);
+
+/* A list of gateways, at most one of each family: ret[0] IPv4, ret[1] IPv6. */
+int cni_config_gateways(const struct json_at *at, const char *name, struct ip_address ret[2],
+			struct cni_error *err);
+
+/* A list of at most `max` [{"dst": "10.1.0.0/16", "gw": "10.0.0.1"}]; "gw" may be missing. `where`:
+ * what stands before its name in an error, "ipam." or "". */
+int cni_config_routes(const struct json_at *at, const char *where, const char *name,
+		      struct cni_route *ret, size_t max, size_t *ret_count, struct cni_error *err);
 
 /* "mtu": 0 to 65535. */
 int cni_config_mtu(const struct json_at *at, uint32_t *ret, struct cni_error *err);

@@ -7,7 +7,7 @@
 static int attach(const struct cni_request *request, void *data, struct cni_result *ret,
 		  struct cni_error *err)
 {
-	const struct eni_config *config = data;
+	struct eni_config *config = data;
 
 	return config->driver == ENI_DRIVER_VETH ? eni_veth_add(request, config, ret, err)
 						 : eni_move_add(request, config, ret, err);

@@ -24,10 +24,16 @@
  * - "stay-down": driver eni: move only
  * - "device-wait-ms": driver eni, ADD: so long a device is waited for that is not there, as it may
  *   be on its way back from another task; 0 to 60000, 0 by default
+ * - "routes": [{"dst": "10.1.0.0/16", "gw": ...}], beside the default one; without "gw" by the
+ *   gateway
  * - "dns": handed through to the result
  * - "runtimeConfig": {"leaveToNetns": true}: driver veth, DEL: take the host's routes away and let
  *   the pair die with the namespace, which the caller is about to drop (deleting a veth blocks 15
  *   to 30 ms)
+ *
+ * It stands for vpc-eni, too, by that plugin's keys: "eniMACAddress" or "eniName" (the device's
+ * name on the host), "eniIPAddresses", "gatewayIPAddresses", "blockInstanceMetadata",
+ * "opStateDown".
  */
 extern const struct cni_plugin eni_plugin;
 
@@ -38,7 +44,8 @@ enum eni_driver {
 
 struct eni_config {
 	enum eni_driver driver;
-	const char *id; /* borrowed from the request, like ipam_type */
+	const char *id;          /* borrowed from the request, like the next and ipam_type */
+	const char *device_name; /* NULL: the device is found by its MAC */
 	struct mac_address mac;
 	const char *ipam_type; /* NULL: none */
 	struct task_config task;
@@ -57,11 +64,11 @@ int eni_veth_del(const struct cni_request *request, const struct eni_config *con
 		 struct cni_error *err);
 int eni_veth_check(const struct cni_request *request, const struct eni_config *config,
 		   struct cni_error *err);
-int eni_move_add(const struct cni_request *request, const struct eni_config *config,
+int eni_move_add(const struct cni_request *request, struct eni_config *config,
 		 struct cni_result *ret, struct cni_error *err);
-int eni_move_del(const struct cni_request *request, const struct eni_config *config,
+int eni_move_del(const struct cni_request *request, struct eni_config *config,
 		 struct cni_error *err);
-int eni_move_check(const struct cni_request *request, const struct eni_config *config,
+int eni_move_check(const struct cni_request *request, struct eni_config *config,
 		   struct cni_error *err);
 
 #endif

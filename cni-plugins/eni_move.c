@@ -84,6 +84,27 @@ static int set_mtu(struct task_setup *task, uint32_t mtu, struct error *err)
 	return r;
 }
 
+/*
+ * A device that is named, not given by its MAC: on the host, or in the task, where it has the
+ * interface's name. -ENODEV: it is nowhere.
+ */
+static int resolve(struct netlink *netlink, const struct task_setup *task,
+		   const struct cni_request *request, struct eni_config *config, struct error *err)
+{
+	struct link link;
+	int r = -ENODEV;
+
+	if (!config->device_name)
+		return 0;
+	if (netlink)
+		r = link_by_name(netlink, config->device_name, &link, err);
+	if (r == -ENODEV)
+		r = link_by_name(task->netlink, request->ifname, &link, err);
+	if (r == 0)
+		config->mac = link.mac;
+	return r;
+}
+
 static int plug(struct netlink *netlink, struct task_setup *task, const struct cni_request *request,
 		const struct eni_config *config, struct error *err)
 {
@@ -126,7 +147,7 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 	return r;
 }
 
-int eni_move_add(const struct cni_request *request, const struct eni_config *config,
+int eni_move_add(const struct cni_request *request, struct eni_config *config,
 		 struct cni_result *ret, struct cni_error *err)
 {
 	struct netlink *netlink = NULL;
@@ -137,6 +158,8 @@ int eni_move_add(const struct cni_request *request, const struct eni_config *con
 
 	if (r == 0)
 		r = netlink_open_in(request->netns_fd, &task.netlink, &why);
+	if (r == 0)
+		r = resolve(netlink, &task, request, config, &why);
 	if (r == 0)
 		r = plug(netlink, &task, request, config, &why);
 	netlink_close(task.netlink);
@@ -154,7 +177,7 @@ int eni_move_add(const struct cni_request *request, const struct eni_config *con
 
 /* The device goes back under a name that tells whose it was. Not there: it is back, or went with
  * the namespace. */
-int eni_move_del(const struct cni_request *request, const struct eni_config *config,
+int eni_move_del(const struct cni_request *request, struct eni_config *config,
 		 struct cni_error *err)
 {
 	struct task_setup task = { 0 };
@@ -165,6 +188,8 @@ int eni_move_del(const struct cni_request *request, const struct eni_config *con
 	if (request->netns_fd < 0)
 		return 0;
 	r = netlink_open_in(request->netns_fd, &task.netlink, &why);
+	if (r == 0)
+		r = resolve(NULL, &task, request, config, &why);
 	if (r == 0)
 		r = link_by_mac(task.netlink, &config->mac, &task.link, &why);
 	if (r == 0) {
@@ -184,13 +209,15 @@ int eni_move_del(const struct cni_request *request, const struct eni_config *con
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }
 
-int eni_move_check(const struct cni_request *request, const struct eni_config *config,
+int eni_move_check(const struct cni_request *request, struct eni_config *config,
 		   struct cni_error *err)
 {
 	struct task_setup task = { 0 };
 	struct error why;
 	int r = netlink_open_in(request->netns_fd, &task.netlink, &why);
 
+	if (r == 0)
+		r = resolve(NULL, &task, request, config, &why);
 	if (r == 0)
 		r = link_by_mac(task.netlink, &config->mac, &task.link, &why);
 	if (r == 0 && !str_eq(task.link.name, request->ifname))

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cni-plugins/config.h"
 
 /* "ipv4" + "-subnet" */
 struct family_names {
@@ -74,34 +75,14 @@ static int get_gateway(const struct json_at *at, const struct family_names *fami
 static int read_routes(const struct json_at *at, const struct family_names *family,
 		       struct ipam_family *ret, struct cni_error *err)
 {
-	struct json_at list;
-	struct error why;
-
-	if (json_get_array(at, family->routes, JSON_NULLABLE, IPAM_MAX_ROUTES, &list, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	for (size_t i = 0; json_present(&list) && i < json_count(&list); i++) {
-		struct json_at item = json_item(&list, i);
-		struct cni_route *route = &ret->routes[ret->route_count++];
-		const char *text, *gateway = NULL;
-
-		*route = (struct cni_route){ .mtu = CNI_ABSENT,
-					     .advmss = CNI_ABSENT,
-					     .priority = CNI_ABSENT,
-					     .table = CNI_ABSENT,
-					     .scope = CNI_ABSENT };
-		if (json_expect_object(&item, &why) < 0 ||
-		    json_get_string(&item, "dst", JSON_REQUIRED, &text, &why) < 0 ||
-		    json_get_string(&item, "gw", JSON_NULLABLE, &gateway, &why) < 0 ||
-		    ip_prefix_parse(text, &route->destination, &why) < 0 ||
-		    (gateway && *gateway && ip_parse(gateway, &route->gateway, &why) < 0))
-			return cni_fail(err, CNI_INVALID_CONFIG, "ipam.%s[%zu]: %s", family->routes,
-					i, why.text);
-		if (route->destination.address.family != family->family ||
-		    (route->gateway.family && route->gateway.family != family->family))
+	if (cni_config_routes(at, "ipam.", family->routes, ret->routes, IPAM_MAX_ROUTES,
+			      &ret->route_count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ret->route_count; i++)
+		if (ret->routes[i].destination.address.family != family->family)
 			return cni_fail(err, CNI_INVALID_CONFIG,
-					"ipam.%s[%zu]: %s is of the other family", family->routes,
-					i, text);
-	}
+					"ipam.%s[%zu]: it is of the other family", family->routes,
+					i);
 	return 0;
 }
 

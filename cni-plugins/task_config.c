@@ -98,3 +98,15 @@ bool task_config_has(const struct task_config *config, int family)
 			return true;
 	return false;
 }
+
+int task_config_check_gateways(const struct task_config *config, const char *name,
+			       struct cni_error *err)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (config->gateways[i].family &&
+		    !task_config_has(config, config->gateways[i].family))
+			return cni_fail(err, CNI_INVALID_CONFIG,
+					"%s: there is a gateway for IPv%d, and no address", name,
+					i == 0 ? 4 : 6);
+	return 0;
+}

@@ -21,7 +21,7 @@ struct task_config {
 	bool has_default_route;        /* through the gateways */
 	struct ip_prefix loopback[TASK_MAX_ADDRESSES];
 	size_t loopback_count;
-	struct cni_route routes[TASK_MAX_ADDRESSES]; /* from the IPAM, beside the default ones */
+	struct cni_route routes[TASK_MAX_ADDRESSES]; /* beside the default ones */
 	size_t route_count;
 	/* An address does not make its prefix reachable: only what stands here is on the link. */
 	bool no_prefix_routes;
@@ -43,6 +43,9 @@ int task_config_lease(struct task_config *config, const struct cni_request *requ
 /* For CHECK: what prevResult has of this interface. */
 int task_config_take_previous(struct task_config *config, const struct cni_request *request,
 			      struct cni_error *err);
+/* Each gateway has an address of its family; `name` is the key that they came by. */
+int task_config_check_gateways(const struct task_config *config, const char *name,
+			       struct cni_error *err);
 /* Whether it has an address of the family. */
 bool task_config_has(const struct task_config *config, int family);
 

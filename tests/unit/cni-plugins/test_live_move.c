@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ecs-eni with the driver eni: a device moves into the task and back. A veth's end plays the
  * device. */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,6 +118,47 @@ static void a_device_moves_in_and_back(void **state)
 	unplug("nic0");
 	task_free(&task);
 	free(config);
+}
+
+/* By the keys of vpc-eni, and by the name of its plugin; the device by its MAC, or by its name on
+ * the host. */
+static void a_device_is_given_by_the_keys_of_vpc_eni_too(void **state)
+{
+	static const char *const devices[] = {
+		"\"eniName\":\"\",\"eniMACAddress\":\"" MAC_A "\"",
+		"\"eniName\":\"nic0\"",
+	};
+
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		struct task task = task_new("vpc-eni");
+		char *config = xasprintf(
+			"{\"cniVersion\":\"0.3.0\",\"name\":\"network-name\",\"type\":\"vpc-eni\","
+			"\"dns\":{},%s,\"eniIPAddresses\":[\"10.5.0.9/24\"],\"gatewayIPAddresses\":"
+			"[\"10.5.0.1\"],\"useExistingNetwork\":false,\"blockInstanceMetadata\":"
+			"true}",
+			devices[i]);
+		struct run run = run_of("ADD", &task, config);
+		json_t *answer;
+
+		plug("nic0", MAC_A);
+		run.program = "vpc-eni";
+		answer = run_good(run);
+		assert_string_equal(text_at(answer, "cniVersion"), "0.3.0");
+		assert_string_equal(text_at(answer, "interfaces.0.mac"), MAC_A);
+		assert_string_equal(text_at(answer, "ips.0.address"), "10.5.0.9/24");
+		assert_string_equal(text_at(answer, "ips.0.gateway"), "10.5.0.1");
+		assert_string_equal(name_of(task.netns, MAC_A), "eth0");
+		assert_int_equal(connect_from(task.netns, "169.254.169.254", NULL), -EINVAL);
+		json_decref(answer);
+		run = run_of("DEL", &task, config);
+		run.program = "vpc-eni";
+		run_good(run);
+		run_good(run);
+		assert_string_equal(name_of(-1, MAC_A), "eni2200000a");
+		unplug("nic0");
+		task_free(&task);
+		free(config);
+	}
 }
 
 static void a_device_that_is_not_there_is_named(void **state)
@@ -269,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_moves_in_and_back),
+		cmocka_unit_test(a_device_is_given_by_the_keys_of_vpc_eni_too),
 		cmocka_unit_test(a_device_that_is_not_there_is_named),
 		cmocka_unit_test(a_device_that_is_on_its_way_is_waited_for),
 		cmocka_unit_test(a_device_that_is_there_already_is_taken_on),

@@ -121,6 +121,42 @@ static void a_task_gets_its_interface(void **state)
 	free(config);
 }
 
+static bool leads(int netns, const char *destination, const char *gateway)
+{
+	struct route_list routes = { 0 };
+	struct netlink *netlink = NULL;
+	struct route route = { 0 };
+	bool found;
+
+	assert_int_equal(ip_prefix_parse(destination, &route.destination, NULL), 0);
+	assert_int_equal(ip_parse(gateway, &route.gateway, NULL), 0);
+	assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
+	assert_int_equal(route_list(netlink, 0, &routes, NULL), 0);
+	found = route_list_contains(&routes, &route);
+	route_list_free(&routes);
+	netlink_close(netlink);
+	return found;
+}
+
+/* Beside the default one, by the gateway unless another is named. */
+static void routes_lead_by_the_pair(void **state)
+{
+	struct task task = task_new("routes");
+	char *config =
+		config_of(1, ",\"routes\":[{\"dst\":\"10.44.0.0/16\"},{\"dst\":\"10.45.0.0/16\","
+			     "\"gw\":\"10.0.1.9\"}]");
+	char *wrong = config_of(1, ",\"routes\":[{\"dst\":\"10.44.0.0/16\",\"gw\":\"fd00::1\"}]");
+
+	run_refused(run_of("ADD", &task, wrong), 7, "routes[0]");
+	json_decref(run_good(run_of("ADD", &task, config)));
+	assert_true(leads(task.netns, "10.44.0.0/16", "10.0.1.1"));
+	assert_true(leads(task.netns, "10.45.0.0/16", "10.0.1.9"));
+	run_good(run_of("DEL", &task, config));
+	task_free(&task);
+	free(config);
+	free(wrong);
+}
+
 static void tasks_and_host_reach_one_another(void **state)
 {
 	struct task a = task_new("reach-a"), b = task_new("reach-b");
@@ -688,6 +724,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_task_gets_its_interface),
+		cmocka_unit_test(routes_lead_by_the_pair),
 		cmocka_unit_test(tasks_and_host_reach_one_another),
 		cmocka_unit_test(the_first_packet_arrives),
 		cmocka_unit_test(a_foreign_source_address_is_dropped),
