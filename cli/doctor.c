@@ -131,9 +131,10 @@ static void check_runtime(struct checks *checks, const struct cli_settings *sett
 
 static void check_programs(struct checks *checks, const char *directory)
 {
-	static const char *const programs[] = { "aws-appmesh", "berth-monitor",     "berth-pause",
-						"ecs-bridge",  "ecs-eni",           "ecs-ipam",
-						"ecs-portmap", "ecs-serviceconnect" };
+	static const char *const programs[] = {
+		"aws-appmesh", "berth-monitor", "berth-pause", "ecs-branch-eni",     "ecs-bridge",
+		"ecs-eni",     "ecs-ipam",      "ecs-portmap", "ecs-serviceconnect",
+	};
 	_cleanup_str_list_ struct str_list missing = STR_LIST_INIT;
 	_cleanup_free_ char *names = NULL;
 

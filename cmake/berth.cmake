@@ -43,6 +43,12 @@ function(berth_program name)
 	set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
+# Another name of a program: a link beside it, and beside where it is installed (see the install rules).
+function(berth_alias name program)
+	add_custom_command(TARGET ${program} POST_BUILD
+		COMMAND ${CMAKE_COMMAND} -E create_symlink ${program} ${CMAKE_BINARY_DIR}/bin/${name} VERBATIM)
+endfunction()
+
 # One test program for each tests/unit/<library>/test_*.c, linked with that library. Exit 77 means skipped, with the reason
 # in the output.
 function(berth_unit_tests library)

@@ -37,8 +37,8 @@ def programs():
     """Where `cmake --install` puts what was built."""
     for name in ("berth-agent", "berth-control", "berth-init", "berth"):
         yield program(name), f"usr/sbin/{name}"
-    for name in ("aws-appmesh", "ecs-bridge", "ecs-eni", "ecs-ipam", "ecs-portmap", "ecs-serviceconnect", "berth-monitor",
-                 "berth-pause"):
+    for name in ("aws-appmesh", "ecs-branch-eni", "ecs-bridge", "ecs-eni", "ecs-ipam", "ecs-portmap", "ecs-serviceconnect",
+                 "vpc-branch-eni", "vpc-eni", "berth-monitor", "berth-pause"):
         yield program(name), f"usr/libexec/berth/{name}"
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configurations of ecs-bridge and ecs-portmap, by any runtime. */
+/* The configurations of ecs-bridge, ecs-portmap and ecs-branch-eni, by any runtime. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "cni-plugins/branch.h"
 #include "cni-plugins/bridge.h"
 #include "cni-plugins/portmap.h"
 
@@ -60,6 +61,25 @@ static void try_portmap(const struct cni_request *request)
 	}
 }
 
+/* CNI_ARGS stand in the input as well. */
+static void try_branch(const struct cni_request *request)
+{
+	struct cni_request with_args = *request;
+	struct branch_config config;
+	struct cni_error err = { 0 };
+	const char *args = json_string_value(json_object_get(request->config.value, "CNI_ARGS"));
+
+	with_args.args = args ? args : "";
+	if (branch_config_read(&with_args, &config, &err) < 0)
+		expect_reason(&err);
+	else if (config.task.address_count > TASK_MAX_ADDRESSES || config.vlan_id > 4094 ||
+		 (request->command == CNI_COMMAND_ADD &&
+		  (config.vlan_id == 0 ||
+		   (config.type == BRANCH_VLAN) != (config.task.address_count > 0))))
+		abort();
+	branch_config_free(&config);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum cni_command commands[] = { CNI_COMMAND_ADD, CNI_COMMAND_DEL };
@@ -81,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		try_bridge(&request);
 		try_portmap(&request);
+		try_branch(&request);
 	}
 	return 0;
 }

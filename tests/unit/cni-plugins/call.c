@@ -32,6 +32,7 @@ static const char *get_env(void *data, const char *name)
 	       : strcmp(name, "CNI_NETNS") == 0          ? call->netns
 	       : strcmp(name, "CNI_IFNAME") == 0         ? call->ifname
 	       : strcmp(name, "CNI_PATH") == 0           ? call->path
+	       : strcmp(name, "CNI_ARGS") == 0           ? call->args
 	       : strcmp(name, "CNI_NETNS_OVERRIDE") == 0 ? call->override
 							 : NULL;
 }

@@ -14,6 +14,7 @@ struct call {
 	const char *netns;
 	const char *ifname;
 	const char *path;
+	const char *args;
 	const char *override;
 	const char *config; /* stdin */
 	size_t config_size; /* 0: strlen */

@@ -147,6 +147,7 @@ static void start(struct run *run, pid_t *pid, int in, int out)
 		xasprintf("CNI_NETNS=%s", run->netns),
 		xasprintf("CNI_IFNAME=%s", run->ifname),
 		xasprintf("CNI_PATH=%s", path),
+		xasprintf("CNI_ARGS=%s", run->args ? run->args : ""),
 		xasprintf("IPAM_DB_PATH=%s/ipam", directory),
 		xasprintf("LIVE_LOG=%s/log", directory),
 		xstrdup("PATH=/usr/bin:/bin"),

@@ -39,6 +39,7 @@ struct run {
 	const char *netns;
 	const char *ifname;
 	const char *path; /* CNI_PATH; NULL: where our programs are */
+	const char *args; /* CNI_ARGS; NULL: none */
 	const char *config;
 	int64_t kill_after_us; /* < 0: never */
 	int status;            /* exit status; 128 + signal */

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -279,4 +280,29 @@ void set_sysctl(int netns, const char *name, const char *value)
 		assert_int_equal(set_here(&setting, NULL), 0);
 	else
 		assert_int_equal(netns_run(netns, set_here, &setting, NULL), 0);
+}
+
+static int advertise_here(void *data, struct error *err)
+{
+	/* Type 134; hop limit 64; lifetime 1800 s. The kernel fills the sum. */
+	static const unsigned char message[16] = { 134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 0xff };
+	struct endpoint all = endpoint_of("ff02::1", 0);
+	unsigned int index = if_nametoindex(data);
+	int hops = 255, fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6), r = 0;
+
+	(void)err;
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops)) < 0 ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof(index)) < 0 ||
+	    sendto(fd, message, sizeof(message), 0, (struct sockaddr *)&all.address, all.size) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+void advertise_router(int netns, const char *link)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%s", link);
+	assert_int_equal(netns_run(netns, advertise_here, name, NULL), 0);
 }

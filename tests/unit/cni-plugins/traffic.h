@@ -33,6 +33,9 @@ struct pair_end {
 	const char *name, *v4, *v6;
 };
 void pair_new(const struct pair_end *a, const struct pair_end *b);
+/* Says on a link of a namespace, from its link-local address, that there is a router for the next
+ * half hour: a router advertisement. */
+void advertise_router(int netns, const char *link);
 
 /* A "world" behind the host: a namespace joined to it by a pair, 192.168.88.1 and fd00:88::1 are
  * the host's, .2 and ::2 the world's. It knows no route to anything else. Returns the namespace,

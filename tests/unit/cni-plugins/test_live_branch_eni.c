@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ecs-branch-eni on any kernel: all but the tag itself, for which other links stand in (see
+ * branch_scenes.h). With tags: test_live_branch_vlan.c.
+ */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "branch_scenes.h"
+
+static struct branch_scene scene, pair_scene;
+
+static int create_macvlan(struct netlink *netlink, const struct stacked_link *spec,
+			  uint16_t vlan_id, struct error *err)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	struct nlmsghdr *header = netlink_request(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+						  "create macvlan link %s", spec->name);
+	struct nlattr *info, *data;
+	int r;
+
+	(void)vlan_id;
+	mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(header, IFLA_IFNAME, spec->name);
+	mnl_attr_put_u32(header, IFLA_LINK, (uint32_t)spec->below);
+	mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)spec->netns_fd);
+	mnl_attr_put(header, IFLA_ADDRESS, MAC_SIZE, spec->mac->bytes);
+	info = mnl_attr_nest_start(header, IFLA_LINKINFO);
+	mnl_attr_put_strz(header, IFLA_INFO_KIND, "macvlan");
+	data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+	mnl_attr_put_u32(header, IFLA_MACVLAN_MODE, MACVLAN_MODE_VEPA);
+	mnl_attr_nest_end(header, data);
+	mnl_attr_nest_end(header, info);
+	r = netlink_run(netlink, batch, err);
+	netlink_batch_free(batch);
+	return r;
+}
+
+static const struct branch_maker macvlan = { .kind = "macvlan", .create = create_macvlan };
+
+/* The other end of the pair, "far", is what is behind the trunk. */
+static int create_pair(struct netlink *netlink, const struct stacked_link *spec, uint16_t vlan_id,
+		       struct error *err)
+{
+	struct veth_spec pair = { .host_name = "far",
+				  .peer_name = spec->name,
+				  .peer_netns_fd = spec->netns_fd };
+	struct netlink_batch *batch;
+	struct link far;
+	int r;
+
+	(void)vlan_id;
+	mac_parse("02:1f:00:a0:b1:01", &pair.host_mac, NULL);
+	mac_parse("02:1f:00:a0:b1:02", &pair.peer_mac, NULL);
+	if (spec->mac)
+		pair.peer_mac = *spec->mac;
+	r = veth_create(netlink, &pair, &far, err);
+	if (r < 0)
+		return r;
+	batch = netlink_batch_new();
+	link_set_up(batch, far.index, far.name);
+	r = netlink_run(netlink, batch, err);
+	netlink_batch_free(batch);
+	return r;
+}
+
+static const struct branch_maker pair = { .kind = "veth", .create = create_pair };
+
+static void a_branch_is_the_tasks_interface(void **state)
+{
+	branch_scene_shape(&scene);
+}
+
+static void the_way_out_by_ipv6_is_a_routers(void **state)
+{
+	branch_scene_router(&scene);
+}
+
+static void without_ipv4_the_gateway_is_given(void **state)
+{
+	branch_scene_ipv6_only(&scene);
+}
+
+static void an_answer_is_of_the_configurations_version(void **state)
+{
+	branch_scene_versions(&scene);
+}
+
+static void a_second_add_is_an_error_and_harms_nothing(void **state)
+{
+	branch_scene_add_twice(&scene);
+}
+
+static void a_del_succeeds_in_any_state(void **state)
+{
+	branch_scene_del_in_any_state(&scene);
+}
+
+static void a_failed_add_leaves_nothing(void **state)
+{
+	branch_scene_failures(&scene);
+}
+
+static void a_check_sees_what_is_missing(void **state)
+{
+	branch_scene_check(&scene);
+}
+
+static void arguments_go_before_the_configuration(void **state)
+{
+	branch_scene_args(&scene);
+}
+
+static void a_tap_is_its_owners(void **state)
+{
+	branch_scene_tap(&pair_scene, -1, "far");
+}
+
+static void a_macvtap_gives_and_takes_the_branchs_frames(void **state)
+{
+	branch_scene_macvtap(&pair_scene, -1, "far");
+}
+
+/* The program, whatever the kernel has: what it says of itself, and of a kernel without tags. */
+static void the_program_speaks_the_protocol(void **state)
+{
+	struct task task = task_new("program");
+	struct census inside = census_of(task.netns), host = census_of(-1), after;
+	char *config = branch_config_of(""),
+	     *absent = branch_config_of(",\"trunkName\":\"absent0\"");
+	struct run run = run_of("ADD", &task, config);
+	struct run status = run_of("STATUS", &task, config);
+
+	run.program = status.program = "ecs-branch-eni";
+	run_execute(&run);
+	if (run.status != 0) {
+		assert_int_equal(json_integer_value(json_object_get(run.answer, "code")), 100);
+		assert_non_null(strstr(text_at(run.answer, "msg"), "no 802.1Q links"));
+		after = census_of(task.netns);
+		census_assert_equal(&inside, &after);
+		after = census_of(-1);
+		census_assert_equal(&host, &after);
+	}
+	run_free(&run);
+	run = run_of("DEL", &task, config);
+	run.program = "ecs-branch-eni";
+	json_decref(run_good(run));
+	run = run_of("ADD", &task, config);
+	run.program = "vpc-branch-eni";
+	run.netns = "/proc/self/ns/net";
+	run_refused(run, 8, "should not be the same");
+	run = run_of("VERSION", &task, "");
+	run.program = "vpc-branch-eni";
+	run_execute(&run);
+	assert_int_equal(run.status, 0);
+	assert_non_null(strstr(run.out, "\"0.3.0\""));
+	run_free(&run);
+	json_decref(run_good(status));
+	status.config = absent;
+	run_refused(status, 50, "find the trunk");
+	task_free(&task);
+	free(config);
+	free(absent);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_branch_is_the_tasks_interface),
+		cmocka_unit_test(the_way_out_by_ipv6_is_a_routers),
+		cmocka_unit_test(without_ipv4_the_gateway_is_given),
+		cmocka_unit_test(an_answer_is_of_the_configurations_version),
+		cmocka_unit_test(a_second_add_is_an_error_and_harms_nothing),
+		cmocka_unit_test(a_del_succeeds_in_any_state),
+		cmocka_unit_test(a_failed_add_leaves_nothing),
+		cmocka_unit_test(a_check_sees_what_is_missing),
+		cmocka_unit_test(arguments_go_before_the_configuration),
+		cmocka_unit_test(a_tap_is_its_owners),
+		cmocka_unit_test(a_macvtap_gives_and_takes_the_branchs_frames),
+		cmocka_unit_test(the_program_speaks_the_protocol),
+	};
+	int failed;
+
+	live_enter("ecs-branch-eni");
+	branch_scene_begin(&scene, &macvlan);
+	pair_scene = scene;
+	pair_scene.stand_in = &pair;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	branch_scene_end(&scene);
+	live_leave();
+	return failed;
+}
