@@ -49,6 +49,13 @@ enum config_eni_driver {
 			   */
 };
 
+#define CONFIG_MAX_LOCAL_ROUTES 32
+
+enum config_network_shape {
+	CONFIG_SHAPE_BERTH, /* the metadata endpoint is within the task */
+	CONFIG_SHAPE_EC2    /* ecs-eth0 leads to it, as with Amazon's agent */
+};
+
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
 enum config_log_level {
@@ -149,6 +156,9 @@ struct agent_config {
 	bool awsvpc_block_imds;
 	char *network_address; /* "" = not told to the control plane */
 	enum config_eni_driver eni_driver;
+	enum config_network_shape network_shape;
+	struct str_list local_routes; /* IPv4 prefixes, valid */
+	bool high_density_eni;
 	struct str_list eni_link_kinds; /* "veth", "macvlan", ...: devices with the driver eni */
 	char *bridge;                   /* of tasks of bridge mode */
 	char *bridge_subnet;            /* "172.29.0.0/16" */

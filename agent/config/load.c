@@ -224,6 +224,26 @@ static void check_bridge(const struct agent_config *config, struct config_report
 				  config->bridge_subnet_ipv6));
 }
 
+static void check_local_routes(const struct agent_config *config, struct config_report *report)
+{
+	struct ip_prefix prefix;
+
+	for (size_t i = 0; i < config->local_routes.count; i++)
+		if (ip_prefix_parse(config->local_routes.items[i], &prefix, NULL) < 0 ||
+		    prefix.address.family != AF_INET)
+			str_list_add_owned(
+				&report->mistakes,
+				xasprintf("ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES has \"%.64s\", which "
+					  "is no IPv4 prefix such as 10.1.0.0/16",
+					  config->local_routes.items[i]));
+	if (config->local_routes.count > CONFIG_MAX_LOCAL_ROUTES)
+		str_list_add_owned(
+			&report->mistakes,
+			xasprintf("ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES has %zu prefixes: at most %d "
+				  "are taken",
+				  config->local_routes.count, CONFIG_MAX_LOCAL_ROUTES));
+}
+
 static void check_whole(struct agent_config *config, struct config_report *report)
 {
 	for (size_t i = 0; i < config_setting_count; i++) {
@@ -257,6 +277,7 @@ static void check_whole(struct agent_config *config, struct config_report *repor
 	}
 	check_network_address(config, report);
 	check_bridge(config, report);
+	check_local_routes(config, report);
 	if (config->cni_plugins_path[0] == '\0')
 		str_replace(&config->cni_plugins_path, config->libexec_dir);
 }

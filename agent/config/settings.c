@@ -7,6 +7,7 @@
 static const char *const pull_behaviors[] = { "default", "always", "once", "prefer-cached", NULL };
 static const char *const eni_drivers[] = { "veth", "eni", NULL };
 static const char *const ip_compatibilities[] = { "", "ipv4", "ipv6", NULL };
+static const char *const network_shapes[] = { "berth", "ec2", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const log_levels[] = {
 	"", "debug", "info", "warn", "error", "crit", "none", NULL
@@ -603,6 +604,35 @@ const struct setting config_settings[] = {
 	  .used_by = "attachments",
 	  .doc = "Kinds of links, as `veth,macvlan`, that count as devices with "
 		 "`BERTH_ENI_DRIVER=eni`. Hardware always does." },
+	{ .group = NETWORK,
+	  .name = "BERTH_TASK_NETWORK_SHAPE",
+	  .type = SETTING_CHOICE,
+	  .offset = AT(network_shape),
+	  .fallback = "berth",
+	  .choices = network_shapes,
+	  .fatal = true,
+	  .used_by = "executor",
+	  .doc = "What tasks of awsvpc mode have beside their interface. `berth`: the metadata "
+		 "endpoint's address on `lo`; `ec2`: the second interface `ecs-eth0` with an "
+		 "address of 169.254.172.0/22 on the host's bridge `ecs-bridge`, as with Amazon's "
+		 "agent, which needs `berth-init`. One agent of a host may have it." },
+	{ .group = NETWORK,
+	  .name = "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES",
+	  .type = SETTING_NAMES,
+	  .offset = AT(local_routes),
+	  .fallback = "",
+	  .fatal = true,
+	  .used_by = "executor",
+	  .doc = "IPv4 prefixes that tasks of awsvpc mode reach by way of the host, such as "
+		 "`[\"10.1.0.0/16\"]`: by `ecs-eth0` in the shape `ec2`, by the host's end of "
+		 "their pair with the driver `veth`." },
+	{ .group = NETWORK,
+	  .name = "ECS_ENABLE_HIGH_DENSITY_ENI",
+	  .type = SETTING_BOOL,
+	  .offset = AT(high_density_eni),
+	  .fallback = "true",
+	  .used_by = "registration",
+	  .doc = "With the driver `eni`: offer to attach tasks by VLANs of a trunk interface." },
 	{ .group = NETWORK,
 	  .name = "BERTH_BRIDGE",
 	  .type = SETTING_TRIMMED,

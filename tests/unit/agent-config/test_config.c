@@ -182,6 +182,30 @@ static void a_host_may_be_said_to_have_ipv6_alone(void **state)
 	assert_false(none.config->exclude_ipv6_port_bindings);
 }
 
+/* cfg-C10 */
+static void local_routes_are_prefixes(void **state)
+{
+	static char *const bad[] = {
+		"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=[\"300.1.1.1/8\"]",
+		"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=[\"10.0.0.0\"]",
+		"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=[\"10.0.0.0/8\",\"fd00::/8\"]",
+		"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=10.0.0.0/8",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		_loaded_ got = load(bad[i]);
+
+		assert_int_equal(got.result, -EINVAL);
+		assert_int_equal(got.report.mistakes.count, 1);
+	}
+	_loaded_ good = load("ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=[\"10.0.0.0/8\",\"0.0.0.0/0\"]",
+			     "BERTH_TASK_NETWORK_SHAPE=ec2");
+
+	assert_int_equal(good.result, 0);
+	assert_int_equal(good.config->local_routes.count, 2);
+	assert_int_equal(good.config->network_shape, CONFIG_SHAPE_EC2);
+}
+
 /* cfg-C8 */
 static void attributes_must_be_strings(void **state)
 {
@@ -668,6 +692,7 @@ int main(void)
 		cmocka_unit_test(the_metadata_rate_needs_both_halves),
 		cmocka_unit_test(dynamic_host_ports_are_a_range),
 		cmocka_unit_test(the_bridge_is_checked_before_a_task_needs_it),
+		cmocka_unit_test(local_routes_are_prefixes),
 		cmocka_unit_test(the_pids_limit_has_bounds),
 		cmocka_unit_test(reserved_memory_has_sixteen_bits),
 		cmocka_unit_test(a_port_out_of_range_spoils_the_whole_list),
