@@ -5,6 +5,9 @@
 
 #include "agent/ecs/host.h"
 #include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "base/version.h"
 
 #define COM "com.amazonaws.ecs.capability."
 #define ECS "ecs.capability."
@@ -44,6 +47,35 @@ static void add(struct ecs_attributes *attributes, bool condition, const char *n
 		ecs_attributes_add(attributes, name, NULL);
 }
 
+/* Plugins of our own are of our version. Of others' it is not known. */
+static void add_plugin_version(const struct agent_config *config, bool condition, const char *name,
+			       struct ecs_attributes *ret)
+{
+	_cleanup_free_ char *version = xasprintf("%s-%s", berth_commit(), berth_version());
+
+	if (condition && str_eq(config->cni_plugins_path, config->libexec_dir))
+		ecs_attributes_add(ret, name, version);
+}
+
+/* Branches of a trunk are given to instances that have devices. */
+static void add_task_networking(const struct agent_config *config,
+				const struct host_resources *host, struct ecs_attributes *ret)
+{
+	bool trunking = config->task_eni && config->high_density_eni &&
+			config->eni_driver == CONFIG_ENI_DEVICE;
+
+	add(ret, config->task_eni, ECS "task-eni");
+	/* Beside IPv4, and alone. */
+	add(ret, config->task_eni && host->ipv6, ECS "task-eni.ipv6");
+	add(ret, host->ipv6, ECS "ipv6-only");
+	add(ret, config->task_eni && config->awsvpc_block_imds,
+	    ECS "task-eni-block-instance-metadata");
+	add(ret, config->task_eni, ECS "aws-appmesh");
+	add(ret, trunking, ECS "task-eni-trunking");
+	add_plugin_version(config, config->task_eni, ECS "cni-plugin-version", ret);
+	add_plugin_version(config, trunking, ECS "branch-cni-plugin-version", ret);
+}
+
 void capabilities_list(const struct agent_config *config, const struct host_resources *host,
 		       struct ecs_attributes *ret)
 {
@@ -65,12 +97,6 @@ void capabilities_list(const struct agent_config *config, const struct host_reso
 	add(ret, config->task_iam_role, COM "task-iam-role");
 	add(ret, config->task_iam_role_network_host, COM "task-iam-role-network-host");
 	add(ret, config->task_cpu_mem_limit, ECS "task-cpu-mem-limit");
-	add(ret, config->task_eni, ECS "task-eni");
-	/* Beside IPv4, and alone. */
-	add(ret, config->task_eni && host->ipv6, ECS "task-eni.ipv6");
-	add(ret, host->ipv6, ECS "ipv6-only");
-	add(ret, config->task_eni && config->awsvpc_block_imds,
-	    ECS "task-eni-block-instance-metadata");
-	add(ret, config->task_eni, ECS "aws-appmesh");
+	add_task_networking(config, host, ret);
 	add(ret, !config->disable_health_check, ECS "container-health-check");
 }

@@ -63,6 +63,35 @@ static void ipv6_is_offered_where_it_is(void **state)
 	config_free(none);
 }
 
+static void trunking_is_offered_where_there_are_devices(void **state)
+{
+	struct agent_config *pairs = CONFIG("A=b"), *devices = CONFIG("BERTH_ENI_DRIVER=eni"),
+			    *without = CONFIG("BERTH_ENI_DRIVER=eni",
+					      "ECS_ENABLE_HIGH_DENSITY_ENI=false"),
+			    *none = CONFIG("BERTH_ENI_DRIVER=eni", "ECS_ENABLE_TASK_ENI=false"),
+			    *others = CONFIG("BERTH_ENI_DRIVER=eni",
+					     "ECS_CNI_PLUGINS_PATH=/opt/cni/bin");
+
+	assert_false(offers(pairs, "ecs.capability.task-eni-trunking"));
+	assert_true(offers(pairs, "ecs.capability.cni-plugin-version"));
+	assert_false(offers(pairs, "ecs.capability.branch-cni-plugin-version"));
+	assert_true(offers(devices, "ecs.capability.task-eni-trunking"));
+	assert_true(offers(devices, "ecs.capability.branch-cni-plugin-version"));
+	assert_false(offers(without, "ecs.capability.task-eni-trunking"));
+	assert_false(offers(without, "ecs.capability.branch-cni-plugin-version"));
+	assert_false(offers(none, "ecs.capability.task-eni-trunking"));
+	assert_false(offers(none, "ecs.capability.cni-plugin-version"));
+	/* Who has made these is not known. */
+	assert_true(offers(others, "ecs.capability.task-eni-trunking"));
+	assert_false(offers(others, "ecs.capability.cni-plugin-version"));
+	assert_false(offers(others, "ecs.capability.branch-cni-plugin-version"));
+	config_free(pairs);
+	config_free(devices);
+	config_free(without);
+	config_free(none);
+	config_free(others);
+}
+
 static void capabilities_follow_the_configuration(void **state)
 {
 	static const char *const common[] = {
@@ -227,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ipv6_is_offered_where_it_is),
 		cmocka_unit_test(capabilities_follow_the_configuration),
+		cmocka_unit_test(trunking_is_offered_where_there_are_devices),
 		cmocka_unit_test(a_driver_that_berth_does_not_have_is_not_offered),
 		cmocka_unit_test(more_reserved_memory_than_there_is_is_refused),
 		cmocka_unit_test(configured_keys_go_before_the_file),
