@@ -226,6 +226,13 @@ static void namespace_opened(void *data, const char *task_id, const char *place,
 	endpoints_serve_task(agent->endpoints, task_id, place, listen_fd);
 }
 
+static void task_addressed(void *data, const char *task_id, const char *address)
+{
+	struct agent *agent = data;
+
+	endpoints_know_task(agent->endpoints, task_id, address);
+}
+
 static void namespace_closing(void *data, const char *task_id, const char *place)
 {
 	struct agent *agent = data;
@@ -252,6 +259,7 @@ int drive_new(struct agent *agent, const struct host_resources *host, struct err
 		.next_task = next_task,
 		.post = executor_posts,
 		.namespace_opened = namespace_opened,
+		.task_addressed = task_addressed,
 		.namespace_closing = namespace_closing,
 		.wait_for_rules = wait_for_rules,
 		.data = agent,

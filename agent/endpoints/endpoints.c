@@ -4,11 +4,14 @@
 #include "agent/endpoints/endpoints.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/endpoints/internal.h"
 #include "base/alloc.h"
+#include "base/ip.h"
 #include "base/log.h"
+#include "base/str.h"
 
 /* A container asks for little, and seldom: more at once is a mistake, or an attack on the host
  * through its agent. */
@@ -32,11 +35,33 @@ static void task_request(void *data, struct web_request *request)
 	metadata_request(socket->endpoints, socket->rate, socket->task_id, request);
 }
 
+/* Of a task that asks the host's port. */
+struct task_address {
+	char *task_id;
+	struct rate_limiter *rate;
+};
+
+/* 169.254.172.0/22: where tasks ask from that have ecs-eth0. */
+static bool is_address_of_tasks(const char *text)
+{
+	struct ip_address address;
+
+	return ip_parse(text, &address, NULL) == 0 && address.family == AF_INET &&
+	       address.bytes[0] == 169 && address.bytes[1] == 254 &&
+	       (address.bytes[2] & 0xfc) == 172;
+}
+
 static void host_request(void *data, struct web_request *request)
 {
 	struct endpoints *endpoints = data;
+	const char *peer = web_request_peer(request);
+	const struct task_address *asking = map_get(endpoints->addresses, peer);
 
-	metadata_request(endpoints, endpoints->host_rate, NULL, request);
+	if (asking)
+		metadata_request(endpoints, asking->rate, asking->task_id, request);
+	else
+		metadata_request(endpoints, endpoints->host_rate,
+				 is_address_of_tasks(peer) ? "" : NULL, request);
 }
 
 static struct rate_limiter *new_rate(const struct endpoints *endpoints, size_t bound)
@@ -78,6 +103,7 @@ int endpoints_new(const struct endpoints_config *config, struct endpoints **ret,
 	endpoints->context =
 		(struct document_context){ config->identity, settings->disable_metadata_az };
 	endpoints->sockets = map_new();
+	endpoints->addresses = map_new();
 	endpoints->readings = map_new();
 	endpoints->host_rate = new_rate(endpoints, HOST_RATES);
 	r = listen_on(endpoints, settings->introspection_address, settings->introspection_port,
@@ -104,16 +130,27 @@ static void socket_free(struct task_socket *socket)
 	free(socket);
 }
 
+static void address_free(struct task_address *address)
+{
+	rate_limiter_free(address->rate);
+	free(address->task_id);
+	free(address);
+}
+
 void endpoints_free(struct endpoints *endpoints)
 {
 	struct task_socket *socket;
-	size_t cursor = 0;
+	struct task_address *address;
+	size_t cursor = 0, next = 0;
 
 	if (!endpoints)
 		return;
 	while ((socket = map_next(endpoints->sockets, &cursor, NULL)))
 		socket_free(socket);
 	map_free(endpoints->sockets);
+	while ((address = map_next(endpoints->addresses, &next, NULL)))
+		address_free(address);
+	map_free(endpoints->addresses);
 	statistics_free(endpoints);
 	rate_limiter_free(endpoints->host_rate);
 	if (endpoints->introspection)
@@ -162,10 +199,38 @@ void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, cons
 	map_set(endpoints->sockets, place, socket);
 }
 
+void endpoints_know_task(struct endpoints *endpoints, const char *task_id, const char *address)
+{
+	struct task_address *known = map_remove(endpoints->addresses, address);
+
+	if (known)
+		address_free(known);
+	known = xcalloc(1, sizeof(*known));
+	known->task_id = xstrdup(task_id);
+	known->rate = new_rate(endpoints, TASK_RATES);
+	map_set(endpoints->addresses, address, known);
+}
+
+static void forget_address(struct endpoints *endpoints, const char *task_id)
+{
+	struct task_address *known;
+	const char *address;
+	size_t cursor = 0;
+
+	while ((known = map_next(endpoints->addresses, &cursor, &address))) {
+		if (!str_eq(known->task_id, task_id))
+			continue;
+		map_remove(endpoints->addresses, address);
+		address_free(known);
+		return;
+	}
+}
+
 void endpoints_leave_task(struct endpoints *endpoints, const char *task_id, const char *place)
 {
 	struct task_socket *socket = map_remove(endpoints->sockets, place);
 
+	forget_address(endpoints, task_id);
 	/* Of a container's they are bounded by themselves. */
 	if (str_eq(task_id, place))
 		statistics_forget(endpoints, task_id);

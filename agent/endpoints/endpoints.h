@@ -17,9 +17,9 @@
  * /v2/credentials/<id>, /v1/credentials?id=<id>) and the introspection API (people, on loopback:
  * /v1/metadata, /v1/tasks).
  *
- * A request that comes in on a task's own socket is answered for that task alone; one on the host's
- * metadata port (where berth-init's rules lead host-mode containers) is answered for whoever knows
- * the id in the path.
+ * A request that comes in on a task's own socket, or from its own address, is answered for that
+ * task alone; any other on the host's metadata port (where berth-init's rules lead host-mode
+ * containers) is answered for whoever knows the id in the path.
  */
 struct endpoints;
 
@@ -59,7 +59,13 @@ uint16_t endpoints_metadata_port(const struct endpoints *endpoints);
  * id. */
 void endpoints_serve_task(struct endpoints *endpoints, const char *task_id, const char *place,
 			  int listen_fd);
-/* Closes it, and the connections that came in on it. */
+/*
+ * The task asks the host's metadata port from this address, which only it can send from
+ * (169.254.172.N of ecs-eth0): what comes from there is answered for the task alone, and what comes
+ * from others of 169.254.172.0/22 for nobody.
+ */
+void endpoints_know_task(struct endpoints *endpoints, const char *task_id, const char *address);
+/* Closes the socket, and the connections that came in on it; forgets the task's address. */
 void endpoints_leave_task(struct endpoints *endpoints, const char *task_id, const char *place);
 
 #endif

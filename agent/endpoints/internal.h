@@ -14,7 +14,8 @@ struct endpoints {
 	struct web_listener *introspection;
 	struct web_listener *host_metadata;
 	struct rate_limiter *host_rate;
-	struct map *sockets; /* task id -> struct task_socket */
+	struct map *sockets;   /* task id -> struct task_socket */
+	struct map *addresses; /* IPv4 address -> struct task_address */
 	struct map
 		*readings; /* runtime id -> struct reading, of containers that were asked about */
 	size_t readings_limit; /* at so many those of tasks that are gone are dropped */
@@ -22,8 +23,8 @@ struct endpoints {
 
 /* ---- routes ---- */
 
-/* The metadata endpoint. `task_id`: on the socket of this task, which is answered for itself alone;
- * NULL: on the host's. */
+/* The metadata endpoint. `task_id`: on the socket of this task, or from its address, which is
+ * answered for itself alone ("": nobody, who is told nothing); NULL: on the host's. */
 void metadata_request(struct endpoints *endpoints, struct rate_limiter *rate, const char *task_id,
 		      struct web_request *request);
 void introspection_request(void *data, struct web_request *request);

@@ -51,6 +51,7 @@ struct cni_operation {
 	struct cni_record old;    /* PHASE_REDO: what is undone */
 	struct cni_conflist list; /* of the record; of `old` while it is undone */
 	bool is_add;
+	bool keeps_record;
 	enum phase phase;
 	size_t done_count; /* plugins of the phase that have run */
 	size_t started;    /* plugins whose ADD was begun: those that a DEL must succeed for */
@@ -333,7 +334,8 @@ static void complete_phase(struct cni_operation *operation)
 		break;
 	case PHASE_DELETE:
 		if (operation->failure.code == 0 &&
-		    remove_record(operation, &operation->failure) == 0) {
+		    (operation->keeps_record ||
+		     remove_record(operation, &operation->failure) == 0)) {
 			finish(operation, operation->result);
 			return;
 		}
@@ -514,6 +516,7 @@ static void order(struct cni_runtime *runtime, const struct cni_attachment *atta
 
 	operation->runtime = runtime;
 	operation->is_add = is_add;
+	operation->keeps_record = attachment->keeps_record;
 	operation->callback = done;
 	operation->data = data;
 	operation->record = (struct cni_record){

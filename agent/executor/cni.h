@@ -43,6 +43,7 @@ struct cni_attachment {
 	const char *conflist; /* JSON: {"name","cniVersion","plugins":[...]}; DEL: NULL takes the
 				 cached one */
 	const char *args;     /* CNI_ARGS or NULL */
+	bool keeps_record;    /* DEL: there is another one to come, which is to find it */
 };
 
 /*

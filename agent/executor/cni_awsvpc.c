@@ -15,8 +15,28 @@
 #define CNI_VERSION  "1.0.0"
 /* A device may be on its way back from the task that had it before. */
 #define DEVICE_WAIT_MS 5000
+/* The one that all of Amazon's plugins speak. */
+#define AMAZON_VERSION "0.3.0"
 /* Of an IPv6 address beside an IPv4 one, whatever the gateway says: so it has always been. */
 #define DUAL_STACK_PREFIX 64
+
+/* What a plugin calls what it is given. */
+struct plugin_keys {
+	const char *type, *mac, *addresses, *gateways, *block_metadata;
+};
+
+static const struct plugin_keys eni_keys[2] = {
+	{ "ecs-eni", "mac", "ip-addresses", "gateway-ip-addresses", "block-instance-metadata" },
+	{ "vpc-eni", "eniMACAddress", "eniIPAddresses", "gatewayIPAddresses",
+	  "blockInstanceMetadata" },
+};
+
+static const struct plugin_keys branch_keys[2] = {
+	{ "ecs-branch-eni", "branchMACAddress", "ipAddresses", "gatewayIPAddresses",
+	  "blockInstanceMetadata" },
+	{ "vpc-branch-eni", "branchMACAddress", "ipAddresses", "gatewayIPAddresses",
+	  "blockInstanceMetadata" },
+};
 
 /* "10.0.1.1/24": the gateway, and the length of every address of its family. */
 static int read_gateway(const char *text, int family, const char *field, struct ip_prefix *ret,
@@ -51,7 +71,8 @@ static int add_addresses(json_t *list, const char *const *addresses, size_t coun
 	return 0;
 }
 
-static int fill_addresses(json_t *plugin, const struct awsvpc_eni *eni, struct error *err)
+static int fill_addresses(json_t *plugin, const struct plugin_keys *keys,
+			  const struct awsvpc_eni *eni, struct error *err)
 {
 	json_t *addresses = json_array(), *gateways = json_array();
 	bool v6_only = eni->ipv4_count == 0;
@@ -60,8 +81,8 @@ static int fill_addresses(json_t *plugin, const struct awsvpc_eni *eni, struct e
 	char text[IP_TEXT_SIZE];
 	int r;
 
-	json_object_set_new(plugin, "ip-addresses", addresses);
-	json_object_set_new(plugin, "gateway-ip-addresses", gateways);
+	json_object_set_new(plugin, keys->addresses, addresses);
+	json_object_set_new(plugin, keys->gateways, gateways);
 	if (v6_only && eni->ipv6_count == 0)
 		return error_say(err, EINVAL, "the interface has no address");
 	if (v6_only && str_is_empty(eni->ipv6_gateway))
@@ -112,32 +133,93 @@ static json_t *dns_object(const struct awsvpc_eni *eni)
 	return dns;
 }
 
-static int fill_options(json_t *plugin, const struct awsvpc_options *options, struct error *err)
+/* Which of the host's networks the task reaches by its pair. */
+static json_t *route_array(const struct awsvpc_options *options)
+{
+	json_t *routes = json_array();
+
+	for (size_t i = 0; i < options->local_route_count; i++)
+		json_array_append_new(routes, json_pack("{s:s}", "dst", options->local_routes[i]));
+	return routes;
+}
+
+/* A device, or the pair that stands for one. */
+static void fill_eni(json_t *plugin, const struct awsvpc_eni *eni,
+		     const struct awsvpc_options *options)
+{
+	bool is_pair = str_eq(options->driver, "veth");
+
+	if (options->amazon_names) {
+		json_object_set_new(plugin, "eniName", json_string(""));
+		json_object_set_new(plugin, "useExistingNetwork", json_false());
+	} else {
+		json_object_set_new(plugin, "eni", json_string(eni->id));
+	}
+	if (is_pair || !options->amazon_names)
+		json_object_set_new(plugin, "driver", json_string(options->driver));
+	if (is_pair || !options->amazon_names)
+		json_object_set_new(plugin, "capabilities",
+				    json_pack("{s:b}", "leaveToNetns", true));
+	/* A key of ours, which Amazon's plugin does not look at. */
+	if (!is_pair)
+		json_object_set_new(plugin, "device-wait-ms", json_integer(DEVICE_WAIT_MS));
+	if (is_pair && options->local_route_count > 0 && eni->ipv4_count > 0)
+		json_object_set_new(plugin, "routes", route_array(options));
+}
+
+static void fill_branch(json_t *plugin, const struct awsvpc_eni *eni)
+{
+	json_object_set_new(plugin, "interfaceType", json_string("vlan"));
+	json_object_set_new(plugin, "branchVlanID", json_string(eni->vlan_id));
+	json_object_set_new(plugin, "trunkMACAddress", json_string(eni->trunk_mac));
+}
+
+static int fill_endpoint(json_t *plugin, const char *text, struct error *err)
 {
 	struct ip_address endpoint;
 	struct ip_prefix prefix;
-	char text[IP_TEXT_SIZE];
-	int r;
+	char out[IP_TEXT_SIZE];
+	int r = ip_parse(text, &endpoint, err);
 
-	json_object_set_new(plugin, "driver", json_string(options->driver));
-	if (str_eq(options->driver, "eni"))
-		json_object_set_new(plugin, "device-wait-ms", json_integer(DEVICE_WAIT_MS));
-	json_object_set_new(plugin, "block-instance-metadata",
-			    json_boolean(options->block_instance_metadata));
-	json_object_set_new(plugin, "capabilities", json_pack("{s:b}", "leaveToNetns", true));
-	if (options->mtu)
-		json_object_set_new(plugin, "mtu", json_integer(options->mtu));
-	if (!options->endpoint)
-		return 0;
-	r = ip_parse(options->endpoint, &endpoint, err);
 	if (r < 0) {
 		error_prefix(err, "the agent's endpoint");
 		return r;
 	}
 	prefix = ip_host_prefix(&endpoint);
 	json_object_set_new(plugin, "loopback-addresses",
-			    json_pack("[s]", ip_prefix_format(&prefix, text)));
+			    json_pack("[s]", ip_prefix_format(&prefix, out)));
 	return 0;
+}
+
+static int fill(json_t *plugin, const struct awsvpc_eni *eni, const struct awsvpc_options *options,
+		struct error *err)
+{
+	const struct plugin_keys *keys =
+		&(eni->vlan_id ? branch_keys : eni_keys)[options->amazon_names];
+	struct mac_address mac;
+	int r;
+
+	if (eni->vlan_id && str_is_empty(eni->trunk_mac))
+		return error_say(err, EINVAL, "trunkInterfaceMacAddress: it is missing");
+	json_object_set_new(plugin, "type", json_string(keys->type));
+	json_object_set_new(plugin, keys->mac, json_string(eni->mac));
+	json_object_set_new(plugin, keys->block_metadata,
+			    json_boolean(options->block_instance_metadata));
+	json_object_set_new(plugin, "dns", dns_object(eni));
+	if (options->mtu)
+		json_object_set_new(plugin, "mtu", json_integer(options->mtu));
+	if (eni->vlan_id)
+		fill_branch(plugin, eni);
+	else
+		fill_eni(plugin, eni, options);
+	r = mac_parse(eni->mac, &mac, err);
+	if (r < 0)
+		error_prefix(err, "macAddress");
+	if (r == 0)
+		r = fill_addresses(plugin, keys, eni, err);
+	if (r == 0 && options->endpoint)
+		r = fill_endpoint(plugin, options->endpoint, err);
+	return r;
 }
 
 int awsvpc_conflist(const struct awsvpc_eni *eni, const struct awsvpc_options *options, char **ret,
@@ -145,29 +227,19 @@ int awsvpc_conflist(const struct awsvpc_eni *eni, const struct awsvpc_options *o
 {
 	_cleanup_json_ json_t *list = json_object();
 	json_t *plugins = json_array(), *plugin = json_object();
-	struct mac_address mac;
 	int r;
 
-	json_object_set_new(list, "cniVersion", json_string(CNI_VERSION));
+	json_object_set_new(list, "cniVersion",
+			    json_string(options->amazon_names ? AMAZON_VERSION : CNI_VERSION));
 	json_object_set_new(list, "name", json_string(NETWORK_NAME));
 	json_object_set_new(list, "plugins", plugins);
 	json_array_append_new(plugins, plugin);
-	json_object_set_new(plugin, "type", json_string("ecs-eni"));
 	if (str_is_empty(eni->id))
 		return error_say(err, EINVAL, "network interface: ec2Id: it is missing");
 	if (str_is_empty(eni->mac))
 		return error_say(err, EINVAL, "network interface %s: macAddress: it is missing",
 				 eni->id);
-	json_object_set_new(plugin, "eni", json_string(eni->id));
-	json_object_set_new(plugin, "mac", json_string(eni->mac));
-	json_object_set_new(plugin, "dns", dns_object(eni));
-	r = mac_parse(eni->mac, &mac, err);
-	if (r < 0)
-		error_prefix(err, "macAddress");
-	if (r == 0)
-		r = fill_addresses(plugin, eni, err);
-	if (r == 0)
-		r = fill_options(plugin, options, err);
+	r = fill(plugin, eni, options, err);
 	if (r < 0) {
 		error_prefix(err, "network interface %s", eni->id);
 		return r;

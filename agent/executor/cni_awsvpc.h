@@ -23,6 +23,9 @@ struct awsvpc_eni {
 	size_t name_server_count;
 	const char *const *search_domains;
 	size_t search_domain_count;
+	const char
+		*vlan_id; /* "101": a branch of a trunk; NULL: a device, or what stands for one */
+	const char *trunk_mac;
 };
 
 struct awsvpc_options {
@@ -30,10 +33,16 @@ struct awsvpc_options {
 	uint32_t mtu;       /* 0: as the device is */
 	bool block_instance_metadata;
 	const char *endpoint; /* "169.254.170.2": the agent's endpoint, put on lo; NULL: none */
+	/* IPv4 prefixes that the host's end of a pair leads to. */
+	const char *const *local_routes;
+	size_t local_route_count;
+	/* By the names that Amazon's agent has for the plugins, and with their keys: what needs no
+	 * key of ours may be run by Amazon's own. */
+	bool amazon_names;
 };
 
-/* A conflist with one plugin, ecs-eni. -EINVAL with a sentence that names the field. The caller
- * frees. */
+/* A conflist with one plugin, ecs-eni or ecs-branch-eni. -EINVAL with a sentence that names the
+ * field. The caller frees. */
 int awsvpc_conflist(const struct awsvpc_eni *eni, const struct awsvpc_options *options, char **ret,
 		    struct error *err);
 

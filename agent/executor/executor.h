@@ -31,6 +31,9 @@ struct executor_config {
 	 * And: it is about to go. `place` tells those of one task apart.
 	 */
 	void (*namespace_opened)(void *data, const char *task_id, const char *place, int listen_fd);
+	/* Instead, in the shape of EC2: the task asks the host's metadata port, from this address,
+	 * until its namespace closes. */
+	void (*task_addressed)(void *data, const char *task_id, const char *address);
 	void (*namespace_closing)(void *data, const char *task_id, const char *place);
 	/*
 	 * Before an interface is made: false when the rules that it is subject to are in force;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ATTACH_NETWORK: side by side the interfaces (one after the other), the pause process and the
- * metadata endpoint. */
+ * metadata endpoint; in the shape of EC2 the way to that is the last interface. */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "agent/executor/cni_awsvpc.h"
+#include "agent/executor/cni_ecs_bridge.h"
 #include "agent/executor/cni_mesh.h"
 #include "agent/executor/live.h"
 #include "agent/executor/paths.h"
@@ -18,11 +20,12 @@ struct attaching {
 	struct address address;
 	struct task_spec *spec;
 	char *netns;
-	size_t next; /* index of the interface that is being added */
+	size_t next; /* index of the interface that is being added; the count: of ecs-eth0 */
 	char *address_text;
+	char *local_address; /* of ecs-eth0 */
 	char ifname[16];
 
-	unsigned under_way; /* of the three */
+	unsigned under_way; /* of the three, or two */
 	int pause_pid;
 	bool failed;
 	struct error err;
@@ -41,6 +44,7 @@ static void attaching_free(void *data)
 	task_spec_unref(attaching->spec);
 	free(attaching->netns);
 	free(attaching->address_text);
+	free(attaching->local_address);
 	free(attaching);
 }
 
@@ -78,16 +82,28 @@ static int conflist_of(const struct agent_config *config, const struct eni_spec 
 		.name_server_count = eni->dns_servers.count,
 		.search_domains = eni->dns_search.items,
 		.search_domain_count = eni->dns_search.count,
+		.vlan_id = eni->vlan_id,
+		.trunk_mac = eni->trunk_mac_address,
 	};
+	bool is_ec2 = config->network_shape == CONFIG_SHAPE_EC2;
 	const struct awsvpc_options options = {
 		.driver = config->eni_driver == CONFIG_ENI_DEVICE ? "eni" : "veth",
 		.block_instance_metadata = config->awsvpc_block_imds,
-		.endpoint = first ? NETWORK_ENDPOINT_ADDRESS : NULL,
+		.endpoint = first && !is_ec2 ? NETWORK_ENDPOINT_ADDRESS : NULL,
+		.local_routes = (const char *const *)config->local_routes.items,
+		.local_route_count = first && !is_ec2 ? config->local_routes.count : 0,
+		.amazon_names = is_ec2,
 	};
 
 	if (!str_is_empty(config->cni_config_dir))
 		return cni_conflist_load(config->cni_config_dir, NULL, ret, err);
 	return awsvpc_conflist(&interface, &options, ret, err);
+}
+
+/* Then the metadata endpoint is the host's. */
+static bool has_local_interface(const struct executor *executor)
+{
+	return executor->config.config->network_shape == CONFIG_SHAPE_EC2;
 }
 
 static void attach_ended(struct attaching *attaching)
@@ -101,8 +117,12 @@ static void attach_ended(struct attaching *attaching)
 	task = live_task_get(executor, attaching->spec);
 	if (!task->closing && !task->namespace_open) {
 		task->namespace_open = true;
-		network_opened(task, task->id, TAKE_FD(attaching->listen_fd),
-			       &attaching->listen_err);
+		if (!has_local_interface(executor))
+			network_opened(task, task->id, TAKE_FD(attaching->listen_fd),
+				       &attaching->listen_err);
+		else if (attaching->local_address)
+			executor->config.task_addressed(executor->config.data, task->id,
+							attaching->local_address);
 	}
 	if (attaching->failed)
 		answer_failed(executor, &attaching->address, NULL, &attaching->err);
@@ -130,6 +150,45 @@ static void attach_failed(struct attaching *attaching, const char *what, const s
 
 static void attach_next(struct attaching *attaching);
 
+static void local_attached(void *data, const struct cni_result *result, const struct error *err)
+{
+	struct attaching *attaching = data;
+	struct error empty = ERROR_INIT;
+	char text[IP_TEXT_SIZE];
+
+	if (!err && result->ip_count == 0) {
+		error_say(&empty, EBADMSG, "CNI plugin ecs-bridge ADD: it gave no address");
+		err = &empty;
+	}
+	if (err) {
+		attach_failed(attaching, "failed to setup network namespace", err);
+		return;
+	}
+	attaching->local_address = xstrdup(ip_format(&result->ips[0].address.address, text));
+	attach_ended(attaching);
+}
+
+/* ecs-eth0, behind all others. */
+static void attach_local(struct attaching *attaching)
+{
+	struct executor *executor = attaching->executor;
+	const struct str_list *routes = &executor->config.config->local_routes;
+	const struct task_spec *spec = attaching->spec;
+	const struct ecs_bridge_request request = {
+		.id = spec->enis[spec->eni_count - 1].mac_address,
+		.routes = (const char *const *)routes->items,
+		.route_count = routes->count,
+	};
+	_cleanup_free_ char *conflist = ecs_bridge_conflist(&request);
+
+	cni_add(executor->cni,
+		&(struct cni_attachment){ .container_id = attaching->address.task_id,
+					  .netns_path = attaching->netns,
+					  .ifname = ECS_BRIDGE_IFNAME,
+					  .conflist = conflist },
+		local_attached, attaching, NULL);
+}
+
 static void attached(void *data, const struct cni_result *result, const struct error *err)
 {
 	struct attaching *attaching = data;
@@ -154,7 +213,10 @@ static void attach_next(struct attaching *attaching)
 	int r;
 
 	if (attaching->next == attaching->spec->eni_count) {
-		attach_ended(attaching);
+		if (has_local_interface(executor))
+			attach_local(attaching);
+		else
+			attach_ended(attaching);
 		return;
 	}
 	r = conflist_of(executor->config.config, &attaching->spec->enis[attaching->next],
@@ -221,9 +283,10 @@ void act_attach_network(struct executor *executor, const struct engine_effect *e
 	attaching->spec = task_spec_ref((struct task_spec *)(uintptr_t)effect->spec);
 	attaching->netns = path_netns(executor->config.config, effect->task_id);
 	attaching->listen_fd = -1;
-	attaching->under_way = 3;
+	attaching->under_way = has_local_interface(executor) ? 2 : 3;
 	operation_begin(executor->operations, &attaching->operation, attaching_free, attaching);
 	network_hold(executor, effect->spec, held, attaching);
-	operations_work(executor->operations, listen_work, listen_done, attaching);
+	if (!has_local_interface(executor))
+		operations_work(executor->operations, listen_work, listen_done, attaching);
 	attach_first(attaching);
 }

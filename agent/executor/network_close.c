@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TEAR_DOWN_NETWORK: interfaces in reverse, the pause process, the namespace. */
+/* TEAR_DOWN_NETWORK: interfaces in reverse, the pause process, the namespace; last the address by
+ * which the task was known. */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "agent/executor/cni_awsvpc.h"
+#include "agent/executor/cni_ecs_bridge.h"
 #include "agent/executor/live.h"
 #include "agent/executor/paths.h"
 #include "base/alloc.h"
@@ -61,21 +64,76 @@ static void close_work(void *data)
 	closing->result = r;
 }
 
-static void close_done(void *data)
+static void close_failed(struct closing *closing)
+{
+	error_prefix(&closing->err, "remove the network namespace of task %s",
+		     closing->address.task_id);
+	answer_failed(closing->executor, &closing->address, "ContainerNetworkingError",
+		      &closing->err);
+	closing_free(closing);
+}
+
+static void close_succeeded(struct closing *closing)
+{
+	answer_ok(closing->executor, &closing->address);
+	network_links_gone(closing->executor, &closing->host_ends);
+	closing_free(closing);
+}
+
+/* ---- ecs-eth0 ---- */
+
+/* Whether the task has it, or may have it half made. */
+static bool has_local(const struct closing *closing)
+{
+	_cleanup_cni_result_ struct cni_result result = CNI_RESULT_INIT;
+
+	return cni_cached_result(closing->executor->cni, closing->address.task_id,
+				 ECS_BRIDGE_IFNAME, &result, NULL) != -ENOENT;
+}
+
+static void delete_local(struct closing *closing, char *conflist, bool keeps_record, cni_done done)
+{
+	cni_del(closing->executor->cni,
+		&(struct cni_attachment){
+			.container_id = closing->address.task_id,
+			.netns_path = access(closing->netns, F_OK) == 0 ? closing->netns : NULL,
+			.ifname = ECS_BRIDGE_IFNAME,
+			.conflist = conflist,
+			.keeps_record = keeps_record },
+		done, closing, NULL);
+	free(conflist);
+}
+
+static void local_released(void *data, const struct cni_result *result, const struct error *err)
 {
 	struct closing *closing = data;
 
-	if (closing->result < 0) {
-		error_prefix(&closing->err, "remove the network namespace of task %s",
-			     closing->address.task_id);
-		answer_failed(closing->executor, &closing->address, "ContainerNetworkingError",
-			      &closing->err);
+	(void)result;
+	if (err) {
+		closing->err = *err;
+		close_failed(closing);
 	} else {
-		answer_ok(closing->executor, &closing->address);
-		network_links_gone(closing->executor, &closing->host_ends);
+		close_succeeded(closing);
 	}
-	closing_free(closing);
 }
+
+static void close_done(void *data)
+{
+	struct closing *closing = data;
+	const struct task_spec *spec = closing->spec;
+
+	if (closing->result < 0)
+		close_failed(closing);
+	else if (has_local(closing))
+		delete_local(
+			closing,
+			ecs_bridge_conflist_release(spec->enis[spec->eni_count - 1].mac_address),
+			false, local_released);
+	else
+		close_succeeded(closing);
+}
+
+/* ---- the others ---- */
 
 static void detach_next(struct closing *closing);
 
@@ -87,7 +145,8 @@ static void detached(void *data, const struct cni_result *result, const struct e
 	/* The namespace goes all the same, and what is in it with it. */
 	if (err)
 		log_error("a network interface could not be removed as its plugin would", "task",
-			  closing->address.task_id, "interface", closing->ifname, "error",
+			  closing->address.task_id, "interface",
+			  closing->ifname[0] ? closing->ifname : ECS_BRIDGE_IFNAME, "error",
 			  err->text);
 	detach_next(closing);
 }
@@ -136,5 +195,10 @@ void act_tear_down_network(struct executor *executor, const struct engine_effect
 	closing->pause.pidfd = -1;
 	closing->left = effect->spec->eni_count;
 	operation_begin(executor->operations, &closing->operation, closing_free, closing);
-	detach_next(closing);
+	/* Its record stays until its address is given back: whatever ends the agent meanwhile, that
+	 * is not forgotten. */
+	if (has_local(closing))
+		delete_local(closing, ecs_bridge_conflist_detach(), true, detached);
+	else
+		detach_next(closing);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/executor/cni_ecs_bridge.h"
 #include "agent/executor/live.h"
 #include "agent/executor/paths.h"
 #include "base/alloc.h"
@@ -106,6 +107,22 @@ static void adopt_connection(struct executor *executor, const struct task_state 
 		       &err);
 }
 
+/* By what the task was given, whatever the settings say now. */
+static void adopt_endpoint(struct live_task *task, const char *netns)
+{
+	const struct executor_config *config = &task->executor->config;
+	_cleanup_cni_result_ struct cni_result local = CNI_RESULT_INIT;
+	struct error err = ERROR_INIT;
+	char text[IP_TEXT_SIZE];
+	int r = cni_cached_result(task->executor->cni, task->id, ECS_BRIDGE_IFNAME, &local, &err);
+
+	if (r == 0 && local.ip_count > 0)
+		config->task_addressed(config->data, task->id,
+				       ip_format(&local.ips[0].address.address, text));
+	else
+		network_opened(task, task->id, network_listen(netns, false, &err), &err);
+}
+
 void executor_observe(struct executor *executor, const struct task_state *task,
 		      struct engine_observation *ret_pause,
 		      struct engine_observation *ret_containers)
@@ -114,7 +131,6 @@ void executor_observe(struct executor *executor, const struct task_state *task,
 	_cleanup_free_ char *cgroup = cgroup_path_pause(executor->config.config, task->spec->id);
 	_cleanup_free_ char *netns = path_netns(executor->config.config, task->spec->id);
 	struct pause_process process;
-	struct error err = ERROR_INIT;
 
 	*ret_pause = (struct engine_observation){ .seen = SEEN_NOTHING };
 	if (task_has_own_network(task->spec) &&
@@ -125,7 +141,7 @@ void executor_observe(struct executor *executor, const struct task_state *task,
 		/* One that is not ready yet is attached again, and gets its endpoint then. */
 		if (task->network.status >= NETWORK_READY) {
 			live->namespace_open = true;
-			network_opened(live, live->id, network_listen(netns, false, &err), &err);
+			adopt_endpoint(live, netns);
 		}
 	} else if (task->network.status >= NETWORK_OPEN && task->network.status < NETWORK_GONE) {
 		ret_pause->seen = SEEN_VANISHED;

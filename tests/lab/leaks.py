@@ -13,8 +13,8 @@ import time
 from . import control_groups
 
 # What the agent and its plugins name interfaces (eni_host_name()); "veth..." are another's.
-INTERFACE = re.compile(r"ve[0-9a-f]{8}|berth.*")
-BRIDGE = re.compile(r"berth[0-9]+")
+INTERFACE = re.compile(r"ve[0-9a-f]{8}|berth.*|ecs-bridge")
+BRIDGE = re.compile(r"berth[0-9]+|ecs-bridge")
 BRIDGE_TABLES = tuple(f"{family} berth-{name}" for family in ("ip", "ip6", "inet") for name in ("bridge", "portmap"))
 PIN = "berth-hold-"  # the snapshots that hold the layers of images, which stay
 

@@ -35,15 +35,21 @@ static struct awsvpc_eni interface(void)
 	};
 }
 
-static json_t *plugin_of(const struct awsvpc_eni *eni, json_t **ret_list)
+static json_t *plugin_by(const struct awsvpc_options *how, const struct awsvpc_eni *eni,
+			 json_t **ret_list)
 {
 	char *text = NULL;
 
-	assert_int_equal(awsvpc_conflist(eni, &options, &text, NULL), 0);
+	assert_int_equal(awsvpc_conflist(eni, how, &text, NULL), 0);
 	*ret_list = json_loads(text, 0, NULL);
 	free(text);
 	assert_int_equal(json_array_size(json_object_get(*ret_list, "plugins")), 1);
 	return json_array_get(json_object_get(*ret_list, "plugins"), 0);
+}
+
+static json_t *plugin_of(const struct awsvpc_eni *eni, json_t **ret_list)
+{
+	return plugin_by(&options, eni, ret_list);
 }
 
 static void assert_items(const json_t *plugin, const char *name, const char *expected)
@@ -147,6 +153,99 @@ static void an_interface_that_cannot_be_is_refused_by_its_field(void **state)
 	expect_refusal(&eni, "subnetGatewayIpv6Address");
 }
 
+static const char *const routes[] = { "10.44.0.0/16" };
+
+static void assert_plugin(const json_t *plugin, const char *expected)
+{
+	json_t *wanted = json_loads(expected, 0, NULL);
+	char *text = json_dumps(plugin, JSON_COMPACT);
+
+	assert_non_null(wanted);
+	if (!json_equal(wanted, plugin))
+		print_message("it is: %s\n", text);
+	assert_true(json_equal(wanted, plugin));
+	free(text);
+	json_decref(wanted);
+}
+
+static struct awsvpc_eni branch(void)
+{
+	struct awsvpc_eni eni = interface();
+
+	eni.vlan_id = "101";
+	eni.trunk_mac = "02:1f:00:a0:b1:00";
+	return eni;
+}
+
+/* What leads to the host's networks is for whoever has IPv4, and a pair. */
+static void local_routes_lead_through_the_pair(void **state)
+{
+	struct awsvpc_options how = options;
+	struct awsvpc_eni eni = interface();
+	json_t *list;
+
+	how.local_routes = routes;
+	how.local_route_count = 1;
+	assert_items(plugin_by(&how, &eni, &list), "routes", "[{\"dst\":\"10.44.0.0/16\"}]");
+	json_decref(list);
+	how.driver = "eni";
+	assert_null(json_object_get(plugin_by(&how, &eni, &list), "routes"));
+	json_decref(list);
+}
+
+static void a_branch_of_a_trunk_has_a_plugin_of_its_own(void **state)
+{
+	struct awsvpc_eni eni = branch();
+	json_t *list;
+
+	assert_plugin(plugin_of(&eni, &list),
+		      "{\"type\":\"ecs-branch-eni\",\"interfaceType\":\"vlan\","
+		      "\"branchVlanID\":\"101\",\"trunkMACAddress\":\"02:1f:00:a0:b1:00\","
+		      "\"branchMACAddress\":\"02:1f:00:a0:b1:c2\",\"ipAddresses\":"
+		      "[\"10.0.1.37/24\",\"10.0.1.38/24\"],\"gatewayIPAddresses\":[\"10.0.1.1\"],"
+		      "\"blockInstanceMetadata\":true,\"mtu\":9001,\"loopback-addresses\":"
+		      "[\"169.254.170.2/32\"],\"dns\":{\"nameservers\":[\"10.0.0.2\"],\"search\":"
+		      "[\"example.internal\"]}}");
+	json_decref(list);
+	eni.trunk_mac = NULL;
+	expect_refusal(&eni, "trunkInterfaceMacAddress");
+}
+
+/* Key by key, as Amazon's agent has it; and how long a device is waited for. */
+static void by_amazons_names_the_keys_are_amazons(void **state)
+{
+	const struct awsvpc_options how = {
+		.driver = "eni",
+		.block_instance_metadata = true,
+		.local_routes = routes,
+		.local_route_count = 1,
+		.amazon_names = true,
+	};
+	struct awsvpc_eni eni = interface();
+	json_t *list, *plugin;
+
+	eni.name_server_count = eni.search_domain_count = 0;
+	plugin = plugin_by(&how, &eni, &list);
+	assert_plugin(
+		plugin,
+		"{\"type\":\"vpc-eni\",\"dns\":{},\"eniName\":\"\",\"eniMACAddress\":"
+		"\"02:1f:00:a0:b1:c2\",\"eniIPAddresses\":[\"10.0.1.37/24\",\"10.0.1.38/24\"],"
+		"\"gatewayIPAddresses\":[\"10.0.1.1\"],\"useExistingNetwork\":false,"
+		"\"blockInstanceMetadata\":true,\"device-wait-ms\":5000}");
+	assert_string_equal(json_string_value(json_object_get(list, "cniVersion")), "0.3.0");
+	json_decref(list);
+	eni = branch();
+	eni.name_server_count = eni.search_domain_count = 0;
+	plugin = plugin_by(&how, &eni, &list);
+	assert_plugin(plugin,
+		      "{\"type\":\"vpc-branch-eni\",\"dns\":{},\"interfaceType\":\"vlan\","
+		      "\"branchVlanID\":\"101\",\"trunkMACAddress\":\"02:1f:00:a0:b1:00\","
+		      "\"branchMACAddress\":\"02:1f:00:a0:b1:c2\",\"ipAddresses\":"
+		      "[\"10.0.1.37/24\",\"10.0.1.38/24\"],\"gatewayIPAddresses\":[\"10.0.1.1\"],"
+		      "\"blockInstanceMetadata\":true}");
+	json_decref(list);
+}
+
 static void interfaces_are_named_by_their_place(void **state)
 {
 	char name[16];
@@ -162,6 +261,9 @@ int main(void)
 		cmocka_unit_test(a_dual_stack_interface_has_one_gateway),
 		cmocka_unit_test(an_ipv6_interface_takes_its_own_gateway),
 		cmocka_unit_test(an_interface_that_cannot_be_is_refused_by_its_field),
+		cmocka_unit_test(local_routes_lead_through_the_pair),
+		cmocka_unit_test(a_branch_of_a_trunk_has_a_plugin_of_its_own),
+		cmocka_unit_test(by_amazons_names_the_keys_are_amazons),
 		cmocka_unit_test(interfaces_are_named_by_their_place),
 	};
 
