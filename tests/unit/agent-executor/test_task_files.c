@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/executor/task_files.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,10 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 
 #define ENI                                                                                        \
 	"\"elasticNetworkInterfaces\":[{\"attachmentArn\":\"a\",\"ec2Id\":\"eni-1\","              \
@@ -22,11 +26,13 @@
 	"24\",\"domainNameServers\":[\"10.0.0.2\"],\"domainName\":"                                \
 	"[\"vpc.internal\"],\"privateDnsName\":\"ip-10-0-0-7.vpc.internal\"}]"
 
+#define LONG_DOMAIN "a-department-with-a-long-name.of-a-company-with-a-longer-one.example.internal"
+
 static struct task_spec *task(const char *members, const char *container)
 {
 	struct task_spec *spec = NULL;
 	struct error err;
-	char json[2048];
+	char json[4096];
 
 	snprintf(json, sizeof(json),
 		 "{\"arn\":\"arn:aws:ecs:r:1:task/c/"
@@ -123,9 +129,70 @@ static void links_are_hosts(void **state)
 	task_spec_unref(spec);
 }
 
+static char *file_of(const char *directory, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", directory, name);
+	char *text = NULL;
+
+	assert_int_equal(file_read(AT_FDCWD, path, 65536, &text, NULL, NULL), 0);
+	unlink(path);
+	return text;
+}
+
+/* net-T24: without servers the host's count; six are six, and a list is as long as it is. */
+static void the_files_of_a_task_are_as_its_interface_says(void **state)
+{
+	static const struct {
+		const char *servers, *domains, *resolv; /* resolv NULL: the host's */
+	} cases[] = {
+		{ "", "", NULL },
+		{ "\"10.0.0.2\"", "", "nameserver 10.0.0.2\n" },
+		{ "\"10.0.0.2\",\"10.0.0.3\",\"10.0.0.4\",\"10.0.0.5\",\"fd00::2\",\"fd00::3\"",
+		  "\"" LONG_DOMAIN "\",\"" LONG_DOMAIN "\",\"" LONG_DOMAIN "\",\"" LONG_DOMAIN
+		  "\",\"" LONG_DOMAIN "\",\"" LONG_DOMAIN "\",\"" LONG_DOMAIN "\"",
+		  "nameserver 10.0.0.2\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n"
+		  "nameserver 10.0.0.5\nnameserver fd00::2\nnameserver fd00::3\n"
+		  "search " LONG_DOMAIN " " LONG_DOMAIN " " LONG_DOMAIN " " LONG_DOMAIN
+		  " " LONG_DOMAIN " " LONG_DOMAIN " " LONG_DOMAIN "\n" },
+	};
+	char directory[] = "/tmp/berth-task-files.XXXXXX";
+
+	assert_non_null(mkdtemp(directory));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_free_ char *members = xasprintf(
+			"\"networkMode\":\"awsvpc\",\"elasticNetworkInterfaces\":[{\"ec2Id\":"
+			"\"eni-1\",\"macAddress\":\"0a:00:00:00:00:01\",\"ipv4Addresses\":[{"
+			"\"privateAddress\":\"10.0.0.7\",\"primary\":true}],"
+			"\"subnetGatewayIpv4Address\":\"10.0.0.1/24\",\"domainNameServers\":[%s],"
+			"\"domainName\":[%s],\"privateDnsName\":\"ip-10-0-0-7.vpc.internal\"}]",
+			cases[i].servers, cases[i].domains);
+		struct task_spec *spec = task(members, "");
+		_cleanup_free_ char *hosts_own = NULL, *hostname = NULL, *resolv = NULL,
+				    *host_resolv = NULL;
+
+		assert_int_equal(task_files_write(directory, spec, NULL, NULL, NULL), 0);
+		hosts_own = file_of(directory, "hosts");
+		hostname = file_of(directory, "hostname");
+		resolv = file_of(directory, "resolv.conf");
+		assert_string_equal(hosts_own, "127.0.0.1\tlocalhost\n"
+					       "::1\tlocalhost ip6-localhost ip6-loopback\n"
+					       "10.0.0.7\tip-10-0-0-7.vpc.internal\n");
+		assert_string_equal(hostname, "ip-10-0-0-7.vpc.internal\n");
+		if (!cases[i].resolv)
+			(void)file_read(AT_FDCWD, "/etc/resolv.conf", 65536, &host_resolv, NULL,
+					NULL);
+		assert_string_equal(resolv, cases[i].resolv ? cases[i].resolv
+					    : host_resolv   ? host_resolv
+							    : "");
+		task_spec_unref(spec);
+	}
+	assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_files_of_a_task_are_as_its_interface_says),
 		cmocka_unit_test(awsvpc_files_are_made_of_the_interface),
 		cmocka_unit_test(without_an_interface_the_host_s_servers_count),
 		cmocka_unit_test(a_definition_adds_hosts_and_replaces_servers),
