@@ -55,7 +55,12 @@ static int fetch(struct netlink *netlink, struct task_setup *task,
 	link_move(batch, link.index, link.name, request->netns_fd, request->ifname);
 	r = netlink_run(netlink, batch, err);
 	netlink_batch_free(batch);
-	return r == 0 ? link_by_mac(task->netlink, &config->mac, &task->link, err) : r;
+	if (r < 0)
+		return r;
+	r = link_by_name(task->netlink, request->ifname, &task->link, err);
+	if (r < 0 && link_by_mac(task->netlink, &config->mac, &task->link, NULL) == 0)
+		(void)move_back(task, old_name, NULL);
+	return r;
 }
 
 static int rename_in_task(struct task_setup *task, const char *ifname, struct error *err)

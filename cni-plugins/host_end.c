@@ -122,15 +122,16 @@ int host_end_create(struct netlink *netlink, const struct cni_request *request,
 		struct link link;
 
 		host_end_name(request, attempt, name);
-		if (link_by_name(netlink, name, &link, NULL) == 0) {
-			if (is_ours(&link, request))
-				return error_say(err, EEXIST,
-						 "link %s belongs to this attachment already: it "
-						 "was added before",
-						 name);
-			continue;
-		}
-		r = veth_create(netlink, &spec, ret, err);
+		r = link_by_name(netlink, name, &link, err);
+		if (r == 0 && is_ours(&link, request))
+			return error_say(err, EEXIST,
+					 "link %s belongs to this attachment already: it was added "
+					 "before",
+					 name);
+		if (r == 0)
+			r = error_say(err, EEXIST, "link %s is another attachment's", name);
+		else if (r == -ENODEV)
+			r = veth_create(netlink, &spec, ret, err);
 	}
 	return r;
 }

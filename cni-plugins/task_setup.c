@@ -164,12 +164,12 @@ static void queue_routes(struct task_setup *task, const struct task_config *conf
 	}
 }
 
-static void queue_blackholes(struct netlink_batch *batch)
+static void queue_blackholes(struct netlink_batch *batch, const struct task_config *config)
 {
 	for (size_t i = 0; i < 2; i++) {
 		route_add(batch, &blackholes[i]);
 		netlink_tolerate(batch, EEXIST);
-		if (i == 1) {
+		if (i == 1 && !task_config_has(config, AF_INET6)) {
 			/* A host without IPv6 has nothing to block there. */
 			netlink_tolerate(batch, EAFNOSUPPORT);
 			netlink_tolerate(batch, EOPNOTSUPP);
@@ -200,7 +200,7 @@ int task_setup_configure(struct task_setup *task, const struct task_config *conf
 	queue_routes(task, config, batch);
 	/* Last, so that a failure here does not leave the task without the rest unnoticed. */
 	if (config->block_metadata)
-		queue_blackholes(batch);
+		queue_blackholes(batch, config);
 	r = netlink_run(task->netlink, batch, err);
 	netlink_batch_free(batch);
 	return r;

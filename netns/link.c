@@ -253,6 +253,16 @@ static void put_veth_peer(struct nlmsghdr *header, const struct veth_spec *spec)
 	mnl_attr_nest_end(header, info);
 }
 
+/* A pair that was just made: its index may not be known. */
+static void delete_by_name(struct netlink *netlink, struct netlink_batch *batch, const char *name)
+{
+	struct nlmsghdr *header = netlink_request(batch, RTM_DELLINK, 0, "delete link %s", name);
+
+	put_link(header, 0);
+	mnl_attr_put_strz(header, IFLA_IFNAME, name);
+	(void)netlink_run(netlink, batch, NULL);
+}
+
 int veth_create(struct netlink *netlink, const struct veth_spec *spec, struct link *ret,
 		struct error *err)
 {
@@ -274,15 +284,14 @@ int veth_create(struct netlink *netlink, const struct veth_spec *spec, struct li
 		mnl_attr_put_u32(header, IFLA_MASTER, (uint32_t)spec->master_index);
 	put_veth_peer(header, spec);
 	r = netlink_run(netlink, batch, err);
-	if (r == 0)
+	if (r == 0) {
 		r = link_by_name(netlink, spec->host_name, &link, err);
-	if (r == 0 && spec->alias) {
-		link_set_alias(batch, link.index, link.name, spec->alias);
-		r = netlink_run(netlink, batch, err);
-		if (r < 0) {
-			link_delete(batch, link.index, link.name);
-			(void)netlink_run(netlink, batch, NULL);
+		if (r == 0 && spec->alias) {
+			link_set_alias(batch, link.index, link.name, spec->alias);
+			r = netlink_run(netlink, batch, err);
 		}
+		if (r < 0)
+			delete_by_name(netlink, batch, spec->host_name);
 	}
 	netlink_batch_free(batch);
 	if (r < 0)

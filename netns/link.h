@@ -73,8 +73,8 @@ struct veth_spec {
 			      none at creation. */
 };
 
-/* *ret: the host end, down. -EEXIST when either name is taken. A pair that got no alias is removed
- * again. */
+/* *ret: the host end, down. -EEXIST when either name is taken. A pair that was made for
+ * nothing is removed again. */
 int veth_create(struct netlink *netlink, const struct veth_spec *spec, struct link *ret,
 		struct error *err);
 

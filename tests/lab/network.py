@@ -67,13 +67,21 @@ def zones():
                 at += (length + 3) & ~3
 
 
+def links_and_addresses():
+    links = _json("ip", "-j", "address")
+    return {f"link {link['ifname']}" for link in links} | {
+        f"address {address['local']} of {link['ifname']}" for link in links for address in link["addr_info"]}
+
+
+def routes():
+    return {f"route {json.dumps({**route, 'flags': []})}"  # a link may be down for a moment
+            for route in _json("ip", "-j", "route", "show", "table", "all")}
+
+
 def everything():
-    """Every link, address, route, rule of routing, neighbour, table of nftables and zone of this network, as texts."""
-    found = {f"link {link['ifname']}" for link in _json("ip", "-j", "link")}
-    found |= {f"address {address['local']} of {link['ifname']}" for link in _json("ip", "-j", "address")
-              for address in link["addr_info"]}
+    """Every link, address, route, rule of routing, neighbour, object of nftables and zone of this network, as texts."""
+    found = links_and_addresses() | routes()
     for family in ("-4", "-6"):
-        found |= {f"route {family} {json.dumps(route)}" for route in _json("ip", "-j", family, "route", "show", "table", "all")}
         found |= {f"rule {family} {json.dumps(rule)}" for rule in _json("ip", "-j", family, "rule")}
     found |= {f"neighbour {each['dst']} of {each['dev']}" for each in _json("ip", "-j", "neighbour")}
     found |= {f"nft {json.dumps(item)}" for item in _json("nft", "-j", "list", "ruleset")["nftables"] if "metainfo" not in item}
