@@ -214,6 +214,10 @@ int services_report(struct services *services, struct task *task, const struct r
 	r = apply_containers(task, report, &changed, err);
 	if (r < 0)
 		return r;
+	/* An agent that speaks of a task has it, also when the control plane was killed before it
+	 * had noted that. */
+	if (report->status || report->container_count > 0)
+		task->sent = true;
 	changed |= apply_attachments(task, report);
 	changed |= take_time(&task->pull_started_ms, report->pull_started_ms);
 	changed |= take_time(&task->pull_stopped_ms, report->pull_stopped_ms);

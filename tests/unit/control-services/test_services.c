@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/db.h"
 #include "control-plane/services/delivery.h"
@@ -296,6 +297,29 @@ static void a_task_no_agent_has_heard_of_stops_at_once(void **state)
 	assert_int_equal(delivery_need(task), DELIVERY_NOTHING);
 }
 
+/* The control plane was killed between sending the task and writing that down. */
+static void a_task_that_its_agent_speaks_of_is_stopped_by_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err = ERROR_INIT;
+	struct task *task;
+	char *arn;
+
+	fixture_instance(fixture, ID1);
+	fixture_definition(fixture, "web", WEB);
+	task = fixture_task(fixture, "web", NULL, NULL);
+	arn = xstrdup(task->arn);
+	delivery_sent(fixture->services, task);
+	fixture_restart(fixture);
+	task = services_find_task(fixture->services, arn);
+	assert_false(task->sent);
+	fixture_submit_state(fixture, task, "RUNNING");
+	fixture_must(services_stop(fixture->services, task, NULL, &err), &err);
+	assert_int_equal(task->state, TASK_RUNNING);
+	assert_int_equal(delivery_need(task), DELIVERY_STOP);
+	free(arn);
+}
+
 /* api-90: the interface of an awsvpc task, from its making to its end. */
 static void an_interface_lives_as_long_as_its_task(void **state)
 {
@@ -575,6 +599,7 @@ int main(void)
 		TEST(a_task_too_short_to_be_seen_running_did_run),
 		TEST(a_task_that_is_asked_to_stop),
 		TEST(a_task_no_agent_has_heard_of_stops_at_once),
+		TEST(a_task_that_its_agent_speaks_of_is_stopped_by_it),
 		TEST(an_interface_lives_as_long_as_its_task),
 		TEST(an_interface_that_never_comes_is_given_up),
 		TEST(an_exhausted_subnet_fails_with_a_sentence),
