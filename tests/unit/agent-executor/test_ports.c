@@ -2,9 +2,11 @@
 /* In a namespace of its own: every port of it is the test's. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -129,6 +131,75 @@ static void a_range_is_one_block(void **state)
 	ports_free(ports);
 }
 
+enum { FIRST = 50000, LAST = 50063, STOLEN = 16 };
+
+static int bound(uint16_t port)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Takes ports and gives them up again, in no order that anybody could know. */
+static void *steal(void *data)
+{
+	atomic_bool *over = data;
+	int fds[STOLEN];
+	unsigned seed = 1;
+
+	for (int i = 0; i < STOLEN; i++)
+		fds[i] = -1;
+	for (unsigned i = 0; !atomic_load(over); i++) {
+		seed = seed * 1103515245u + 12345u;
+		if (fds[i % STOLEN] >= 0)
+			close(fds[i % STOLEN]);
+		fds[i % STOLEN] = bound((uint16_t)(FIRST + seed / 65536 % (LAST - FIRST + 1)));
+	}
+	for (int i = 0; i < STOLEN; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return NULL;
+}
+
+/* net-T53, with the two before: who is chosen is bound, so that between choice and start nobody
+ * gets it; what another one took while we looked is passed over. */
+static void a_thief_gets_none_that_was_chosen(void **state)
+{
+	static const struct port_mapping mappings[] = {
+		{ .container_port = 80 },
+		{ .container_port = 8000, .range_end = 8002 },
+	};
+	struct ports *ports = ports_new(FIRST, LAST);
+	atomic_bool over = false;
+	pthread_t thief;
+
+	assert_int_equal(pthread_create(&thief, NULL, steal, &over), 0);
+	for (int round = 0; round < 500; round++) {
+		struct published published;
+		uint16_t one, block;
+
+		if (publish(ports, &published, mappings, 2) < 0)
+			fail_msg("%s", published.err.text);
+		one = published.bindings[0].host_port;
+		block = published.bindings[1].host_port;
+		assert_int_equal(published.bindings[1].count, 3);
+		assert_int_equal(try_port(SOCK_STREAM, one), -EADDRINUSE);
+		for (uint16_t port = block; port < block + 3; port++) {
+			assert_int_not_equal(port, one);
+			assert_int_equal(try_port(SOCK_STREAM, port), -EADDRINUSE);
+		}
+		assert_true(one >= FIRST && one <= LAST && block + 2 <= LAST);
+		give_up(&published);
+	}
+	atomic_store(&over, true);
+	pthread_join(thief, NULL);
+	ports_free(ports);
+}
+
 static void they_are_held_again_after_a_restart(void **state)
 {
 	struct port_binding bindings[] = { { .host_port = 50000, .count = 2 } };
@@ -188,6 +259,7 @@ int main(void)
 		cmocka_unit_test(dynamic_ports_go_around_the_range),
 		cmocka_unit_test(without_a_free_one_nothing_is_held),
 		cmocka_unit_test(a_range_is_one_block),
+		cmocka_unit_test(a_thief_gets_none_that_was_chosen),
 		cmocka_unit_test(they_are_held_again_after_a_restart),
 		cmocka_unit_test(there_are_not_more_than_a_thousand),
 		cmocka_unit_test(without_descriptors_the_search_ends),
