@@ -44,6 +44,11 @@ def _processes(directory, task_id=""):
     return found
 
 
+def processes_of(directory):
+    """Their pids."""
+    return list(_processes(directory))
+
+
 def processes(directory):
     return sorted(_processes(directory).values())
 

@@ -255,6 +255,7 @@ static void put(const char *name, const char *text)
 	free(path);
 }
 
+/* net-T38, the pool. */
 static void leases_end_with_the_boot(void **state)
 {
 	expect_lease("a", SMALL, "10.9.0.2/29");
