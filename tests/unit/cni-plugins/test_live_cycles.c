@@ -99,14 +99,15 @@ struct sizes {
 	size_t memory_kib, files, links, mounts, slab_kib;
 };
 
-static size_t lines_of(const char *path)
+/* Those that hold `what`. */
+static size_t lines_of(const char *path, const char *what)
 {
 	FILE *file = fopen(path, "re");
+	char line[1024];
 	size_t count = 0;
-	int c;
 
-	while ((c = fgetc(file)) != EOF)
-		count += c == '\n';
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, what) != NULL;
 	fclose(file);
 	return count;
 }
@@ -141,8 +142,8 @@ static struct sizes measure(void)
 	return (struct sizes){
 		.memory_kib = field_of("/proc/self/status", "VmRSS:"),
 		.files = open_files(),
-		.links = lines_of("/proc/thread-self/net/dev"),
-		.mounts = lines_of("/proc/self/mountinfo"),
+		.links = lines_of("/proc/thread-self/net/dev", ":"),
+		.mounts = lines_of("/proc/self/mountinfo", live_directory()),
 		.slab_kib = field_of("/proc/meminfo", "SUnreclaim:"),
 	};
 }
