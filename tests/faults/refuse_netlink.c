@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * LD_PRELOAD: of the netlink messages that a program sends, the one with the number REFUSE_NETLINK
- * (from 0 on) gets a type that no kernel knows. So the kernel itself refuses it, in the middle of
- * its batch, and does with the others what it does. Its beginning is written to the file
- * REFUSE_NETLINK_LOG; nothing is, when there were fewer.
+ * LD_PRELOAD, or part of a test: of the netlink messages that a program sends, the one with the
+ * number REFUSE_NETLINK (from 0 on) gets a type that no kernel knows. So the kernel itself refuses
+ * it, in the middle of its batch, and does with the others what it does. Its beginning is written
+ * to the file REFUSE_NETLINK_LOG; nothing is, when there were fewer. With another number the count
+ * begins anew.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -47,17 +48,22 @@ static int protocol_of(int fd)
 static void *refused(int fd, const void *data, size_t size)
 {
 	const char *wanted = getenv("REFUSE_NETLINK");
+	static long counting = -1;
 	int protocol = wanted ? protocol_of(fd) : -1;
 	char *copy = NULL;
 
 	if (protocol != NETLINK_ROUTE && protocol != NETLINK_NETFILTER)
 		return NULL;
+	if (atol(wanted) != counting) {
+		counting = atol(wanted);
+		seen = 0;
+	}
 	for (size_t at = 0; at + sizeof(struct nlmsghdr) <= size;) {
 		const struct nlmsghdr *message = (const void *)((const char *)data + at);
 
 		/* Without them there is no batch to be refused in. */
 		if (message->nlmsg_type != NFNL_MSG_BATCH_BEGIN &&
-		    message->nlmsg_type != NFNL_MSG_BATCH_END && seen++ == atol(wanted)) {
+		    message->nlmsg_type != NFNL_MSG_BATCH_END && seen++ == counting) {
 			copy = malloc(size);
 			memcpy(copy, data, size);
 			((struct nlmsghdr *)(void *)(copy + at))->nlmsg_type =

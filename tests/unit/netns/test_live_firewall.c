@@ -291,6 +291,65 @@ static void a_change_that_is_refused_is_none(void **state)
 	free(before);
 }
 
+/* tests/faults: the kernel refuses the message of this number. Whether there was one. */
+static int apply_refused(const char *lines, int number, bool *ret_was_one)
+{
+	char log[] = "/tmp/berth-refused.XXXXXX", text[16];
+	int fd = mkstemp(log), r;
+	struct error err = ERROR_INIT;
+
+	snprintf(text, sizeof(text), "%d", number);
+	setenv("REFUSE_NETLINK_LOG", log, 1);
+	setenv("REFUSE_NETLINK", text, 1);
+	r = firewall_apply(firewall, firewall_text(lines), &err);
+	unsetenv("REFUSE_NETLINK");
+	*ret_was_one = lseek(fd, 0, SEEK_END) > 0;
+	close(fd);
+	unlink(log);
+	return r;
+}
+
+/* net-T28, of the firewall: from nothing, nothing is done; from what is there, all is written anew.
+ */
+static void whatever_is_refused_there_is_no_half(void **state)
+{
+	static const char first[] = GROUPS("in 6 80 80 sg-client\n") INTERFACES;
+	static const char second[] = GROUPS("in 6 81 81 sg-client\n"
+					    "in 17 53 53 10.0.0.0/8\n") INTERFACES;
+	char *nothing = ruleset(), *expected, *after;
+	bool was_one = true;
+	int number;
+
+	for (number = 0; was_one; number++) {
+		int r = apply_refused(first, number, &was_one);
+
+		assert_int_equal(r < 0, was_one);
+		after = ruleset();
+		assert_int_equal(strcmp(after, nothing) == 0, was_one);
+		free(after);
+	}
+	assert_true(number > 10);
+	apply("");
+	apply(second);
+	expected = ruleset();
+	for (number = 0, was_one = true; was_one; number++) {
+		int r;
+
+		apply("");
+		apply(first);
+		r = apply_refused(second, number, &was_one);
+		assert_int_equal(r, was_one);
+		after = ruleset();
+		/* Where all was done at once, chains stand in another order. */
+		if (was_one)
+			assert_string_equal(after, expected);
+		free(after);
+	}
+	assert_true(number > 2);
+	free(expected);
+	free(nothing);
+}
+
 static void without_interfaces_there_is_no_table(void **state)
 {
 	char *before = ruleset(), *after;
@@ -416,6 +475,7 @@ int main(void)
 		TEST(the_host_is_another_end_to_tasks),
 		TEST(a_foreign_source_is_dropped),
 		TEST(a_change_that_is_refused_is_none),
+		TEST(whatever_is_refused_there_is_no_half),
 		TEST(without_interfaces_there_is_no_table),
 		TEST(a_change_costs_the_same_however_many_there_are),
 		TEST(a_thousand_tasks_leave_nothing),
