@@ -387,7 +387,8 @@ static struct firewall_state *wanted(int interfaces, bool one_more)
 	return state;
 }
 
-/* The median of its coming and of its going; where there are no others, the table comes and goes. */
+/* The median of its coming and of its going; where there are no others, the table comes and goes.
+ */
 static double change_us(struct firewall *firewall, int interfaces, int rounds)
 {
 	double *took = xcalloc((size_t)rounds * 2, sizeof(*took)), result;
@@ -450,7 +451,7 @@ static void flows(struct host *host)
 
 int main(int argc, char **argv)
 {
-	struct host host = { .rounds = argc > 2 ? atoi(argv[2]) : 50 };
+	struct host host = { .rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 50 };
 
 	if (argc < 2 || argv[1][0] != '/' || host.rounds < 1) {
 		fprintf(stderr, "usage: bench-network PLUGIN-DIRECTORY [ROUNDS]\n");

@@ -119,6 +119,7 @@ static int compare(const void *a, const void *b)
 
 static double round_trip(int fds[2], int count)
 {
+	int middle;
 	int64_t *took_ns = calloc((size_t)count, sizeof(*took_ns)), began_ns;
 	pthread_t thread;
 	double median;
@@ -135,7 +136,8 @@ static double round_trip(int fds[2], int count)
 	shutdown(fds[0], SHUT_WR);
 	pthread_join(thread, NULL);
 	qsort(took_ns, (size_t)count, sizeof(*took_ns), compare);
-	median = (double)took_ns[count / 2] / 1000;
+	middle = count / 2;
+	median = (double)took_ns[middle] / 1000;
 	free(took_ns);
 	return median;
 }

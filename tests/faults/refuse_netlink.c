@@ -54,8 +54,8 @@ static void *refused(int fd, const void *data, size_t size)
 
 	if (protocol != NETLINK_ROUTE && protocol != NETLINK_NETFILTER)
 		return NULL;
-	if (atol(wanted) != counting) {
-		counting = atol(wanted);
+	if (strtol(wanted, NULL, 10) != counting) {
+		counting = strtol(wanted, NULL, 10);
 		seen = 0;
 	}
 	for (size_t at = 0; at + sizeof(struct nlmsghdr) <= size;) {
