@@ -189,7 +189,7 @@ def test_a_message_that_comes_twice_changes_nothing(hardware, peer, devices):
         attach(acs, name, card(mac))
         expect_ack(acs, name)
     devices.plug(mac, path="vif-1")
-    peer.wait_call(SUBMIT)
+    pytest.wait_until(lambda: records(agent)[mac][1] == 1)
     attach(acs, "m3", card(mac))
     expect_ack(acs, "m3")
     cards.say(cards.uevent(devices.names[mac]))
