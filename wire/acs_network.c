@@ -187,7 +187,7 @@ static int read_permissions(const struct json_at *at, const char *name,
 	return 0;
 }
 
-/* --- groups, interfaces, peers */
+/* --- groups, interfaces, subnets, peers */
 
 static int read_group_id(const struct json_at *at, struct network_decoder *decoder,
 			 struct acs_security_group *group, struct error *err)
@@ -285,6 +285,50 @@ static int read_interfaces(const struct json_at *at, struct network_decoder *dec
 	return result;
 }
 
+static int read_vni(const struct json_at *at, int64_t *ret, struct error *err)
+{
+	int result = read_i64(at, "vni", INT64_MIN, INT64_MAX, ret, err);
+
+	if (result == 0 && (*ret < 1 || *ret > ACS_NETWORK_VNI_MAX))
+		return json_fail(at, err, "vni must be 1 to %d", ACS_NETWORK_VNI_MAX);
+	return result;
+}
+
+static int read_subnet(const struct json_at *at, struct arena *arena,
+		       struct acs_network_subnet *subnet, struct error *err)
+{
+	int result = read_is_object(at, err);
+
+	if (result == 0)
+		result = require(at, "subnetId", arena, &subnet->id, err);
+	if (result == 0)
+		result = read_vni(at, &subnet->vni, err);
+	if (result == 0)
+		result = read_checked(at, "cidrs", READ_LIST_LIMIT, check_cidr, NULL, arena,
+				      &subnet->cidrs, err);
+	return result;
+}
+
+/* A control plane from before tasks reached each other between hosts tells none. */
+static int read_subnets(const struct json_at *at, struct arena *arena, struct acs_network *network,
+			struct error *err)
+{
+	struct json_at list = { .value = NULL };
+	struct acs_network_subnet *subnets;
+	int result = read_list(at, "subnets", ACS_NETWORK_SUBNETS_MAX, &list, err);
+	size_t count = json_count(&list);
+
+	subnets = arena_calloc(arena, count, sizeof(*subnets));
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		struct json_at item = json_item(&list, i);
+
+		result = read_subnet(&item, arena, &subnets[i], err);
+	}
+	network->subnets = subnets;
+	network->subnet_count = count;
+	return result;
+}
+
 static int read_peer(const struct json_at *at, struct arena *arena, struct acs_network_peer *peer,
 		     struct error *err)
 {
@@ -299,9 +343,7 @@ static int read_peer(const struct json_at *at, struct arena *arena, struct acs_n
 	if (result == 0)
 		result = require(at, "subnetId", arena, &peer->subnet_id, err);
 	if (result == 0)
-		result = read_i64(at, "vni", INT64_MIN, INT64_MAX, &peer->vni, err);
-	if (result == 0 && (peer->vni < 1 || peer->vni > ACS_NETWORK_VNI_MAX))
-		return json_fail(at, err, "vni must be 1 to %d", ACS_NETWORK_VNI_MAX);
+		result = read_vni(at, &peer->vni, err);
 	if (result == 0)
 		result = read_one_address(at, "host", arena, &peer->host, err);
 	return result;
@@ -358,6 +400,8 @@ int acs_network_decode(const struct json_at *at, struct arena *arena, struct acs
 		result = read_groups(at, &decoder, network, err);
 	if (result == 0)
 		result = read_interfaces(at, &decoder, network, err);
+	if (result == 0)
+		result = read_subnets(at, arena, network, err);
 	if (result == 0)
 		result = read_peers(at, arena, network, err);
 	map_free(decoder.groups);

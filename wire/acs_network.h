@@ -21,6 +21,7 @@
 #define ACS_NETWORK_INTERFACES_MAX       10000
 #define ACS_NETWORK_PERMISSIONS_MAX      1000 /* of one group and direction */
 #define ACS_NETWORK_INTERFACE_GROUPS_MAX 16
+#define ACS_NETWORK_SUBNETS_MAX          2500
 #define ACS_NETWORK_VNI_MAX              0xffffff
 
 /* One kind of traffic, and its other ends. */
@@ -54,7 +55,14 @@ struct acs_network_interface {
 	struct text_list addresses;
 };
 
-/* An interface of another instance, in a subnet that this instance has interfaces in. */
+/* A subnet of a VPC that this instance has interfaces in. */
+struct acs_network_subnet {
+	const char *id;
+	int64_t vni; /* of its VPC, 1..ACS_NETWORK_VNI_MAX */
+	struct text_list cidrs;
+};
+
+/* An interface of another instance, in a VPC that this instance has interfaces in. */
 struct acs_network_peer {
 	const char *address;
 	const char *mac_address;
@@ -73,6 +81,8 @@ struct acs_network {
 	size_t group_count;
 	const struct acs_network_interface *interfaces;
 	size_t interface_count;
+	const struct acs_network_subnet *subnets;
+	size_t subnet_count;
 	const struct acs_network_peer *peers;
 	size_t peer_count;
 };

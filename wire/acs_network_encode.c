@@ -45,6 +45,15 @@ static void write_interface(struct writer *writer, const struct acs_network_inte
 	write_object_end(writer);
 }
 
+static void write_subnet(struct writer *writer, const struct acs_network_subnet *subnet)
+{
+	write_object(writer, NULL);
+	write_list_of(writer, "cidrs", &subnet->cidrs);
+	write_text(writer, "subnetId", subnet->id);
+	write_i64(writer, "vni", subnet->vni);
+	write_object_end(writer);
+}
+
 static void write_peer(struct writer *writer, const struct acs_network_peer *peer)
 {
 	write_object(writer, NULL);
@@ -77,6 +86,10 @@ char *acs_encode_network(const struct acs_network *network)
 	write_list(writer, "securityGroups");
 	for (size_t i = 0; i < network->group_count; i++)
 		write_group(writer, &network->groups[i]);
+	write_list_end(writer);
+	write_list(writer, "subnets");
+	for (size_t i = 0; i < network->subnet_count; i++)
+		write_subnet(writer, &network->subnets[i]);
 	write_list_end(writer);
 	write_i64(writer, "version", network->version);
 	return acs_out_end(&out);

@@ -26,9 +26,14 @@ struct view_group {
 	bool referenced;      /* by a rule of a group that it has whole */
 };
 
-struct view_subnet {
+struct view_vpc {
 	int64_t vni;
 	bool here; /* the instance that is asked about has an interface in it */
+};
+
+struct view_subnet {
+	const struct subnet *pool;
+	struct view_vpc *vpc;
 };
 
 /* One interface of a task that is not STOPPED. */
@@ -47,6 +52,7 @@ struct network_view {
 	struct view_group **groups; /* in order of creation */
 	size_t group_count;
 	struct map *groups_by_id;
+	struct map *vpcs;    /* id -> struct view_vpc */
 	struct map *subnets; /* id -> struct view_subnet */
 	struct map *hosts;   /* instance ARN -> address, "" when there is none */
 	struct view_interface *interfaces;
@@ -154,14 +160,19 @@ static int read_subnets(struct network_view *view, struct error *err)
 
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < vpcs.count; i++) {
+		struct view_vpc *vpc = arena_calloc(view->arena, 1, sizeof(*vpc));
+
+		vpc->vni = vpcs.items[i].vni;
+		map_set(view->vpcs, vpcs.items[i].id, vpc);
+	}
 	for (size_t i = 0; i < view->services->subnet_count; i++) {
 		const struct subnet *pool = view->services->subnets[i];
 		struct view_subnet *subnet = arena_calloc(view->arena, 1, sizeof(*subnet));
 
-		for (size_t j = 0; j < vpcs.count; j++)
-			if (str_eq(vpcs.items[j].id, subnet_vpc(pool)))
-				subnet->vni = vpcs.items[j].vni;
-		map_set(view->subnets, subnet_id(pool), subnet);
+		*subnet = (struct view_subnet){ pool, map_get(view->vpcs, subnet_vpc(pool)) };
+		if (subnet->vpc)
+			map_set(view->subnets, subnet_id(pool), subnet);
 	}
 	return 0;
 }
@@ -266,6 +277,7 @@ int network_view_new(struct services *services, struct network_view **ret_view, 
 	view->services = services;
 	view->arena = arena_new();
 	view->groups_by_id = map_new();
+	view->vpcs = map_new();
 	view->subnets = map_new();
 	view->hosts = map_new();
 	r = read_groups(view, err);
@@ -285,6 +297,7 @@ void network_view_free(struct network_view *view)
 	if (!view)
 		return;
 	map_free(view->groups_by_id);
+	map_free(view->vpcs);
 	map_free(view->subnets);
 	map_free(view->hosts);
 	arena_free(view->part);
@@ -296,15 +309,15 @@ void network_view_free(struct network_view *view)
 
 static void forget_marks(struct network_view *view)
 {
-	struct view_subnet *subnet;
+	struct view_vpc *vpc;
 	size_t cursor = 0;
 
 	for (size_t i = 0; i < view->group_count; i++) {
 		view->groups[i]->part = PART_NONE;
 		view->groups[i]->referenced = false;
 	}
-	while ((subnet = map_next(view->subnets, &cursor, NULL)))
-		subnet->here = false;
+	while ((vpc = map_next(view->vpcs, &cursor, NULL)))
+		vpc->here = false;
 }
 
 static void mark_groups(const struct network_view *view, const struct text_list *ids,
@@ -356,12 +369,45 @@ static void add_interfaces(struct network_view *view, const char *instance_arn,
 		to->groups = from->groups;
 		to->addresses = from->addresses;
 		mark_groups(view, &from->groups, PART_WHOLE);
-		from->subnet->here = true;
+		from->subnet->vpc->here = true;
 		network->interface_count++;
 	}
 	network->interfaces = items;
 }
 
+static struct text_list cidrs_of(struct network_view *view, const struct subnet *subnet)
+{
+	const char *const both[] = { subnet_cidr(subnet), subnet_ipv6_cidr(subnet) };
+	const char **items = arena_calloc(view->part, 2, sizeof(*items));
+	size_t count = 0;
+
+	for (size_t i = 0; i < 2; i++)
+		if (both[i])
+			items[count++] = both[i];
+	return (struct text_list){ items, count };
+}
+
+static void add_subnets(struct network_view *view, struct acs_network *network)
+{
+	struct services *services = view->services;
+	struct acs_network_subnet *items =
+		arena_calloc(view->part, services->subnet_count, sizeof(*items));
+
+	for (size_t i = 0; i < services->subnet_count; i++) {
+		const struct view_subnet *from =
+			map_get(view->subnets, subnet_id(services->subnets[i]));
+		struct acs_network_subnet *to = &items[network->subnet_count];
+
+		if (!from || !from->vpc->here)
+			continue;
+		*to = (struct acs_network_subnet){ subnet_id(from->pool), from->vpc->vni,
+						   cidrs_of(view, from->pool) };
+		network->subnet_count++;
+	}
+	network->subnets = items;
+}
+
+/* Tasks of a VPC reach each other whatever their subnets. */
 static void add_peers(struct network_view *view, const char *instance_arn,
 		      struct acs_network *network)
 {
@@ -371,14 +417,14 @@ static void add_peers(struct network_view *view, const char *instance_arn,
 	for (size_t i = 0; i < view->interface_count; i++) {
 		const struct view_interface *from = &view->interfaces[i];
 
-		if (is_on(from, instance_arn) || !from->subnet->here)
+		if (is_on(from, instance_arn) || !from->subnet->vpc->here)
 			continue;
 		for (size_t j = 0; j < from->addresses.count; j++)
 			items[network->peer_count++] = (struct acs_network_peer){
 				.address = from->addresses.items[j],
 				.mac_address = from->task->eni->mac,
 				.subnet_id = from->task->eni->subnet_id,
-				.vni = from->subnet->vni,
+				.vni = from->subnet->vpc->vni,
 				.host = from->host,
 			};
 	}
@@ -425,6 +471,7 @@ void network_view_of(struct network_view *view, const char *instance_arn,
 	view->part = arena_new();
 	forget_marks(view);
 	add_interfaces(view, instance_arn, ret_network);
+	add_subnets(view, ret_network);
 	add_peers(view, instance_arn, ret_network);
 	add_groups(view, ret_network);
 }

@@ -129,25 +129,31 @@ def test_rules_change_while_a_task_runs(plane, ec2, definition):
     assert versions == sorted(set(versions))
 
 
-def test_peers_are_the_interfaces_of_other_hosts_in_the_same_subnet(plane, ec2, definition):
+def test_peers_are_the_interfaces_of_other_hosts_in_the_same_vpc(plane, ec2, definition):
     one, two = NetworkAgent(plane, "192.0.2.1"), NetworkAgent(plane)
     one.connect()
     two.connect()
     elsewhere = ec2.create_subnet(VpcId=VPC, CidrBlock="10.77.9.0/24")["Subnet"]["SubnetId"]
     first, second = one.run(definition), two.run(definition)
     three = two.run(definition, subnet=elsewhere)
-    peer, = one.told(lambda message: message["peers"])["peers"]
-    own = eni(plane, second)
-    assert peer == {"address": own["privateIPv4Address"], "macAddress": own["macAddress"], "subnetId": SUBNET,
-                    "vni": peer["vni"]} and peer["vni"] > 0  # it has said no address
+    message = one.told(lambda message: len(message["peers"]) == 2)
+    own, other = eni(plane, second), eni(plane, three)
+    vni = message["peers"][0]["vni"]
+    assert vni > 0 and message["peers"] == [  # it has said no address
+        {"address": own["privateIPv4Address"], "macAddress": own["macAddress"], "subnetId": SUBNET, "vni": vni},
+        {"address": other["privateIPv4Address"], "macAddress": other["macAddress"], "subnetId": elsewhere, "vni": vni}]
+    assert {"cidrs": ["10.77.9.0/24"], "subnetId": elsewhere, "vni": vni} in message["subnets"]
+    assert [subnet["subnetId"] for subnet in message["subnets"]] == [SUBNET, elsewhere]
     peer, = two.told(lambda message: message["peers"])["peers"]
     assert peer["host"] == "192.0.2.1" and peer["address"] == eni(plane, first)["privateIPv4Address"]
     members = {own["privateIPv4Address"], eni(plane, first)["privateIPv4Address"], eni(plane, three)["privateIPv4Address"]}
     assert set(one.told(lambda message: len(message["securityGroups"][0]["members"]) == 3)["securityGroups"][0]["members"]
                ) == members
     two.submit(second, "STOPPED")
+    assert one.told(lambda message: len(message["peers"]) == 1)["interfaces"]
+    two.submit(three, "STOPPED")
     assert one.told(lambda message: not message["peers"])["interfaces"]
-    two.told(lambda message: not message["peers"])  # it has no interface there any more
+    assert not two.told(lambda message: not message["peers"])["subnets"]  # it has no interface there any more
 
 
 def test_the_vnis_of_two_vpcs_differ(plane, ec2, definition):

@@ -192,6 +192,10 @@ static void each_instance_is_told_its_part(void **state)
 	assert_string_equal(network.peers[0].address, tasks[!mine]->eni->private_ip);
 	assert_string_equal(network.peers[0].host, "192.0.2.2");
 	assert_int_equal(network.peers[0].vni, 1);
+	assert_true(network.subnet_count > 0);
+	assert_string_equal(network.subnets[0].id, "subnet-a");
+	assert_int_equal(network.subnets[0].vni, 1);
+	assert_int_equal(network.subnets[0].cidrs.count, 1);
 	assert_int_equal(network.group_count, 1);
 	assert_int_equal(network.groups[0].members.count, 2);
 	assert_int_equal(network.groups[0].ingress_count, 1);
@@ -201,7 +205,9 @@ static void each_instance_is_told_its_part(void **state)
 	assert_string_equal(network.peers[0].address, here->eni->private_ip);
 	assert_null(network.peers[0].host);
 	network_view_of(view, CLUSTER_ARN, &network);
-	assert_int_equal(network.interface_count + network.peer_count + network.group_count, 0);
+	assert_int_equal(network.interface_count + network.peer_count + network.group_count +
+				 network.subnet_count,
+			 0);
 	network_view_free(view);
 }
 

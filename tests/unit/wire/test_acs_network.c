@@ -41,6 +41,9 @@ static const struct acs_network_peer peers[] = {
 	{ "10.0.0.6", "0a:00:00:00:00:02", "subnet-1", 7, "192.0.2.2" },
 	{ "10.0.0.7", "0a:00:00:00:00:03", "subnet-1", 7, NULL },
 };
+static const struct acs_network_subnet subnets[] = {
+	{ "subnet-1", 7, TEXTS("10.0.0.0/24", "fd00::/64") },
+};
 static const struct acs_network network = {
 	.message_id = "m",
 	.cluster_arn = "c",
@@ -51,6 +54,8 @@ static const struct acs_network network = {
 	.group_count = 2,
 	.interfaces = interfaces,
 	.interface_count = 1,
+	.subnets = subnets,
+	.subnet_count = 1,
 	.peers = peers,
 	.peer_count = 2,
 };
@@ -73,7 +78,9 @@ static void the_message_is_written_as_agents_read_it(void **state)
 		       "'groups':[],'protocol':'icmp','toPort':-1},{'cidrs':['10.0.0.0/8'],"
 		       "'fromPort':-1,'groups':[],'protocol':'50','toPort':-1}],'members':["
 		       "'10.0.0.5','fd00::5'],'vpcId':'vpc-1'},{'egress':[],'groupId':'sg-b',"
-		       "'ingress':[],'members':['10.0.0.6'],'vpcId':'vpc-1'}],'version':3}}");
+		       "'ingress':[],'members':['10.0.0.6'],'vpcId':'vpc-1'}],'subnets':[{"
+		       "'cidrs':['10.0.0.0/24','fd00::/64'],'subnetId':'subnet-1','vni':7}],"
+		       "'version':3}}");
 
 	assert_string_equal(text, expected);
 }
@@ -98,8 +105,9 @@ static void what_is_written_is_read_back(void **state)
 #define IN(rule) HEAD ",'securityGroups':[{" GROUP ",'ingress':[{" rule "}]}]"
 #define INTERFACE(members)                                                                         \
 	HEAD ",'securityGroups':[{" GROUP "}],'interfaces':[{'subnetId':'s'," members "}]"
-#define PEER(members) HEAD ",'peers':[{" members "}]"
-#define MAC           "'macAddress':'0a:00:00:00:00:01'"
+#define PEER(members)   HEAD ",'peers':[{" members "}]"
+#define SUBNET(members) HEAD ",'subnets':[{" members "}]"
+#define MAC             "'macAddress':'0a:00:00:00:00:01'"
 
 static void protocols_that_have_a_name_are_called_by_it(void **state)
 {
@@ -163,6 +171,11 @@ static void what_cannot_be_enforced_is_refused_with_field_and_reason(void **stat
 		{ INTERFACE(MAC ",'addresses':['x']"),
 		  "interfaces[0]: addresses[0]: 'x' is not an IP address" },
 		{ HEAD ",'interfaces':[{" MAC "}]", "interfaces[0]: subnetId is missing or empty" },
+		{ SUBNET("'vni':1"), "subnets[0]: subnetId is missing or empty" },
+		{ SUBNET("'subnetId':'s'"), "subnets[0]: vni must be 1 to 16777215" },
+		{ SUBNET("'subnetId':'s','vni':1,'cidrs':['10.0.0.0']"),
+		  "subnets[0]: cidrs[0]: '10.0.0.0' is not an address with a prefix length, as in "
+		  "10.0.1.37/24" },
 		{ PEER(MAC), "peers[0]: address is missing or empty" },
 		{ PEER("'address':'10.0.0.0/8'"),
 		  "peers[0]: address: '10.0.0.0/8' is not an IP address" },
@@ -199,6 +212,7 @@ static void members_of_a_wrong_type_are_no_message(void **state)
 		HEAD ",'securityGroups':[1]",
 		HEAD ",'interfaces':[null]",
 		HEAD ",'peers':'x'",
+		HEAD ",'subnets':[null]",
 		IN("'protocol':6"),
 		IN("'protocol':'tcp','fromPort':65536"),
 		IN("'protocol':'tcp','fromPort':'80'"),
