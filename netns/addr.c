@@ -77,24 +77,34 @@ static int attribute_of_address(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-static int gather_address(const struct nlmsghdr *header, void *data)
+static bool read_address(const struct nlmsghdr *header, struct ip_prefix *ret)
 {
-	struct listing *listing = data;
 	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
 	const struct nlattr *found[2] = { NULL, NULL };
 	struct ip_prefix prefix = { .address.family = message->ifa_family,
 				    .length = message->ifa_prefixlen };
 	const struct nlattr *attr;
 
-	if (header->nlmsg_type != RTM_NEWADDR || message->ifa_index != listing->link_index ||
+	if (header->nlmsg_type != RTM_NEWADDR ||
 	    (message->ifa_family != AF_INET && message->ifa_family != AF_INET6))
-		return 0;
+		return false;
 	mnl_attr_parse(header, sizeof(*message), attribute_of_address, found);
 	attr = found[0] ? found[0] : found[1];
 	if (!attr || mnl_attr_get_payload_len(attr) != ip_size(&prefix.address))
-		return 0;
+		return false;
 	memcpy(prefix.address.bytes, mnl_attr_get_payload(attr), ip_size(&prefix.address));
+	*ret = prefix;
+	return true;
+}
 
+static int gather_address(const struct nlmsghdr *header, void *data)
+{
+	struct listing *listing = data;
+	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
+	struct ip_prefix prefix;
+
+	if (!read_address(header, &prefix) || message->ifa_index != listing->link_index)
+		return 0;
 	listing->list.items = xreallocarray(listing->list.items, listing->list.count + 1,
 					    sizeof(*listing->list.items));
 	listing->list.items[listing->list.count++] = prefix;
@@ -132,4 +142,42 @@ void address_list_free(struct address_list *list)
 {
 	free(list->items);
 	*list = (struct address_list){ 0 };
+}
+
+struct finding {
+	const struct ip_address *address;
+	int link_index; /* 0: not found yet */
+};
+
+static int match_address(const struct nlmsghdr *header, void *data)
+{
+	struct finding *finding = data;
+	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
+	struct ip_prefix prefix;
+
+	if (read_address(header, &prefix) && ip_equal(&prefix.address, finding->address))
+		finding->link_index = (int)message->ifa_index;
+	return 0;
+}
+
+int address_find(struct netlink *netlink, const struct ip_address *address, int *ret_index,
+		 struct error *err)
+{
+	struct finding finding = { .address = address };
+	struct netlink_batch *query = netlink_batch_new();
+	struct nlmsghdr *header = netlink_request(query, RTM_GETADDR, NLM_F_DUMP, "list addresses");
+	struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
+	char text[IP_TEXT_SIZE];
+	int r;
+
+	message->ifa_family = (uint8_t)address->family;
+	r = netlink_query(netlink, query, match_address, NULL, &finding, err);
+	netlink_batch_free(query);
+	if (r < 0)
+		return r;
+	if (finding.link_index == 0)
+		return error_say(err, EADDRNOTAVAIL, "no link of this host has the address %s",
+				 ip_format(address, text));
+	*ret_index = finding.link_index;
+	return 0;
 }

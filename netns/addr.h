@@ -39,6 +39,9 @@ struct address_list {
 /* The addresses of one link, both families, IPv6 link-local ones included. The caller frees. */
 int address_list(struct netlink *netlink, int link_index, struct address_list *ret,
 		 struct error *err);
+/* Which link has an address. -EADDRNOTAVAIL: none. */
+int address_find(struct netlink *netlink, const struct ip_address *address, int *ret_index,
+		 struct error *err);
 void address_list_free(struct address_list *list);
 
 #endif

@@ -377,7 +377,7 @@ void link_set_group(struct netlink_batch *batch, int index, const char *name, ui
 	mnl_attr_put_u32(header, IFLA_GROUP, group);
 }
 
-void link_set_routed_ipv4(struct netlink_batch *batch, int index, const char *name)
+static void set_ipv4(struct netlink_batch *batch, int index, const char *name, bool proxy_arp)
 {
 	struct nlmsghdr *header = netlink_request(
 		batch, RTM_NEWLINK, 0, "set forwarding, proxy ARP and rp_filter of link %s", name);
@@ -388,11 +388,21 @@ void link_set_routed_ipv4(struct netlink_batch *batch, int index, const char *na
 	family = mnl_attr_nest_start(header, AF_INET);
 	settings = mnl_attr_nest_start(header, IFLA_INET_CONF);
 	mnl_attr_put_u32(header, IPV4_DEVCONF_FORWARDING, 1);
-	mnl_attr_put_u32(header, IPV4_DEVCONF_PROXY_ARP, 1);
+	mnl_attr_put_u32(header, IPV4_DEVCONF_PROXY_ARP, proxy_arp);
 	mnl_attr_put_u32(header, IPV4_DEVCONF_RP_FILTER, 1);
 	mnl_attr_nest_end(header, settings);
 	mnl_attr_nest_end(header, family);
 	mnl_attr_nest_end(header, families);
+}
+
+void link_set_routed_ipv4(struct netlink_batch *batch, int index, const char *name)
+{
+	set_ipv4(batch, index, name, true);
+}
+
+void link_set_tunnel_ipv4(struct netlink_batch *batch, int index, const char *name)
+{
+	set_ipv4(batch, index, name, false);
 }
 
 void link_set_no_link_local(struct netlink_batch *batch, int index, const char *name)

@@ -15,6 +15,8 @@
 
 /* The group that every link of ours carries on the host side, so that a sweep finds them. */
 #define LINK_GROUP_BERTH 0xEC5u
+/* Of the links to other hosts. */
+#define LINK_GROUP_TUNNEL 0xEC6u
 
 struct link {
 	int index;
@@ -94,6 +96,8 @@ void link_set_group(struct netlink_batch *batch, int index, const char *name, ui
  * would wait for the rtnl lock thrice.
  */
 void link_set_routed_ipv4(struct netlink_batch *batch, int index, const char *name);
+/* The same of a link to other hosts, which answers no ARP. */
+void link_set_tunnel_ipv4(struct netlink_batch *batch, int index, const char *name);
 /* No IPv6 link-local address of the kernel's making. Before the link goes up. */
 void link_set_no_link_local(struct netlink_batch *batch, int index, const char *name);
 /* Into another namespace, under `new_name` in the same message (NULL: as it is called). The kernel

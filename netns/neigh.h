@@ -18,4 +18,21 @@ void neighbour_delete(struct netlink_batch *batch, int link_index, const char *l
 int neighbours_forget(struct netlink *netlink, int link_index, const struct mac_address *mac,
 		      struct error *err);
 
+/* The addresses that permanent neighbours on the link have, of both families, one call each. */
+int neighbour_list(struct netlink *netlink, int link_index,
+		   void (*each)(void *data, const struct ip_address *address), void *data,
+		   struct error *err);
+
+/*
+ * What a VXLAN device knows: frames for `mac` go to `host`. Replaces another.
+ */
+void fdb_set(struct netlink_batch *batch, int link_index, const char *link_name,
+	     const struct mac_address *mac, const struct ip_address *host);
+/* One that is gone already is no error. */
+void fdb_delete(struct netlink_batch *batch, int link_index, const char *link_name,
+		const struct mac_address *mac, const struct ip_address *host);
+int fdb_list(struct netlink *netlink, int link_index,
+	     void (*each)(void *data, const struct mac_address *mac, const struct ip_address *host),
+	     void *data, struct error *err);
+
 #endif

@@ -25,6 +25,23 @@ static const char *describe(const struct route *route, char out[ROUTE_TEXT_SIZE]
 	return out;
 }
 
+static void put_gateway(struct nlmsghdr *header, const struct route *route)
+{
+	const struct ip_address *gateway = &route->gateway;
+	struct {
+		__kernel_sa_family_t family;
+		unsigned char address[sizeof(gateway->bytes)];
+	} via = { .family = (__kernel_sa_family_t)gateway->family };
+
+	if (gateway->family == route->destination.address.family) {
+		mnl_attr_put(header, RTA_GATEWAY, ip_size(gateway), gateway->bytes);
+	} else if (gateway->family) {
+		memcpy(via.address, gateway->bytes, ip_size(gateway));
+		mnl_attr_put(header, RTA_VIA, offsetof(struct rtvia, rtvia_addr) + ip_size(gateway),
+			     &via);
+	}
+}
+
 static void put_route(struct nlmsghdr *header, const struct route *route)
 {
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
@@ -34,7 +51,7 @@ static void put_route(struct nlmsghdr *header, const struct route *route)
 	message->rtm_family = (uint8_t)to->family;
 	message->rtm_dst_len = (uint8_t)destination.length;
 	message->rtm_table = RT_TABLE_MAIN;
-	message->rtm_protocol = RTPROT_STATIC;
+	message->rtm_protocol = route->protocol ? route->protocol : RTPROT_STATIC;
 	message->rtm_type = route->type == ROUTE_BLACKHOLE ? RTN_BLACKHOLE : RTN_UNICAST;
 	message->rtm_scope = RT_SCOPE_UNIVERSE;
 	if (to->family == AF_INET && route->type == ROUTE_UNICAST && route->gateway.family == 0)
@@ -43,8 +60,7 @@ static void put_route(struct nlmsghdr *header, const struct route *route)
 		message->rtm_flags = RTNH_F_ONLINK;
 	if (destination.length > 0)
 		mnl_attr_put(header, RTA_DST, ip_size(to), to->bytes);
-	if (route->gateway.family)
-		mnl_attr_put(header, RTA_GATEWAY, ip_size(&route->gateway), route->gateway.bytes);
+	put_gateway(header, route);
 	if (route->link_index > 0)
 		mnl_attr_put_u32(header, RTA_OIF, (uint32_t)route->link_index);
 	if (route->priority)
@@ -90,6 +106,20 @@ struct found_route {
 	uint32_t table;
 };
 
+/* A gateway of the other family. */
+static void read_via(const struct nlattr *attr, struct ip_address *ret)
+{
+	const struct rtvia *via = mnl_attr_get_payload(attr);
+	struct ip_address address = { .family = AF_INET6 };
+
+	if (mnl_attr_get_payload_len(attr) !=
+		    offsetof(struct rtvia, rtvia_addr) + ip_size(&address) ||
+	    via->rtvia_family != AF_INET6)
+		return;
+	memcpy(address.bytes, via->rtvia_addr, ip_size(&address));
+	*ret = address;
+}
+
 static int read_attribute(const struct nlattr *attr, void *data)
 {
 	struct found_route *found = data;
@@ -107,6 +137,9 @@ static int read_attribute(const struct nlattr *attr, void *data)
 			route->gateway.family = route->destination.address.family;
 			memcpy(route->gateway.bytes, mnl_attr_get_payload(attr), size);
 		}
+		break;
+	case RTA_VIA:
+		read_via(attr, &route->gateway);
 		break;
 	case RTA_OIF:
 		if (size == sizeof(uint32_t))
@@ -147,6 +180,7 @@ static int gather_route(const struct nlmsghdr *header, void *data)
 		return 0;
 	found.route.destination.address.family = message->rtm_family;
 	found.route.destination.length = message->rtm_dst_len;
+	found.route.protocol = message->rtm_protocol;
 	found.route.onlink = (message->rtm_flags & RTNH_F_ONLINK) != 0;
 	mnl_attr_parse(header, sizeof(*message), read_attribute, &found);
 	if (found.table != RT_TABLE_MAIN)

@@ -17,10 +17,13 @@ enum route_type {
 struct route {
 	enum route_type type;
 	struct ip_prefix destination; /* length 0: the default route */
-	struct ip_address gateway;    /* family 0: none, the destination is on the link */
+	/* Family 0: none, the destination is on the link. Of an IPv4 route it may be an IPv6 one
+	 * (from Linux 5.2 on). */
+	struct ip_address gateway;
 	bool onlink;       /* the gateway is reachable on the link though no address says so */
 	int link_index;    /* 0 for a blackhole */
 	uint32_t priority; /* 0: the kernel's default */
+	uint8_t protocol;  /* who made it, RTPROT_*; 0: RTPROT_STATIC */
 };
 
 /* Into the main table. -EEXIST is an error, tolerate it with netlink_tolerate() where it is none.
