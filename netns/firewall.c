@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "netns/firewall_diff.h"
 #include "netns/firewall_table.h"
+#include "netns/firewall_tunnel.h"
 #include "netns/nft_batch.h"
 
 struct firewall {
@@ -46,10 +47,24 @@ static int write_change(const struct firewall *firewall, const struct firewall_s
 			firewall_write_table(batch, firewall->table);
 		firewall_write_steps(batch, firewall->table, &steps);
 		firewall_steps_free(&steps);
+		if (!old && wanted->tunnel)
+			firewall_write_tunnel(batch, firewall->table, wanted->tunnel);
+		if (wanted->tunnel)
+			firewall_write_tunnel_change(batch, firewall->table,
+						     old ? old->tunnel : NULL, wanted->tunnel);
 	}
 	r = nft_batch_run(batch, "write the nftables rules of security groups", NULL, err);
 	nft_batch_free(batch);
 	return r;
+}
+
+/* Whether the change can be one of what is in the table. */
+static bool has_same_skeleton(const struct firewall_state *old, const struct firewall_state *wanted)
+{
+	if (!old || !old->tunnel || !wanted->tunnel)
+		return old && old->tunnel == wanted->tunnel;
+	return old->tunnel->port == wanted->tunnel->port &&
+	       old->tunnel->local.family == wanted->tunnel->local.family;
 }
 
 static bool is_empty(const struct firewall_state *state)
@@ -64,7 +79,9 @@ int firewall_apply(struct firewall *firewall, struct firewall_state *state, stru
 	int r = 0;
 
 	if (!is_empty(old) || !is_empty(state))
-		r = write_change(firewall, is_empty(old) ? NULL : old, state, err);
+		r = write_change(firewall,
+				 is_empty(old) || !has_same_skeleton(old, state) ? NULL : old,
+				 state, err);
 	if (r < 0 && old) {
 		r = write_change(firewall, NULL, state, &again);
 		if (r == 0)

@@ -34,6 +34,7 @@ void firewall_state_free(struct firewall_state *state)
 	map_free(state->interfaces_by_address);
 	free(state->groups);
 	free(state->interfaces);
+	tunnel_free(state->tunnel);
 	arena_free(state->arena);
 	free(state);
 }
@@ -187,6 +188,14 @@ const struct firewall_interface *firewall_state_interface(const struct firewall_
 							  const char *name)
 {
 	return map_get(state->interfaces_by_name, name);
+}
+
+const struct firewall_interface *firewall_state_at(const struct firewall_state *state,
+						   const struct ip_address *address)
+{
+	char text[IP_TEXT_SIZE];
+
+	return map_get(state->interfaces_by_address, ip_format(address, text));
 }
 
 static bool rule_equal(const struct firewall_rule *a, const struct firewall_rule *b)

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "netns/ip.h"
+#include "netns/tunnel.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,6 +60,7 @@ struct firewall_state {
 	size_t group_count;
 	struct firewall_interface **interfaces;
 	size_t interface_count;
+	struct tunnel *tunnel; /* owned; NULL: no way to other hosts */
 	struct map *groups_by_id, *interfaces_by_name, *interfaces_by_address;
 };
 
@@ -80,6 +82,10 @@ const struct firewall_group *firewall_state_group(const struct firewall_state *s
 						  const char *id);
 const struct firewall_interface *firewall_state_interface(const struct firewall_state *state,
 							  const char *name);
+
+/* NULL when no interface has it. */
+const struct firewall_interface *firewall_state_at(const struct firewall_state *state,
+						   const struct ip_address *address);
 
 bool firewall_rules_equal(const struct firewall_rules *a, const struct firewall_rules *b);
 bool firewall_interface_same_groups(const struct firewall_interface *a,

@@ -122,8 +122,20 @@ static void drop_foreign_sources(struct nft_batch *batch, const char *table, con
 	struct nftnl_rule *rule = rule_in(table, chain);
 
 	nft_match_family(rule, AF_INET6);
-	nft_match_link_group(rule, LINK_GROUP_BERTH);
+	nft_match_link_group(rule, NFT_META_IIFGROUP, LINK_GROUP_BERTH);
 	nft_match_foreign_source(rule);
+	nft_drop(rule);
+	nft_batch_rule(batch, rule);
+}
+
+/* By the way to other hosts only a task of this one is sent to or from, and all of these have been
+ * found by now: neither the host nor what it routes for others. */
+static void drop_at_tunnel(struct nft_batch *batch, const char *table, const char *chain,
+			   uint32_t key)
+{
+	struct nftnl_rule *rule = rule_in(table, chain);
+
+	nft_match_link_group(rule, key, LINK_GROUP_TUNNEL);
 	nft_drop(rule);
 	nft_batch_rule(batch, rule);
 }
@@ -162,7 +174,7 @@ static void link_local_to_host(struct nft_batch *batch, const char *table)
 	struct nftnl_rule *rule = rule_in(table, CHAIN_INPUT);
 
 	nft_match_family(rule, AF_INET6);
-	nft_match_link_group(rule, LINK_GROUP_BERTH);
+	nft_match_link_group(rule, NFT_META_IIFGROUP, LINK_GROUP_BERTH);
 	nft_match_source(rule, true, &link_local);
 	nft_jump(rule, CHAIN_TO_HOST);
 	nft_batch_rule(batch, rule);
@@ -216,10 +228,13 @@ void firewall_write_table(struct nft_batch *batch, const char *table)
 	add_hook(batch, table, CHAIN_SEND, NF_INET_FORWARD, PRIORITY_FILTER - 1);
 	drop_foreign_sources(batch, table, CHAIN_SEND);
 	add_verdicts(batch, table, CHAIN_SEND, true);
+	drop_at_tunnel(batch, table, CHAIN_SEND, NFT_META_OIFGROUP);
 	add_hook(batch, table, CHAIN_RECEIVE, NF_INET_FORWARD, PRIORITY_FILTER);
 	add_verdicts(batch, table, CHAIN_RECEIVE, false);
+	drop_at_tunnel(batch, table, CHAIN_RECEIVE, NFT_META_IIFGROUP);
 	add_hook(batch, table, CHAIN_OUTPUT, NF_INET_LOCAL_OUT, PRIORITY_FILTER);
 	accept_icmp(batch, table, CHAIN_OUTPUT, IPPROTO_ICMPV6, DISCOVERY_FIRST, DISCOVERY_LAST);
 	add_verdicts(batch, table, CHAIN_OUTPUT, false);
+	drop_at_tunnel(batch, table, CHAIN_OUTPUT, NFT_META_OIFGROUP);
 	add_input(batch, table);
 }

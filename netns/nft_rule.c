@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include <linux/rtnetlink.h>
 
 #include "base/alloc.h"
+
+#define MSS_OFFSET 2 /* within its TCP option, behind kind and length */
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
 {
@@ -162,9 +165,20 @@ void nft_match_ports(struct nftnl_rule *rule, uint16_t from, uint16_t to)
 	nft_match_range(rule, offsetof(struct udphdr, uh_dport), &first, &last, sizeof(first));
 }
 
-void nft_match_link_group(struct nftnl_rule *rule, uint32_t group)
+void nft_match_syn(struct nftnl_rule *rule)
 {
-	nft_load_meta(rule, NFT_META_IIFGROUP, NFT_WORD(0));
+	const uint8_t mask = TH_SYN | TH_RST, none = 0, syn = TH_SYN;
+
+	nft_match_protocol(rule, IPPROTO_TCP);
+	nft_load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(struct tcphdr, th_flags),
+			 sizeof(syn), NFT_WORD(0));
+	change_bits(rule, &mask, &none, sizeof(mask));
+	compare(rule, NFT_CMP_EQ, &syn, sizeof(syn));
+}
+
+void nft_match_link_group(struct nftnl_rule *rule, uint32_t key, uint32_t group)
+{
+	nft_load_meta(rule, key, NFT_WORD(0));
 	compare(rule, NFT_CMP_EQ, &group, sizeof(group));
 }
 
@@ -306,6 +320,26 @@ void nft_set_mark(struct nftnl_rule *rule, uint32_t bits)
 	mark = add(rule, "meta");
 	nftnl_expr_set_u32(mark, NFTNL_EXPR_META_KEY, NFT_META_MARK);
 	nftnl_expr_set_u32(mark, NFTNL_EXPR_META_SREG, NFT_WORD(0));
+}
+
+void nft_clamp_mss(struct nftnl_rule *rule)
+{
+	struct nftnl_expr *route = add(rule, "rt"), *order = add(rule, "byteorder"), *write;
+
+	nftnl_expr_set_u32(route, NFTNL_EXPR_RT_KEY, NFT_RT_TCPMSS);
+	nftnl_expr_set_u32(route, NFTNL_EXPR_RT_DREG, NFT_WORD(0));
+	nftnl_expr_set_u32(order, NFTNL_EXPR_BYTEORDER_SREG, NFT_WORD(0));
+	nftnl_expr_set_u32(order, NFTNL_EXPR_BYTEORDER_DREG, NFT_WORD(0));
+	nftnl_expr_set_u32(order, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+	nftnl_expr_set_u32(order, NFTNL_EXPR_BYTEORDER_LEN, sizeof(uint16_t));
+	nftnl_expr_set_u32(order, NFTNL_EXPR_BYTEORDER_SIZE, sizeof(uint16_t));
+	/* The kernel never makes it larger than it is. */
+	write = add(rule, "exthdr");
+	nftnl_expr_set_u32(write, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
+	nftnl_expr_set_u8(write, NFTNL_EXPR_EXTHDR_TYPE, TCPOPT_MAXSEG);
+	nftnl_expr_set_u32(write, NFTNL_EXPR_EXTHDR_SREG, NFT_WORD(0));
+	nftnl_expr_set_u32(write, NFTNL_EXPR_EXTHDR_OFFSET, MSS_OFFSET);
+	nftnl_expr_set_u32(write, NFTNL_EXPR_EXTHDR_LEN, sizeof(uint16_t));
 }
 
 void nft_dnat(struct nftnl_rule *rule, uint32_t address, uint32_t port)

@@ -40,8 +40,10 @@ void nft_match_ports(struct nftnl_rule *rule, uint16_t from, uint16_t to);
 /* These bytes of the transport header are from..to, in network order. */
 void nft_match_range(struct nftnl_rule *rule, uint32_t offset, const void *from, const void *to,
 		     uint32_t size);
-/* It came by a link of this group. */
-void nft_match_link_group(struct nftnl_rule *rule, uint32_t group);
+/* It is a segment that opens a TCP connection, or the answer to one. */
+void nft_match_syn(struct nftnl_rule *rule);
+/* It came, or goes (NFT_META_IIFGROUP, NFT_META_OIFGROUP), by a link of this group. */
+void nft_match_link_group(struct nftnl_rule *rule, uint32_t key, uint32_t group);
 /* iifname or oifname (NFT_META_IIFNAME, NFT_META_OIFNAME) is, or is not, this link. */
 void nft_match_link(struct nftnl_rule *rule, uint32_t key, bool is, const char *link);
 /* The source or the destination is, or is not, in the prefix. In a table of the family inet the
@@ -67,6 +69,8 @@ void nft_match_foreign_source(struct nftnl_rule *rule);
 void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint32_t to);
 
 void nft_set_mark(struct nftnl_rule *rule, uint32_t bits);
+/* The segments that the other end may send fit the link that this packet goes by. */
+void nft_clamp_mss(struct nftnl_rule *rule);
 /* To the address and port in these registers (0: the same address). */
 void nft_dnat(struct nftnl_rule *rule, uint32_t address, uint32_t port);
 /* To this host, to the port in the register; a socket finds the original destination by
