@@ -149,31 +149,52 @@ static void configure_task(const struct place_task *task)
 	netlink_close(netlink);
 }
 
-struct place_task place_task_new(int number)
+void place_task_plug(const struct place_task *task)
 {
-	struct place_task task = { .number = number, .netns = -1 };
-	char name[16], file[32];
-	struct veth_spec pair = { .peer_name = "eth0",
+	char name[16];
+	struct veth_spec pair = { .host_name = name,
+				  .peer_name = "eth0",
+				  .peer_netns_fd = task->netns,
 				  .host_mac = host_mac,
-				  .peer_mac = mac_of(number),
+				  .peer_mac = mac_of(task->number),
 				  .group = LINK_GROUP_BERTH };
 	struct netlink *netlink = NULL;
 	struct link host;
 
-	snprintf(name, sizeof(name), "ve%08x", number);
+	snprintf(name, sizeof(name), "ve%08x", task->number);
+	assert_int_equal(netlink_open(&netlink, NULL), 0);
+	assert_int_equal(veth_create(netlink, &pair, &host, NULL), 0);
+	configure_host(task, &host);
+	configure_task(task);
+	assert_int_equal(link_wait_running(netlink, name, 2000, NULL), 0);
+	netlink_close(netlink);
+}
+
+void place_task_unplug(const struct place_task *task)
+{
+	struct netlink *netlink = NULL;
+	struct netlink_batch *batch = netlink_batch_new();
+	struct link link;
+
+	assert_int_equal(netlink_open_in(task->netns, &netlink, NULL), 0);
+	assert_int_equal(link_by_name(netlink, "eth0", &link, NULL), 0);
+	link_delete(batch, link.index, link.name);
+	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
+	netlink_batch_free(batch);
+	netlink_close(netlink);
+}
+
+struct place_task place_task_new(int number)
+{
+	struct place_task task = { .number = number, .netns = -1 };
+	char file[32];
+
 	snprintf(file, sizeof(file), "task%d", number);
 	snprintf(task.v4, sizeof(task.v4), "10.0.1.%d", number);
 	snprintf(task.v6, sizeof(task.v6), "fd00:1::%d", number);
 	task.path = live_path(file);
 	assert_int_equal(netns_create(task.path, NULL, &task.netns, NULL), 0);
-	pair.host_name = name;
-	pair.peer_netns_fd = task.netns;
-	assert_int_equal(netlink_open(&netlink, NULL), 0);
-	assert_int_equal(veth_create(netlink, &pair, &host, NULL), 0);
-	configure_host(&task, &host);
-	configure_task(&task);
-	assert_int_equal(link_wait_running(netlink, name, 2000, NULL), 0);
-	netlink_close(netlink);
+	place_task_plug(&task);
 	return task;
 }
 
@@ -373,6 +394,11 @@ static int receive_at(const struct opening *opening)
 	return fd;
 }
 
+int place_receiver(int netns, const char *address, int port)
+{
+	return open_in(netns, (struct opening){ receive_at, .address = address, .port = port });
+}
+
 static int send_as(const struct opening *opening)
 {
 	struct sockaddr_storage from, to;
@@ -392,7 +418,7 @@ static int send_as(const struct opening *opening)
 
 bool place_spoofs(int from, const char *source, int to, const char *address)
 {
-	int fd = open_in(to, (struct opening){ receive_at, .address = address, .port = 4321 });
+	int fd = place_receiver(to, address, 4321);
 	char c;
 	bool arrived;
 

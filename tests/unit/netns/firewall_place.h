@@ -25,6 +25,10 @@ struct place_task {
 
 struct place_task place_task_new(int number);
 void place_task_free(struct place_task *task);
+/* Takes its link away, or gives it one again, on the host that is the calling thread's namespace.
+ */
+void place_task_unplug(const struct place_task *task);
+void place_task_plug(const struct place_task *task);
 
 /* A socket that listens there; netns < 0: on the host. */
 int place_listen(int netns, const char *address, int port);
@@ -39,6 +43,8 @@ bool place_talks(int client, int listener);
 bool place_pings(int netns, const char *address);
 /* The error that a datagram to a closed port comes back as: -ECONNREFUSED, or -ETIMEDOUT. */
 int place_send(int netns, const char *address, int port);
+/* A socket for datagrams, on which recv() waits for PLACE_TIMEOUT_MS. */
+int place_receiver(int netns, const char *address, int port);
 /* A datagram from an address that is not the sender's arrives. */
 bool place_spoofs(int from, const char *source, int to, const char *address);
 
