@@ -247,6 +247,13 @@ static bool wait_for_rules(void *data, void (*ready)(void *data), void *ready_da
 	return agent->network && network_wait(agent->network, ready, ready_data);
 }
 
+static uint32_t task_mtu(void *data)
+{
+	const struct agent *agent = data;
+
+	return agent->network ? network_mtu(agent->network) : 0;
+}
+
 int drive_new(struct agent *agent, const struct host_resources *host, struct error *err)
 {
 	const struct agent_config *config = agent->config;
@@ -262,6 +269,7 @@ int drive_new(struct agent *agent, const struct host_resources *host, struct err
 		.task_addressed = task_addressed,
 		.namespace_closing = namespace_closing,
 		.wait_for_rules = wait_for_rules,
+		.task_mtu = task_mtu,
 		.data = agent,
 	};
 

@@ -184,6 +184,8 @@ static void open_firewall(struct agent *agent)
 	const struct network_config config = {
 		.loop = agent->loop,
 		.run_dir = agent->config->run_dir,
+		.address = agent->config->network_address,
+		.port = (uint16_t)agent->config->vxlan_port,
 		.interfaces = drive_interfaces,
 		.in_force = inbox_in_force,
 		.data = agent,

@@ -155,6 +155,7 @@ struct agent_config {
 	char *cni_config_dir;   /* "" = Berth makes the configuration */
 	bool awsvpc_block_imds;
 	char *network_address; /* "" = not told to the control plane */
+	int64_t vxlan_port;
 	enum config_eni_driver eni_driver;
 	enum config_network_shape network_shape;
 	struct str_list local_routes; /* IPv4 prefixes, valid */

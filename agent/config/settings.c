@@ -696,10 +696,19 @@ const struct setting config_settings[] = {
 	  .type = SETTING_TRIMMED,
 	  .offset = AT(network_address),
 	  .fallback = "",
-	  .used_by = "registration",
-	  .doc = "IP address of this host by which the other hosts of the cluster reach it. "
-		 "`berth-control` tells it to them, so that tasks of one subnet reach each other "
-		 "across hosts." },
+	  .used_by = "registration, network",
+	  .doc = "IP address of this host by which the other hosts of the cluster reach it, one "
+		 "that a link of it has. `berth-control` tells it to them, so that tasks of one "
+		 "VPC reach each other across hosts, by VXLAN." },
+	{ .group = NETWORK,
+	  .name = "BERTH_VXLAN_PORT",
+	  .type = SETTING_INTEGER,
+	  .offset = AT(vxlan_port),
+	  .fallback = "4789",
+	  .min = 1,
+	  .max = 65535,
+	  .used_by = "network",
+	  .doc = "UDP port of VXLAN, the same on all hosts." },
 	{ .group = HOUSE,
 	  .name = "BERTH_RUN_DIR",
 	  .type = SETTING_TRIMMED,

@@ -41,6 +41,8 @@ struct executor_config {
 	 * be NULL.
 	 */
 	bool (*wait_for_rules)(void *data, void (*ready)(void *data), void *ready_data);
+	/* The MTU of an interface that is made then; 0: as its link is. May be NULL. */
+	uint32_t (*task_mtu)(void *data);
 	void *data;
 };
 

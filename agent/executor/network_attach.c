@@ -62,9 +62,11 @@ static char *gateway_text(const struct eni_gateway *gateway)
 	return gateway->address ? xasprintf("%s/%u", gateway->address, gateway->prefix) : NULL;
 }
 
-static int conflist_of(const struct agent_config *config, const struct eni_spec *eni, bool first,
+static int conflist_of(const struct executor *executor, const struct eni_spec *eni, bool first,
 		       char **ret, struct error *err)
 {
+	const struct executor_config *host = &executor->config;
+	const struct agent_config *config = host->config;
 	_cleanup_free_ const char **ipv4 = address_list(eni->ipv4, eni->ipv4_count);
 	_cleanup_free_ const char **ipv6 = address_list(eni->ipv6, eni->ipv6_count);
 	_cleanup_free_ char *gateway4 = gateway_text(&eni->gateway_ipv4);
@@ -88,6 +90,7 @@ static int conflist_of(const struct agent_config *config, const struct eni_spec 
 	bool is_ec2 = config->network_shape == CONFIG_SHAPE_EC2;
 	const struct awsvpc_options options = {
 		.driver = config->eni_driver == CONFIG_ENI_DEVICE ? "eni" : "veth",
+		.mtu = host->task_mtu ? host->task_mtu(host->data) : 0,
 		.block_instance_metadata = config->awsvpc_block_imds,
 		.endpoint = first && !is_ec2 ? NETWORK_ENDPOINT_ADDRESS : NULL,
 		.local_routes = (const char *const *)config->local_routes.items,
@@ -219,8 +222,8 @@ static void attach_next(struct attaching *attaching)
 			attach_ended(attaching);
 		return;
 	}
-	r = conflist_of(executor->config.config, &attaching->spec->enis[attaching->next],
-			attaching->next == 0, &conflist, &err);
+	r = conflist_of(executor, &attaching->spec->enis[attaching->next], attaching->next == 0,
+			&conflist, &err);
 	/* What concerns the namespace as a whole stands behind its first interface. */
 	if (r == 0 && attaching->next == 0)
 		r = mesh_extend_conflist(attaching->spec, &conflist, &err);

@@ -28,15 +28,23 @@ struct applying {
 	struct firewall *firewall;
 	int (*apply)(struct firewall *firewall, struct firewall_state *state, struct error *err);
 	struct firewall_state *state;
+	struct vxlan *vxlan;
+	int (*apply_tunnel)(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
+			    struct error *err);
+	struct tunnel *tunnel;
+	uint32_t mtu;
 	struct str_list ids; /* messages that are in force when it is */
-	int result;
-	struct error err;
+	int result, tunnel_result;
+	struct error err, tunnel_err;
 	sem_t worked;
 };
 
 struct network {
 	struct network_config config;
 	struct firewall *firewall;
+	struct vxlan *vxlan;
+	struct ip_address local; /* family 0: other hosts do not reach this one */
+	uint32_t mtu;
 	struct network_wanted *wanted; /* NULL: no message yet */
 	int64_t version;
 	struct str_list ids; /* messages that came since the last change was begun */
@@ -45,7 +53,7 @@ struct network {
 	struct applying *applying;
 	struct waiter *waiters; /* in the order of their changes */
 	size_t waiter_count;
-	char *failure, *left_out; /* what went wrong last: it is said once */
+	char *failure, *tunnel_failure, *left_out; /* what went wrong last: it is said once */
 };
 
 char *network_table(const char *run_dir)
@@ -65,7 +73,12 @@ struct network *network_new(const struct network_config *config)
 	network->config = *config;
 	if (!network->config.apply)
 		network->config.apply = firewall_apply;
+	if (!network->config.apply_tunnel)
+		network->config.apply_tunnel = vxlan_apply;
 	network->firewall = firewall_new(table);
+	network->vxlan = vxlan_new(table);
+	if (!str_is_empty(config->address))
+		(void)ip_parse(config->address, &network->local, NULL);
 	return network;
 }
 
@@ -98,14 +111,24 @@ static bool is_here(void *data, const char *mac)
 	return presence_of(data, mac) == HERE;
 }
 
+/* What is to be, for those interfaces: the firewall knows of the tunnel, which is made by another.
+ */
 static int build(const struct network *network, bool (*keep)(void *data, const char *mac),
-		 struct firewall_state **ret, struct error *left_out, struct error *err)
+		 struct applying *applying, struct error *left_out, struct error *err)
 {
 	struct map *known = map_new();
 	int r;
 
 	network->config.interfaces(network->config.data, note_interface, known);
-	r = network_wanted_state(network->wanted, keep, known, ret, left_out, err);
+	r = network_wanted_state(network->wanted, keep, known, &applying->state, left_out, err);
+	if (r == 0 && network->local.family) {
+		applying->tunnel =
+			network_wanted_tunnel(network->wanted, keep, known, applying->state,
+					      &network->local, network->config.port, left_out);
+		applying->state->tunnel = tunnel_copy(applying->tunnel);
+	} else if (r == 0) {
+		applying->tunnel = tunnel_new(NULL, 0);
+	}
 	map_free(known);
 	return r;
 }
@@ -123,12 +146,21 @@ static void say_failure(struct network *network, const char *text)
 	str_replace(&network->failure, text);
 }
 
+static void say_tunnel_failure(struct network *network, const char *text)
+{
+	if (!str_eq(text, network->tunnel_failure))
+		log_error("tasks of this host and those of others do not reach each other as the "
+			  "control plane wants it; docs/networking.md says what is needed",
+			  "error", text);
+	str_replace(&network->tunnel_failure, text);
+}
+
 static void say_left_out(struct network *network, const struct error *left_out)
 {
 	const char *text = left_out->code ? left_out->text : NULL;
 
 	if (text && !str_eq(text, network->left_out))
-		log_warn("an interface is left out of the security groups", "error", text);
+		log_warn("the network is not as the control plane wants it", "error", text);
 	str_replace(&network->left_out, text);
 }
 
@@ -144,6 +176,12 @@ static void take_result(struct network *network, const struct applying *applying
 			 "they are written anew",
 			 "error", applying->err.text);
 	str_replace(&network->failure, NULL);
+	if (applying->tunnel_result < 0) {
+		say_tunnel_failure(network, applying->tunnel_err.text);
+		return;
+	}
+	str_replace(&network->tunnel_failure, NULL);
+	network->mtu = applying->mtu;
 	for (size_t i = 0; i < applying->ids.count; i++)
 		network->config.in_force(network->config.data, applying->ids.items[i]);
 }
@@ -151,17 +189,36 @@ static void take_result(struct network *network, const struct applying *applying
 static void applying_free(struct applying *applying)
 {
 	firewall_state_free(applying->state);
+	tunnel_free(applying->tunnel);
 	str_list_free(&applying->ids);
 	sem_destroy(&applying->worked);
 	free(applying);
+}
+
+static void apply_tunnel(struct applying *applying)
+{
+	applying->tunnel_result = applying->apply_tunnel(applying->vxlan, applying->tunnel,
+							 &applying->mtu, &applying->tunnel_err);
+}
+
+/* There is no tunnel without the rules that guard it. */
+static void apply_both(struct applying *applying)
+{
+	bool ends = applying->tunnel->network_count == 0;
+
+	if (ends)
+		apply_tunnel(applying);
+	applying->result =
+		applying->apply(applying->firewall, TAKE(applying->state), &applying->err);
+	if (!ends && applying->result >= 0)
+		apply_tunnel(applying);
 }
 
 static void work(void *data)
 {
 	struct applying *applying = data;
 
-	applying->result =
-		applying->apply(applying->firewall, TAKE(applying->state), &applying->err);
+	apply_both(applying);
 	sem_post(&applying->worked);
 }
 
@@ -199,7 +256,7 @@ static void done(void *data)
 	advance(network);
 }
 
-static void begin(struct network *network, struct firewall_state *state)
+static struct applying *applying_new(struct network *network)
 {
 	struct applying *applying = xcalloc(1, sizeof(*applying));
 
@@ -207,11 +264,17 @@ static void begin(struct network *network, struct firewall_state *state)
 		.network = network,
 		.firewall = network->firewall,
 		.apply = network->config.apply,
-		.state = state,
-		.ids = network->ids,
+		.vxlan = network->vxlan,
+		.apply_tunnel = network->config.apply_tunnel,
 	};
-	network->ids = (struct str_list)STR_LIST_INIT;
 	sem_init(&applying->worked, 0, 0);
+	return applying;
+}
+
+static void begin(struct network *network, struct applying *applying)
+{
+	applying->ids = network->ids;
+	network->ids = (struct str_list)STR_LIST_INIT;
 	network->applying = applying;
 	loop_work(network->config.loop, work, done, applying);
 }
@@ -219,20 +282,22 @@ static void begin(struct network *network, struct firewall_state *state)
 static void advance(struct network *network)
 {
 	struct error err = ERROR_INIT, left_out = ERROR_INIT;
-	struct firewall_state *state = NULL;
+	struct applying *applying;
 
 	if (network->applying || !network->stale)
 		return;
 	network->stale = false;
 	network->changes++;
-	if (build(network, is_not_over, &state, &left_out, &err) < 0) {
+	applying = applying_new(network);
+	if (build(network, is_not_over, applying, &left_out, &err) < 0) {
+		applying_free(applying);
 		str_list_free(&network->ids);
 		say_failure(network, err.text);
 		release_waiters(network);
 		return;
 	}
 	say_left_out(network, &left_out);
-	begin(network, state);
+	begin(network, applying);
 }
 
 /* ---- what happens ---- */
@@ -279,12 +344,21 @@ bool network_wait(struct network *network, void (*ready)(void *data), void *data
 static void leave(struct network *network)
 {
 	struct error err = ERROR_INIT, left_out = ERROR_INIT;
-	struct firewall_state *state = NULL;
+	struct applying *applying;
 
-	if (!network->wanted || build(network, is_here, &state, &left_out, &err) < 0)
+	if (!network->wanted)
 		return;
-	if (network->config.apply(network->firewall, state, &err) < 0)
-		say_failure(network, err.text);
+	applying = applying_new(network);
+	if (build(network, is_here, applying, &left_out, &err) == 0) {
+		apply_both(applying);
+		take_result(network, applying);
+	}
+	applying_free(applying);
+}
+
+uint32_t network_mtu(const struct network *network)
+{
+	return network->mtu;
 }
 
 void network_free(struct network *network)
@@ -299,9 +373,11 @@ void network_free(struct network *network)
 	leave(network);
 	network_wanted_free(network->wanted);
 	firewall_free(network->firewall);
+	vxlan_free(network->vxlan);
 	str_list_free(&network->ids);
 	free(network->waiters);
 	free(network->failure);
+	free(network->tunnel_failure);
 	free(network->left_out);
 	free(network);
 }

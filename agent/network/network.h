@@ -4,21 +4,25 @@
 
 #include "base/loop.h"
 #include "netns/firewall.h"
+#include "netns/vxlan.h"
 #include "wire/acs_network.h"
 
 #include <stdbool.h>
 
 /*
- * The security groups of this instance's tasks, as the control plane told last: kept, written to
- * nftables on the pool, one change at a time, and said to be in force when they are. What was in
- * force when the agent began stays so until the first message, and what is in force when it dies
- * stays so until it is back.
+ * The security groups of this instance's tasks and their way to tasks of other hosts, as the
+ * control plane told last: kept, written to nftables and routes on the pool, one change at a time,
+ * and said to be in force when they are. What was in force when the agent began stays so until the
+ * first message, and what is in force when it dies stays so until it is back.
  */
 struct network;
 
 struct network_config {
 	struct loop *loop;
 	const char *run_dir; /* an agent of another one on the same host has another table */
+	/* By which other hosts reach this one, and the port of VXLAN; NULL or "": they do not. */
+	const char *address;
+	uint16_t port;
 	/* Calls tell() for each interface of the tasks that are known here; `over`: its task is
 	 * STOPPED. */
 	void (*interfaces)(void *data, void (*tell)(void *to, const char *mac, bool over),
@@ -28,6 +32,9 @@ struct network_config {
 	void *data;
 	/* firewall_apply(), but in tests. */
 	int (*apply)(struct firewall *firewall, struct firewall_state *state, struct error *err);
+	/* vxlan_apply(), but in tests. */
+	int (*apply_tunnel)(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
+			    struct error *err);
 };
 
 struct network *network_new(const struct network_config *config);
@@ -50,6 +57,10 @@ void network_changed(struct network *network);
  * of what was told until now; or never, after network_free().
  */
 bool network_wait(struct network *network, void (*ready)(void *data), void *data);
+
+/* What a task's interface may send in one packet, so that it reaches other hosts; 0: as its link
+ * is. Known when network_wait() has nothing to wait for. */
+uint32_t network_mtu(const struct network *network);
 
 /* "berth-firewall", with the run directory unless it is that of the settings. The caller frees. */
 char *network_table(const char *run_dir);

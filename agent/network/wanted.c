@@ -11,7 +11,13 @@
 
 struct wanted_interface {
 	const char *mac;
+	const char *subnet_id;
 	struct firewall_interface interface;
+};
+
+struct wanted_subnet {
+	const char *id;
+	struct tunnel_network network;
 };
 
 struct network_wanted {
@@ -20,6 +26,10 @@ struct network_wanted {
 	size_t group_count;
 	struct wanted_interface *interfaces;
 	size_t interface_count;
+	struct wanted_subnet *subnets;
+	size_t subnet_count;
+	struct tunnel_peer *peers;
+	size_t peer_count;
 };
 
 static int protocol_of(const char *text)
@@ -118,12 +128,39 @@ static void take_interface(struct network_wanted *wanted, const struct acs_netwo
 
 	wanted->interfaces[wanted->interface_count++] = (struct wanted_interface){
 		.mac = arena_strdup(arena, from->mac_address),
+		.subnet_id = arena_strdup(arena, from->subnet_id ? from->subnet_id : ""),
 		.interface = {
 			.addresses = addresses_of(arena, &from->addresses),
 			.groups = copy_texts(arena, &from->groups),
 			.group_count = from->groups.count,
 		},
 	};
+}
+
+static void take_subnet(struct network_wanted *wanted, const struct acs_network_subnet *from)
+{
+	struct arena *arena = wanted->arena;
+	struct ip_prefix *prefixes = arena_calloc(arena, from->cidrs.count, sizeof(*prefixes));
+	size_t count = 0;
+
+	for (size_t i = 0; i < from->cidrs.count; i++)
+		if (ip_prefix_parse(from->cidrs.items[i], &prefixes[count], NULL) == 0)
+			count++;
+	wanted->subnets[wanted->subnet_count++] = (struct wanted_subnet){
+		.id = arena_strdup(arena, from->id),
+		.network = { (uint32_t)from->vni, prefixes, count },
+	};
+}
+
+/* A host that has not said its address is not reached. */
+static void take_peer(struct network_wanted *wanted, const struct acs_network_peer *from)
+{
+	struct tunnel_peer *peer = &wanted->peers[wanted->peer_count];
+
+	peer->vni = (uint32_t)from->vni;
+	if (from->host && ip_parse(from->host, &peer->host, NULL) == 0 &&
+	    ip_parse(from->address, &peer->address, NULL) == 0)
+		wanted->peer_count++;
 }
 
 struct network_wanted *network_wanted_new(const struct acs_network *message)
@@ -138,6 +175,13 @@ struct network_wanted *network_wanted_new(const struct acs_network *message)
 		take_group(wanted, &message->groups[i]);
 	for (size_t i = 0; i < message->interface_count; i++)
 		take_interface(wanted, &message->interfaces[i]);
+	wanted->subnets =
+		arena_calloc(wanted->arena, message->subnet_count, sizeof(*wanted->subnets));
+	wanted->peers = arena_calloc(wanted->arena, message->peer_count, sizeof(*wanted->peers));
+	for (size_t i = 0; i < message->subnet_count; i++)
+		take_subnet(wanted, &message->subnets[i]);
+	for (size_t i = 0; i < message->peer_count; i++)
+		take_peer(wanted, &message->peers[i]);
 	return wanted;
 }
 
@@ -169,4 +213,46 @@ int network_wanted_state(const struct network_wanted *wanted,
 	}
 	*ret = TAKE(state);
 	return 0;
+}
+
+static const struct wanted_subnet *subnet_of(const struct network_wanted *wanted, const char *id)
+{
+	for (size_t i = 0; i < wanted->subnet_count; i++)
+		if (str_eq(wanted->subnets[i].id, id))
+			return &wanted->subnets[i];
+	return NULL;
+}
+
+/* A VPC with all its subnets. */
+static void add_vpc(struct tunnel *tunnel, const struct network_wanted *wanted, uint32_t vni)
+{
+	for (size_t i = 0; i < wanted->subnet_count; i++)
+		if (wanted->subnets[i].network.vni == vni)
+			tunnel_add_network(tunnel, &wanted->subnets[i].network);
+}
+
+struct tunnel *network_wanted_tunnel(const struct network_wanted *wanted,
+				     bool (*keep)(void *data, const char *mac), void *data,
+				     const struct firewall_state *state,
+				     const struct ip_address *local, uint16_t port,
+				     struct error *left_out)
+{
+	struct tunnel *tunnel = tunnel_new(local, port);
+
+	for (size_t i = 0; i < wanted->interface_count; i++) {
+		const struct wanted_interface *item = &wanted->interfaces[i];
+		const struct wanted_subnet *subnet = subnet_of(wanted, item->subnet_id);
+
+		if (subnet && keep(data, item->mac) &&
+		    !tunnel_find_network(tunnel, subnet->network.vni))
+			add_vpc(tunnel, wanted, subnet->network.vni);
+	}
+	for (size_t i = 0; i < wanted->peer_count; i++) {
+		const struct tunnel_peer *peer = &wanted->peers[i];
+
+		if (tunnel_find_network(tunnel, peer->vni) &&
+		    !firewall_state_at(state, &peer->address))
+			(void)tunnel_add_peer(tunnel, peer, left_out);
+	}
+	return tunnel;
 }

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "netns/firewall_state.h"
+#include "netns/tunnel.h"
 #include "wire/acs_network.h"
 
 #include <stdbool.h>
@@ -24,5 +25,16 @@ DEFINE_CLEANUP(struct network_wanted, network_wanted_free);
 int network_wanted_state(const struct network_wanted *wanted,
 			 bool (*keep)(void *data, const char *mac), void *data,
 			 struct firewall_state **ret, struct error *left_out, struct error *err);
+
+/*
+ * The way to tasks of other hosts, in the VPCs of the same interfaces; `local` and `port` are this
+ * host's. What an interface of the state has, is here and nowhere else. `left_out` as above: a peer
+ * that cannot be reached.
+ */
+struct tunnel *network_wanted_tunnel(const struct network_wanted *wanted,
+				     bool (*keep)(void *data, const char *mac), void *data,
+				     const struct firewall_state *state,
+				     const struct ip_address *local, uint16_t port,
+				     struct error *left_out);
 
 #endif

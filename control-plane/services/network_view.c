@@ -375,15 +375,22 @@ static void add_interfaces(struct network_view *view, const char *instance_arn,
 	network->interfaces = items;
 }
 
+/* The gateways say whose networks they are in. */
 static struct text_list cidrs_of(struct network_view *view, const struct subnet *subnet)
 {
-	const char *const both[] = { subnet_cidr(subnet), subnet_ipv6_cidr(subnet) };
+	const char *const gateways[] = { subnet_gateway(subnet), subnet_ipv6_gateway(subnet) };
 	const char **items = arena_calloc(view->part, 2, sizeof(*items));
 	size_t count = 0;
 
-	for (size_t i = 0; i < 2; i++)
-		if (both[i])
-			items[count++] = both[i];
+	for (size_t i = 0; i < 2; i++) {
+		struct ip_prefix prefix;
+		char text[IP_TEXT_SIZE];
+
+		if (!gateways[i] || ip_prefix_parse(gateways[i], &prefix, NULL) < 0)
+			continue;
+		prefix = ip_prefix_network(&prefix);
+		items[count++] = arena_strdup(view->part, ip_prefix_format(&prefix, text));
+	}
 	return (struct text_list){ items, count };
 }
 

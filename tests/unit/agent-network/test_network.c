@@ -19,7 +19,7 @@
 /* What the pool's thread sees: apply() has no other way to the test. */
 static struct {
 	struct strbuf applied; /* the interfaces of each state, a line each */
-	int result;
+	int result, tunnel_result;
 	bool gated;
 	sem_t entered, gate;
 } pool;
@@ -45,6 +45,19 @@ static int apply(struct firewall *firewall, struct firewall_state *state, struct
 	return pool.result < 0 ? error_say(err, -pool.result, "refused") : pool.result;
 }
 
+/* Those of one that is, or ends, are a line, too. */
+static int apply_tunnel(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
+			struct error *err)
+{
+	if (tunnel->local.family)
+		strbuf_appendf(&pool.applied, "tunnel: %zu networks, %zu peers\n",
+			       tunnel->network_count, tunnel->peer_count);
+	if (pool.tunnel_result < 0)
+		return error_say(err, -pool.tunnel_result, "no tunnel");
+	*ret_mtu = tunnel->network_count > 0 ? 1450 : 0;
+	return 0;
+}
+
 static void interfaces(void *data, void (*note)(void *to, const char *mac, bool over), void *to)
 {
 	const struct place *place = data;
@@ -62,26 +75,40 @@ static void in_force(void *data, const char *message_id)
 	strbuf_appendf(&place->acknowledged, "%s ", message_id);
 }
 
-static int set_up(void **state)
+static int set_up_at(void **state, const char *address)
 {
 	struct place *place = xcalloc(1, sizeof(*place));
 	struct network_config config = {
 		.run_dir = "/run/berth",
+		.address = address,
+		.port = 4789,
 		.interfaces = interfaces,
 		.in_force = in_force,
 		.apply = apply,
+		.apply_tunnel = apply_tunnel,
 		.data = place,
 	};
 
 	assert_int_equal(loop_new(&place->loop, NULL), 0);
 	config.loop = place->loop;
 	place->network = network_new(&config);
-	pool.result = 0;
+	pool.result = pool.tunnel_result = 0;
 	pool.gated = false;
 	sem_init(&pool.entered, 0, 0);
 	sem_init(&pool.gate, 0, 0);
 	*state = place;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_at(state, "");
+}
+
+/* Other hosts reach this one. */
+static int set_up_reached(void **state)
+{
+	return set_up_at(state, "192.0.2.1");
 }
 
 static int tear_down(void **state)
@@ -104,16 +131,21 @@ static int tear_down(void **state)
 /* Two interfaces, 10.0.0.1 with MAC_A, and `second` with MAC_B. */
 static void tell(struct place *place, const char *id, int64_t version, const char *second)
 {
-	static const char *const one[] = { "10.0.0.1" };
+	static const char *const one[] = { "10.0.0.1" }, *const cidr[] = { "10.0.0.0/24" };
 	const struct acs_network message = {
 		.message_id = id,
 		.version = version,
 		.interfaces =
 			(struct acs_network_interface[]){
-				{ .mac_address = MAC_A, .addresses = { one, 1 } },
-				{ .mac_address = MAC_B, .addresses = { &second, 1 } },
+				{ MAC_A, "subnet-a", .addresses = { one, 1 } },
+				{ MAC_B, "subnet-a", .addresses = { &second, 1 } },
 			},
 		.interface_count = 2,
+		.subnets = (struct acs_network_subnet[]){ { "subnet-a", 7, { cidr, 1 } } },
+		.subnet_count = 1,
+		.peers = (struct acs_network_peer[]){ { "10.0.0.9", "02:00:00:00:00:09", "subnet-a",
+							7, "192.0.2.2" } },
+		.peer_count = 1,
 	};
 
 	network_take(place->network, &message);
@@ -312,6 +344,48 @@ static void without_a_message_nothing_is_touched(void **state)
 	expect(place, "", "");
 }
 
+static void a_tunnel_comes_after_its_rules_and_goes_before_them(void **state)
+{
+	struct place *place = *state;
+
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "m1 ");
+	assert_int_equal(network_mtu(place->network), 1450);
+	strbuf_free(&pool.applied);
+	network_free(TAKE(place->network));
+	expect(place, "tunnel: 0 networks, 0 peers\n\n", "m1 ");
+}
+
+/* Its rules are in force all the same, and it is tried again when the message comes again. */
+static void a_tunnel_that_is_refused_is_not_acknowledged(void **state)
+{
+	struct place *place = *state;
+
+	pool.tunnel_result = -EEXIST;
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "");
+	assert_int_equal(network_mtu(place->network), 0);
+	strbuf_free(&pool.applied);
+	pool.tunnel_result = 0;
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "m1 ");
+	assert_int_equal(network_mtu(place->network), 1450);
+}
+
+static void there_is_no_tunnel_without_its_rules(void **state)
+{
+	struct place *place = *state;
+
+	pool.result = -EPERM;
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	expect(place, "if-10.0.0.1 if-10.0.0.2 \n", "");
+	assert_int_equal(network_mtu(place->network), 0);
+}
+
 static void each_agent_of_a_host_has_a_table(void **state)
 {
 	char path[400], *table = network_table("/run/berth");
@@ -329,7 +403,8 @@ static void each_agent_of_a_host_has_a_table(void **state)
 	free(table);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)    cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define REACHED(name) cmocka_unit_test_setup_teardown(name, set_up_reached, tear_down)
 
 int main(void)
 {
@@ -344,6 +419,9 @@ int main(void)
 		TEST(a_task_waits_for_what_was_told_before_it),
 		TEST(at_the_end_only_what_is_here_stays),
 		TEST(without_a_message_nothing_is_touched),
+		REACHED(a_tunnel_comes_after_its_rules_and_goes_before_them),
+		REACHED(a_tunnel_that_is_refused_is_not_acknowledged),
+		REACHED(there_is_no_tunnel_without_its_rules),
 		cmocka_unit_test(each_agent_of_a_host_has_a_table),
 	};
 
