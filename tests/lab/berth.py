@@ -12,7 +12,7 @@ import tempfile
 import threading
 import urllib.request
 
-from . import control_groups, leaks
+from . import control_groups, hosts, leaks
 from .processes import Daemon, catches, free_port, wait_for
 from .services import Containerd, Registry
 
@@ -50,12 +50,12 @@ def environment(**more):
 class Control:
     """berth-control on a port of its own."""
 
-    def __init__(self, directory, subnet="10.99.0.0/24", state="memory", arguments=(), scale=1):
+    def __init__(self, directory, subnet="10.99.0.0/24", state="memory", arguments=(), scale=1, listen="127.0.0.1"):
         self.directory, self.port = directory, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = ":memory:" if state == "memory" else os.path.join(directory, "control.db")
         os.makedirs(directory, exist_ok=True)
-        argv = [program("berth-control"), "--listen", f"127.0.0.1:{self.port}", "--data", self.data, "--region", REGION,
+        argv = [program("berth-control"), "--listen", f"{listen}:{self.port}", "--data", self.data, "--region", REGION,
                 "--subnet", f"{subnet},id=subnet-berth", *arguments]
         if scale != 1:
             argv += ["--time-scale", str(scale)]
@@ -106,8 +106,8 @@ class Control:
 class Agent:
     """berth-agent with directories of its own."""
 
-    def __init__(self, lab, name="agent", **settings):
-        self.lab, self.name = lab, name
+    def __init__(self, lab, name="agent", host=None, **settings):
+        self.lab, self.name, self.host = lab, name, host
         self.directory = os.path.join(lab.directory, name)
         self.data, self.run = os.path.join(self.directory, "data"), os.path.join(self.directory, "run")
         for directory in (self.data, self.run):
@@ -120,9 +120,15 @@ class Agent:
                              BERTH_CGROUP_PARENT=lab.cgroup, ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="1s",
                              BERTH_BRIDGE=f"berth{len(lab.agents)}", BERTH_BRIDGE_SUBNET=f"172.29.{len(lab.agents)}.0/24",
                              ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER="0s")
+        if host:
+            # Registries on loopback are another's there: images are brought in before.
+            self.settings.update(ECS_BACKEND_HOST=f"http://{hosts.GATEWAY}:{lab.control.port}",
+                                 BERTH_NETWORK_ADDRESS=host.address, BERTH_INTROSPECTION_ADDRESS=host.address,
+                                 ECS_IMAGE_PULL_BEHAVIOR="prefer-cached", BERTH_CGROUP_PARENT=f"{lab.cgroup}/{host.name}")
         self.settings.update({key: str(value) for key, value in settings.items() if value is not None})
         self.cluster, self.cgroup = self.settings["ECS_CLUSTER"], self.settings["BERTH_CGROUP_PARENT"]
-        self.daemon = Daemon("berth-agent", [program("berth-agent")], os.path.join(self.directory, "agent.log"),
+        argv = [*(host.enter() if host else []), program("berth-agent")]
+        self.daemon = Daemon("berth-agent", argv, os.path.join(self.directory, "agent.log"),
                              environment(**self.settings))
 
     def start(self, wait=True):
@@ -139,7 +145,8 @@ class Agent:
                    if instance["containerInstanceArn"] == own)
 
     def introspect(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.introspection}{path}", timeout=30) as answer:
+        address = self.host.address if self.host else "127.0.0.1"
+        with urllib.request.urlopen(f"http://{address}:{self.introspection}{path}", timeout=30) as answer:
             return json.loads(answer.read())
 
     def metadata(self):
@@ -182,16 +189,19 @@ class Lab:
     """One private host. Use it as a context; at the end everything is stopped, and what is left is an error."""
 
     def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1,
-                 containerd_size=None):
+                 containerd_size=None, host_count=0):
         self.turn = Turn()
         self.directory = tempfile.mkdtemp(prefix="berth-lab-")
         self.cgroup = "/" + os.path.basename(self.directory)
         self.keep = keep
+        self.wire = hosts.Wire() if host_count else None
+        self.hosts = [hosts.Host(number + 1) for number in range(host_count)]
+        self.agents = []
         self.before = leaks.snapshot(self)
         self.containerd = Containerd(os.path.join(self.directory, "containerd"), containerd_size)
         self.registry = Registry(os.path.join(self.directory, "registry"))
-        self.control = Control(os.path.join(self.directory, "control"), subnet, state, control_arguments, scale)
-        self.agents = []
+        self.control = Control(os.path.join(self.directory, "control"), subnet, state, control_arguments, scale,
+                               "0.0.0.0" if host_count else "127.0.0.1")
         self.breaks_off_pulls = False  # the test has some run out of time
         self._ecs = None
 
@@ -212,6 +222,8 @@ class Lab:
                 self.report()
             if not self.keep:
                 shutil.rmtree(self.directory, ignore_errors=True)
+            for part in [*self.hosts, *([self.wire] if self.wire else [])]:
+                part.close()
             self.turn.end()
 
     def start(self):
@@ -225,8 +237,9 @@ class Lab:
         self._ecs = self._ecs or self.control.boto()
         return self._ecs
 
-    def agent(self, name=None, **settings):
-        agent = Agent(self, name or f"agent{len(self.agents)}", **settings)
+    def agent(self, name=None, host=None, **settings):
+        """On a `host` of its own (host_count=...), or in the network of the test."""
+        agent = Agent(self, name or f"agent{len(self.agents)}", host, **settings)
         self.agents.append(agent)
         return agent
 
@@ -273,7 +286,7 @@ class Lab:
         return self.describe(arn)[0]
 
     def main_pid(self, arn, name="app"):
-        return self.agents[0].process(arn, name)
+        return next(filter(None, (agent.process(arn, name) for agent in self.agents)), None)
 
     def wait_ready(self, arn, name="app"):
         """RUNNING, and the container's first process handles SIGTERM: until then it would not hear of a stop."""

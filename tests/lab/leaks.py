@@ -13,7 +13,8 @@ import time
 from . import control_groups
 
 # What the agent and its plugins name interfaces (eni_host_name()); "veth..." are another's.
-INTERFACE = re.compile(r"ve[0-9a-f]{8}|berth.*|ecs-bridge")
+INTERFACE = re.compile(r"ve[0-9a-f]{8}|vx[0-9]+|berth.*|ecs-bridge")
+PROTOCOL = "236"  # of routes to other hosts
 BRIDGE = re.compile(r"berth[0-9]+|ecs-bridge")
 BRIDGE_TABLES = tuple(f"{family} berth-{name}" for family in ("ip", "ip6", "inet") for name in ("bridge", "portmap"))
 PIN = "berth-hold-"  # the snapshots that hold the layers of images, which stay
@@ -66,13 +67,13 @@ def _is_bridge(link):
     return BRIDGE.fullmatch(link["ifname"]) and link.get("linkinfo", {}).get("info_kind") == "bridge"
 
 
-def rules():
+def rules(enter=()):
     """Tables, but for the skeletons that stay for the next container: of these, what is in them for one."""
-    found = {f"nft {line.strip()}" for line in _run("nft", "list", "tables").splitlines()}
+    found = {f"nft {line.strip()}" for line in _run(*enter, "nft", "list", "tables").splitlines()}
     for table in BRIDGE_TABLES:
         if f"nft table {table}" in found:
             found.remove(f"nft table {table}")
-            for item in json.loads(_run("nft", "-j", "list", "table", *table.split()) or "{}").get("nftables", []):
+            for item in json.loads(_run(*enter, "nft", "-j", "list", "table", *table.split()) or "{}").get("nftables", []):
                 # Sets are of links of the host; what is published is in maps.
                 found |= {f"element {element} of {table}" for element in item.get("map", {}).get("elem", [])}
     return found
@@ -87,17 +88,28 @@ def remove_bridges():
         _run("nft", "delete", "table", *table.split())
 
 
-def snapshot(lab):
-    links = [link for link in json.loads(_run("ip", "-j", "-d", "link") or "[]") if not _is_bridge(link)]
-    routes = json.loads(_run("ip", "-j", "route", "show", "table", "all") or "[]")
+def _network(enter=()):
+    """Links, routes and rules of the network of this process, or of another that is entered."""
+    links = [link for link in json.loads(_run(*enter, "ip", "-j", "-d", "link") or "[]") if not _is_bridge(link)]
+    routes = [route for family in ("-4", "-6")
+              for route in json.loads(_run(*enter, "ip", "-j", family, "route", "show", "table", "all") or "[]")]
     found = {f"interface {link['ifname']}" for link in links if INTERFACE.fullmatch(link["ifname"])}
     found |= {f"route {route['dst']} dev {route['dev']}" for route in routes
               if INTERFACE.fullmatch(route.get("dev", "")) and not BRIDGE.fullmatch(route.get("dev", ""))}
-    found |= rules()
+    found |= {f"route {route['dst']} of Berth" for route in routes if route.get("protocol") == PROTOCOL}
+    return found | rules(enter)
+
+
+def snapshot(lab):
+    found = _network()
+    for host in lab.hosts:
+        found |= {f"{host.name}: {item}" for item in _network(host.enter())}
     found |= {f"lease {path}" for path in glob.glob(f"{lab.directory}/**/run/ipam/*/leases/*", recursive=True)}
     found |= {f"CNI attachment {path}" for path in glob.glob(f"{lab.directory}/*/run/cni/*")}
     found |= {f"mount {where}" for where in mounts(lab.directory)}
-    found |= {f"cgroup {group}" for group in cgroups(lab.cgroup)}
+    parents = {lab.cgroup, *(agent.cgroup for agent in lab.agents)}
+    found |= {f"cgroup {group}" for parent in parents for group in cgroups(parent)
+              if not any(group.rstrip("/").endswith(other) for other in parents)}
     found |= {f"task directory {path}" for path in glob.glob(f"{lab.directory}/*/data/tasks/*")}
     found |= {f"namespace {path}" for path in glob.glob(f"{lab.directory}/*/run/netns/*")}
     found |= set(_processes(lab.directory).values())
