@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from tests.e2e.test_device_tasks import announced, devices, moving  # noqa: F401  (fixtures, too)
 from tests.e2e.test_endpoints import PYTHON, Started, document, inside
 from tests.e2e.test_first_task import FOREVER, WEB, main_pid
 from tests.e2e.test_security_groups import ANSWER, ASK, PORT, TIMEOUT, VPC
@@ -32,6 +33,16 @@ made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 made.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND
 made.bind((sys.argv[1], 0))
 made.sendto(b"x", (sys.argv[2], 4321))
+"""
+# Is a router of the link, once.
+ADVERTISE = """
+import socket, struct, sys
+made = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+link = socket.if_nametoindex(sys.argv[1])
+made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, link)
+made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+made.bind(("fe80::1", 0, 0, link))
+made.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0, 0, link))
 """
 ERRNO = """
 import errno, socket, sys
@@ -199,3 +210,37 @@ def test_a_host_whose_ipv6_is_switched_off(lab, switched_off):
     answer = lab.control.call("RunTask", cluster="off", taskDefinition=definition,
                               networkConfiguration={"awsvpcConfiguration": {"subnets": [BOTH]}})
     assert answer["tasks"] == [] and answer["failures"][0]["reason"] == "ATTRIBUTE"
+
+
+@pytest.mark.lab(**NETWORK)
+def test_devices_of_both_families_and_of_ipv6_alone(moving, devices):  # noqa: F811
+    """net-T16: the way out of IPv6 is learned where there is IPv4. net-T17, beside the unit test: else it is static."""
+    definition = moving.define("six", [{"image": moving.image, "command": WEB}])
+    tasks, routers = {}, {}
+    for subnet, router in ((BOTH, "fe80::1"), (ALONE, "fd00:99:1:3::1")):
+        arn = moving.run(definition, networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet]}})[0]
+        mac = announced(moving, arn)
+        devices.plug(mac)
+        routers[subnet] = devices.names[mac] + "p"
+        for command in (f"link set {routers[subnet]} up", f"addr add {router}/64 dev {routers[subnet]} nodad"):
+            subprocess.run(["ip", *command.split()], check=True)
+        tasks[subnet] = moving.wait_ready(arn)
+
+    def addresses(subnet):
+        return [line.split()[1] for line in lines(tasks[subnet], moving, "ip", "addr", "show", "dev", "eth0", "scope", "global")
+                if line.startswith("inet")]
+
+    def ways_out(subnet):
+        return [line for line in lines(tasks[subnet], moving, "ip", "-6", "route", "show", "default") if line]
+    both, alone = details(tasks[BOTH]), details(tasks[ALONE])
+    assert addresses(BOTH) == [f"{both['privateIPv4Address']}/24", f"{both['ipv6Address']}/64"]
+    assert addresses(ALONE) == [f"{alone['ipv6Address']}/64"]
+    assert ways_out(BOTH) == []
+    assert "default via fd00:99:1:3::1 dev eth0 proto static" in ways_out(ALONE)[0]
+    assert asked_by_host(alone["ipv6Address"]) == ANSWER
+
+    def advertised():
+        subprocess.run([PYTHON, "-c", ADVERTISE, routers[BOTH]], check=True)
+        return ways_out(BOTH)
+    learned, = wait_for("the way out to be learned", advertised)
+    assert learned.startswith("default via fe80::1 dev eth0 proto ra")
