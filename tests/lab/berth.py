@@ -44,7 +44,7 @@ def environment(**more):
     """The environment of a daemon: nothing of the caller's but what finding programs and the sanitizers need."""
     kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "HOME")
             if name in os.environ}
-    return dict(kept, **CREDENTIALS, **more)
+    return {**kept, **CREDENTIALS, **more}
 
 
 class Control:
