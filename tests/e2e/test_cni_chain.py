@@ -24,6 +24,11 @@ DEBIAN_BRIDGE = dict(BRIDGE, type="bridge", ipam={"type": "host-local", "subnet"
 OWN_BRIDGE_BY_HOST_LOCAL = dict(OWN_BRIDGE, ipam=DEBIAN_BRIDGE["ipam"])
 OWN_PORTMAP = {"type": "ecs-portmap", "capabilities": {"portMappings": True}}
 DEBIAN_PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}}
+# What their own tests show is not shown again here: that they stand in a chain, and others behind them.
+APPMESH = {"type": "aws-appmesh", "ignoredUID": "1337", "proxyEgressPort": "15001", "egressIgnoredPorts": ["8080"]}
+SERVICECONNECT = {"type": "ecs-serviceconnect", "enableIPv4": True,
+                  "ingressConfig": [{"interceptPort": 8081, "listenerPort": 15000}],
+                  "egressConfig": {"listenerPort": 15001, "redirectMode": "nat", "vip": {"ipv4Cidr": "127.255.0.0/16"}}}
 TUNING = {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}}
 RATE = 40_000_000  # bits a second
 BANDWIDTH = {"type": "bandwidth", "ingressRate": RATE, "ingressBurst": 800_000}
@@ -55,6 +60,10 @@ class Namespaces:
         rules = self.on_host("nft", "list", "ruleset").stdout.decode()
         return [line for line in rules.splitlines() if "8080" in line]
 
+    def rules_of_container(self):
+        return subprocess.run(["ip", "netns", "exec", self.container, "nft", "list", "ruleset"], check=True,
+                              capture_output=True).stdout.decode()
+
     def close(self):
         for name in (self.container, self.host):
             subprocess.run(["ip", "netns", "del", name], check=True)
@@ -80,7 +89,7 @@ class Chain:
             config["runtimeConfig"] = {"portMappings": MAPPINGS}
         if previous is not None:
             config["prevResult"] = previous
-        directory = OWN if plugin["type"].startswith("ecs-") else DEBIAN
+        directory = OWN if plugin["type"].startswith(("ecs-", "aws-")) else DEBIAN
         done = subprocess.run(
             ["ip", "netns", "exec", self.namespaces.host, os.path.join(directory, plugin["type"])],
             input=json.dumps(config, sort_keys=True).encode(), env=dict(self.environment, CNI_COMMAND=command),
@@ -137,6 +146,7 @@ def in_namespace(name):
     pytest.param([OWN_BRIDGE, OWN_PORTMAP, TUNING], id="own-bridge-own-portmap-tuning"),
     pytest.param([OWN_BRIDGE, DEBIAN_PORTMAP, TUNING, BANDWIDTH], id="own-bridge-debians-portmap-tuning-bandwidth"),
     pytest.param([DEBIAN_BRIDGE, OWN_PORTMAP], id="debians-bridge-own-portmap"),
+    pytest.param([DEBIAN_BRIDGE, APPMESH, SERVICECONNECT, OWN_PORTMAP, TUNING], id="debians-bridge-mesh-own-portmap-tuning"),
     pytest.param([OWN_BRIDGE_BY_HOST_LOCAL, OWN_PORTMAP], id="host-local"),
 ])
 def test_plugins_of_ours_and_of_others_stand_in_one_chain(namespaces, tmp_path, version, plugins):
@@ -155,6 +165,7 @@ def test_plugins_of_ours_and_of_others_stand_in_one_chain(namespaces, tmp_path, 
     chain.delete()
     assert namespaces.links() == before
     assert OWN_PORTMAP not in plugins or not namespaces.ports()
+    assert APPMESH not in plugins or not namespaces.rules_of_container()
 
 
 def received(name):

@@ -20,6 +20,14 @@
 	",\"containers\":[{\"name\":\"app\",\"image\":\"web:1\",\"essential\":true" container      \
 	"}]}"
 
+/* With a port that is to be chosen. */
+#define SERVICE_CONNECT(container)                                                                 \
+	",\"attachments\":[{\"attachmentType\":\"serviceconnectdetail\",\"attachmentProperties\":" \
+	"[{\"name\":\"ContainerName\",\"value\":\"" container                                      \
+	"\"},{\"name\":\"ServiceConnectConfig\",\"value\":\"{\\\"egressConfig\\\":{"               \
+	"\\\"listenerName\\\":\\\"e\\\",\\\"vip\\\":{\\\"ipv4Cidr\\\":\\\"127.255.0.0/16\\\"}}}"   \
+	"\"}]}]"
+
 struct fixture {
 	struct arena *arena;
 	struct task_state *task;
@@ -131,6 +139,31 @@ static void an_entry_point_drops_the_command_of_the_image(void **state)
 	open_fixture(&f, TASK("", ",\"entryPoint\":[\"/own\"]"));
 	plan(&f);
 	assert_args(&f, "/own", NULL);
+	close_fixture(&f);
+}
+
+/* Also of a user that the image or the definition names. */
+static void the_relay_has_its_own_user_and_is_told_its_ports(void **state)
+{
+	struct fixture f;
+
+	open_fixture(&f, TASK(",\"networkMode\":\"bridge\"" SERVICE_CONNECT("app"), ""));
+	f.task->containers[0].connection.address = xstrdup("172.29.0.2");
+	plan(&f);
+	assert_string_equal(f.plan.user, "20000");
+	assert_non_null(strstr(environment_value(&f, "APPNET_LISTENER_PORT_MAPPING"), "{\"e\":"));
+	assert_string_equal(environment_value(&f, "APPNET_CONTAINER_IP_MAPPING"),
+			    "{\"app\":\"172.29.0.2\"}");
+	close_fixture(&f);
+	/* Where all have one address there is no need to say which. */
+	open_fixture(&f, TASK(",\"networkMode\":\"awsvpc\"" SERVICE_CONNECT("app"), ""));
+	plan(&f);
+	assert_non_null(environment_value(&f, "APPNET_LISTENER_PORT_MAPPING"));
+	assert_null(environment_value(&f, "APPNET_CONTAINER_IP_MAPPING"));
+	close_fixture(&f);
+	open_fixture(&f, TASK("", ""));
+	plan(&f);
+	assert_null(environment_value(&f, "APPNET_LISTENER_PORT_MAPPING"));
 	close_fixture(&f);
 }
 
@@ -254,6 +287,13 @@ static void what_is_not_done_is_refused_by_name(void **state)
 		  "HostConfigError: app: disableNetworking is not supported by this agent" },
 		{ TASK(",\"pidMode\":\"task\"", ""),
 		  "HostConfigError: pidMode task is not supported by this agent" },
+		{ TASK(",\"proxyConfiguration\":{\"type\":\"APPMESH\",\"containerName\":\"app\"}",
+		       ""),
+		  "HostConfigError: proxyConfiguration in another network mode than awsvpc is not "
+		  "supported by this agent" },
+		{ TASK(SERVICE_CONNECT("app"), ""),
+		  "HostConfigError: Service Connect in another network mode than awsvpc and bridge "
+		  "is not supported by this agent" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -305,6 +345,7 @@ int main(void)
 		cmocka_unit_test(the_image_says_what_the_definition_does_not),
 		cmocka_unit_test(a_command_keeps_the_entry_point_of_the_image),
 		cmocka_unit_test(an_entry_point_drops_the_command_of_the_image),
+		cmocka_unit_test(the_relay_has_its_own_user_and_is_told_its_ports),
 		cmocka_unit_test(nothing_to_run_is_refused),
 		cmocka_unit_test(the_environment_has_metadata_credentials_and_region),
 		cmocka_unit_test(a_region_of_the_image_is_left_alone),

@@ -189,6 +189,33 @@ static void the_files_of_a_task_are_as_its_interface_says(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+/* Of the task's files, and of each container's. */
+static void names_of_service_connect_are_hosts(void **state)
+{
+	static const char attached[] =
+		",\"attachments\":[{\"attachmentType\":\"serviceconnectdetail\","
+		"\"attachmentProperties\":[{\"name\":\"ContainerName\",\"value\":\"app\"},{"
+		"\"name\":\"ServiceConnectConfig\",\"value\":\"{\\\"ingressConfig\\\":[{}],"
+		"\\\"dnsConfig\\\":[{\\\"hostName\\\":\\\"db.test\\\",\\\"address\\\":"
+		"\\\"127.255.0.1\\\"},{\\\"hostName\\\":\\\"db.test\\\",\\\"address\\\":"
+		"\\\"fd00::1\\\"}]}\"}]}]";
+	static const char *const modes[] = { "awsvpc", "bridge" };
+
+	for (size_t i = 0; i < 2; i++) {
+		char members[1500];
+		struct task_spec *spec;
+
+		snprintf(members, sizeof(members), "\"networkMode\":\"%s\"," ENI "%s", modes[i],
+			 attached);
+		spec = task(members, "");
+		_cleanup_free_ char *hosts =
+			task_hosts_text(spec, i ? &spec->containers[0] : NULL, "h", NULL);
+
+		assert_non_null(strstr(hosts, "127.255.0.1\tdb.test\nfd00::1\tdb.test\n"));
+		task_spec_unref(spec);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +225,7 @@ int main(void)
 		cmocka_unit_test(a_definition_adds_hosts_and_replaces_servers),
 		cmocka_unit_test(a_search_list_of_one_s_own_keeps_the_host_s_servers),
 		cmocka_unit_test(links_are_hosts),
+		cmocka_unit_test(names_of_service_connect_are_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
