@@ -2,6 +2,7 @@
 #include "cni-plugins/appmesh.h"
 
 #include "base/cleanup.h"
+#include "cni-plugins/config.h"
 #include "netns/namespace.h"
 #include "netns/owned_table.h"
 
@@ -62,10 +63,12 @@ static int appmesh_del(const struct cni_request *request, struct cni_error *err)
 {
 	_cleanup_free_ char *owner = cni_owner(request);
 	struct work work = { .owner = owner };
+	bool leave = false;
 	struct error why;
 
-	/* The rules went with the namespace. */
-	if (request->netns_fd < 0)
+	/* The rules went with the namespace, or are about to. */
+	(void)cni_config_leave_to_netns(&request->config, &leave, NULL);
+	if (request->netns_fd < 0 || leave)
 		return 0;
 	return netns_run(request->netns_fd, remove_here, &work, &why) < 0
 		       ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why)

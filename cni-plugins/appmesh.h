@@ -15,6 +15,7 @@
  * - "egressIgnoredPorts": ["22"] and "egressIgnoredIPs": ["169.254.170.2", "10.0.0.0/8"]
  * - "proxyIngressPort": where what comes in for "appPorts": ["8080"] goes; both or none
  * - "enableIPv6": true: IPv6 as well
+ * - "capabilities": {"leaveToNetns": true}: see config.h
  *
  * The rules are the tables "ip berth-appmesh" and "ip6 berth-appmesh" of the namespace, and go with
  * it. There is nothing for GC to find from outside.

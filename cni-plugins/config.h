@@ -38,7 +38,7 @@ int cni_config_mtu(const struct json_at *at, uint32_t *ret, struct cni_error *er
 int cni_config_port(const struct json_at *at, uint16_t *ret, struct cni_error *err);
 
 /* "runtimeConfig": {"leaveToNetns": true}: on DEL, the namespace is about to be dropped, and what
- * dies with it need not be deleted (which for a veth blocks 15 to 30 ms). */
+ * dies with it need not be deleted (which for a veth, or a table of rules, blocks 15 to 30 ms). */
 int cni_config_leave_to_netns(const struct json_at *at, bool *ret, struct cni_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "cni-plugins/serviceconnect.h"
 
 #include "base/cleanup.h"
+#include "cni-plugins/config.h"
 #include "netns/namespace.h"
 #include "netns/owned_table.h"
 
@@ -70,10 +71,12 @@ static int serviceconnect_check(const struct cni_request *request, struct cni_er
 static int serviceconnect_del(const struct cni_request *request, struct cni_error *err)
 {
 	struct serviceconnect_config config;
+	bool leave = false;
 	int r;
 
-	/* The rules went with the namespace. */
-	if (request->netns_fd < 0)
+	/* The rules went with the namespace, or are about to. */
+	(void)cni_config_leave_to_netns(&request->config, &leave, NULL);
+	if (request->netns_fd < 0 || leave)
 		return 0;
 	r = serviceconnect_config_read(request, &config, NULL);
 	r = run_here(request, r == 0 ? &config.redirect : NULL, remove_here, err);

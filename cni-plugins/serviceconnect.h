@@ -19,6 +19,7 @@
  *   - with "tproxy" and "listenerPort": to the relay in this namespace, from others that have their
  *     route by it; the relay sees source and destination as they are
  *   - with "tproxy" and "redirectIP": {"ipv4": "...", "ipv6": "..."}: there, by a route
+ * - "capabilities": {"leaveToNetns": true}: see config.h
  *
  * At least one of "ingressConfig" and "egressConfig". The rules are the tables
  * "ip berth-serviceconnect" and "ip6 berth-serviceconnect" of the namespace; they and the routes go

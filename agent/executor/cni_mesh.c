@@ -60,7 +60,8 @@ static void copy(json_t *plugin, const char *key, const struct text_map *propert
 /* Whether its values can be used is the plugin's to say, and the reason of the task's end then. */
 static json_t *appmesh_plugin_of(const struct text_map *properties)
 {
-	json_t *plugin = json_pack("{s:s}", "type", "aws-appmesh");
+	json_t *plugin = json_pack("{s:s, s:{s:b}}", "type", "aws-appmesh", "capabilities",
+				   "leaveToNetns", 1);
 	json_t *ports = list_of(text_map_get(properties, "EgressIgnoredPorts"));
 	json_t *addresses = list_of(text_map_get(properties, "EgressIgnoredIPs"));
 
@@ -118,8 +119,8 @@ static json_t *route_of(const struct service_connect_spec *spec, const char *rel
 
 static json_t *serviceconnect_plugin(bool ipv4, bool ipv6)
 {
-	return json_pack("{s:s, s:b, s:b}", "type", "ecs-serviceconnect", "enableIPv4", ipv4,
-			 "enableIPv6", ipv6);
+	return json_pack("{s:s, s:{s:b}, s:b, s:b}", "type", "ecs-serviceconnect", "capabilities",
+			 "leaveToNetns", 1, "enableIPv4", ipv4, "enableIPv6", ipv6);
 }
 
 static int serviceconnect_plugin_of(const struct task_spec *task, json_t **ret, struct error *err)

@@ -80,11 +80,12 @@ int service_connect_ports(const struct task_spec *task, uint16_t **ret, struct e
 		if (is_egress && !spec->egress_listener)
 			continue;
 		ports[i] = given ? given : choose(taken, &seed);
-		if (!ports[i])
-			return error_say(err, EBUSY,
-					 "no port from %u on is left for a listener of Service "
-					 "Connect",
-					 FIRST_PORT);
+		if (ports[i])
+			continue;
+		error_say(err, EBUSY,
+			  "no port from %u on is left for a listener of Service Connect",
+			  FIRST_PORT);
+		return -EBUSY;
 	}
 	*ret = TAKE(ports);
 	return 0;

@@ -79,7 +79,8 @@ static void lists_are_split_and_the_endpoints_are_never_proxied(void **state)
 		      "\"ProxyEgressPort\":\"15001\",\"AppPorts\":\"80, 8080,,\","
 		      "\"EgressIgnoredPorts\":\"22\",\"EgressIgnoredIPs\":\" 10.0.0.0/8 ,"
 		      "169.254.170.2 \",\"Other\":\"x\""),
-		"[{\"appPorts\":[\"80\",\"8080\"],\"egressIgnoredIPs\":[\"10.0.0.0/8\","
+		"[{\"appPorts\":[\"80\",\"8080\"],\"capabilities\":{\"leaveToNetns\":true},"
+		"\"egressIgnoredIPs\":[\"10.0.0.0/8\","
 		"\"169.254.170.2\",\"169.254.169.254\"],\"egressIgnoredPorts\":[\"22\"],"
 		"\"ignoredUID\":\"1337\",\"proxyEgressPort\":\"15001\",\"proxyIngressPort\":"
 		"\"15000\",\"type\":\"aws-appmesh\"}]");
@@ -88,7 +89,8 @@ static void lists_are_split_and_the_endpoints_are_never_proxied(void **state)
 static void what_is_missing_is_left_to_the_plugin_to_judge(void **state)
 {
 	expect_added(PROXY(""),
-		     "[{\"appPorts\":[],\"egressIgnoredIPs\":[\"169.254.170.2\","
+		     "[{\"appPorts\":[],\"capabilities\":{\"leaveToNetns\":true},"
+		     "\"egressIgnoredIPs\":[\"169.254.170.2\","
 		     "\"169.254.169.254\"],\"egressIgnoredPorts\":[],\"type\":\"aws-appmesh\"}]");
 }
 
@@ -133,7 +135,8 @@ static void the_relay_of_an_awsvpc_task_is_met_by_nat(void **state)
 	_cleanup_free_ char *found = added(task);
 
 	assert_string_equal(found,
-			    "[{\"egressConfig\":{\"listenerPort\":15001,\"redirectMode\":\"nat\","
+			    "[{\"capabilities\":{\"leaveToNetns\":true},\"egressConfig\":{"
+			    "\"listenerPort\":15001,\"redirectMode\":\"nat\","
 			    "\"vip\":{\"ipv4Cidr\":\"10.255.0.0/16\",\"ipv6Cidr\":"
 			    "\"fd00:ec2::/64\"}},\"enableIPv4\":true,\"enableIPv6\":false,"
 			    "\"ingressConfig\":[{\"interceptPort\":8080,\"listenerPort\":15000},"
@@ -179,11 +182,13 @@ static void containers_of_a_bridge_task_have_a_route_to_the_relay(void **state)
 	_cleanup_free_ char *relay = added_to_bridge(task, 1, NULL);
 	struct error err = ERROR_INIT;
 
-	assert_string_equal(app, "{\"plugins\":[{\"type\":\"ecs-serviceconnect\",\"enableIPv4\":"
+	assert_string_equal(app, "{\"plugins\":[{\"type\":\"ecs-serviceconnect\",\"capabilities\":{"
+				 "\"leaveToNetns\":true},\"enableIPv4\":"
 				 "true,\"enableIPv6\":false,\"egressConfig\":{\"redirectIP\":{"
 				 "\"ipv4\":\"172.29.0.2\"},\"redirectMode\":\"tproxy\",\"vip\":{"
 				 "\"ipv4Cidr\":\"10.255.0.0/16\"}}}]}");
 	assert_string_equal(relay, "{\"plugins\":[{\"type\":\"ecs-serviceconnect\","
+				   "\"capabilities\":{\"leaveToNetns\":true},"
 				   "\"enableIPv4\":true,\"enableIPv6\":false,\"ingressConfig\":[{"
 				   "\"listenerPort\":15000,\"interceptPort\":8080},{"
 				   "\"listenerPort\":15010}],\"egressConfig\":{\"listenerPort\":"

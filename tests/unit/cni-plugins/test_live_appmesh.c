@@ -242,6 +242,22 @@ static void the_rules_are_removed_twice(void **state)
 	expect_nothing_left();
 }
 
+/* As the agent says when it drops the namespace: each removal would wait for the kernel. */
+static void what_dies_with_the_namespace_is_left_to_it(void **state)
+{
+	char *before, *after;
+
+	add();
+	before = ruleset_of(task.netns);
+	assert_null(run_good(mesh(
+		"DEL", &task,
+		CONFIG("1.1.0", "\"enableIPv6\":true,\"runtimeConfig\":{\"leaveToNetns\":true}"))));
+	after = ruleset_of(task.netns);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
 static void a_second_add_takes_the_place_of_the_first(void **state)
 {
 	struct run other = mesh("ADD", &task, config);
@@ -356,6 +372,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(egress_goes_through_the_proxy, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ingress_goes_through_the_proxy, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_rules_are_removed_twice, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_dies_with_the_namespace_is_left_to_it, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_second_add_takes_the_place_of_the_first, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(check_sees_what_was_changed, set_up, tear_down),

@@ -45,6 +45,9 @@ static const char route[] = CONFIG(
 	"0.4.0", BOTH ",\"egressConfig\":{\"redirectIP\":{\"ipv4\":\"10.77.0.1\",\"ipv6\":"
 		      "\"fd00:77::1\"},\"redirectMode\":\"tproxy\"," VIP("10.255.0.0/16") "}");
 
+static const char leaving[] =
+	CONFIG("1.1.0", BOTH "," INGRESS ",\"runtimeConfig\":{\"leaveToNetns\":true}");
+
 /* 10.77.0.2 and 10.77.0.1. */
 static struct task app, relay;
 
@@ -250,7 +253,10 @@ static void deletion_may_be_repeated(void **state)
 	assert_null(run_good(gone));
 	gone.netns = "/etc/hostname";
 	assert_null(run_good(gone));
+	/* Told that the namespace is dropped, it leaves the rules to it. */
 	add(&app, nat);
+	del(&app, leaving);
+	assert_null(run_good(connect_service("CHECK", &app, nat)));
 	assert_null(run_good(connect_service(
 		"DEL", &app, "{\"cniVersion\":\"1.0.0\",\"name\":\"sc\",\"type\":\"x\"}")));
 	expect_no_rules(&app);
