@@ -202,12 +202,31 @@ static bool dependency_holds(const struct sim_task *task, const struct sim_depen
 	}
 }
 
+/* Service Connect in bridge mode: the relay's network is the first, and all are there before it is
+ * made, but for those of containers that will never run. */
+static void check_relay(struct sim *sim, const struct engine_effect *effect,
+			const struct sim_task *task, int which)
+{
+	int relay = task->container_count - 1;
+
+	if (!task->relayed || !task->connects)
+		return;
+	if (effect->type == EFFECT_CONNECT_CONTAINER && which != relay &&
+	    !task->containers[relay].connected)
+		sim_fail(sim, "%s/c%d is connected before the relay", task->id, which);
+	for (int i = 0; effect->type == EFFECT_CREATE_CONTAINER && which == relay && i < relay; i++)
+		if (!task->containers[i].connected && !task->trouble)
+			sim_fail(sim, "the relay of %s is created before c%d is connected",
+				 task->id, i);
+}
+
 /* 2. Started when every dependency holds, by the host's own truth; stopped in reverse order. */
 void check_effect(struct sim *sim, const struct engine_effect *effect, int index, int which)
 {
 	const struct sim_task *task = &sim->tasks[index];
 	const struct sim_container *container = which >= 0 ? &task->containers[which] : NULL;
 
+	check_relay(sim, effect, task, which);
 	switch (effect->type) {
 	case EFFECT_CREATE_CONTAINER:
 		if (!container->pulled)

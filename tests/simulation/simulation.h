@@ -78,7 +78,7 @@ struct sim_dependency {
 struct sim_container {
 	char name[16];
 	bool essential;
-	struct sim_dependency dependencies[MAX_CONTAINERS];
+	struct sim_dependency dependencies[MAX_CONTAINERS + 1]; /* and the relay */
 	int dependency_count;
 	bool mounts; /* the task's volume, if it has one */
 
@@ -124,6 +124,7 @@ struct sim_task {
 	char *run_json, *stop_json;
 	bool own_network, invalid, has_role, has_volume;
 	bool connects; /* network mode bridge: each container has its own */
+	bool relayed;  /* Service Connect: its last container is the relay */
 	int gpu;       /* which of the host's it asks for; -1: none */
 	int memory_mib, port;
 	struct sim_container containers[MAX_CONTAINERS];

@@ -146,6 +146,13 @@ static char *task_text(const struct sim_task *task, int index, const char *desir
 			       ",\"associations\":[{\"type\":\"gpu\",\"name\":\"GPU-%d\","
 			       "\"containers\":[\"c0\"]}]",
 			       task->gpu);
+	if (task->relayed)
+		strbuf_appendf(&json,
+			       ",\"attachments\":[{\"attachmentType\":\"serviceconnectdetail\","
+			       "\"attachmentProperties\":[{\"name\":\"ContainerName\",\"value\":"
+			       "\"c%d\"},{\"name\":\"ServiceConnectConfig\",\"value\":\"{"
+			       "\\\"ingressConfig\\\":[{}]}\"}]}]",
+			       task->container_count - 1);
 	strbuf_append(&json, ",\"containers\":[");
 	for (int i = 0; i < task->container_count; i++)
 		append_container(&json, task, i);
@@ -164,6 +171,22 @@ static void write_task(struct sim_task *task, int index)
 {
 	task->run_json = task_text(task, index, "RUNNING");
 	task->stop_json = task_text(task, index, "STOPPED");
+}
+
+/* What the agent adds by itself: all others depend on the relay. */
+static void depend_on_relay(struct sim_task *task)
+{
+	int relay = task->container_count - 1;
+
+	for (int i = 0; i < relay; i++) {
+		struct sim_container *container = &task->containers[i];
+		struct sim_dependency *added =
+			&container->dependencies[container->dependency_count++];
+
+		added->on = relay;
+		added->condition = task->containers[relay].has_health ? CONTAINER_CONDITION_HEALTHY
+								      : CONTAINER_CONDITION_START;
+	}
 }
 
 static void invent_task(struct sim *sim, int index)
@@ -188,7 +211,11 @@ static void invent_task(struct sim *sim, int index)
 		invent_dependencies(sim, task, i);
 		task->trouble |= task->containers[i].start_timeout_s > 0;
 	}
+	/* Not by a draw of its own: the histories of all others stay what they were. */
+	task->relayed = (task->connects || task->own_network) && task->memory_mib % 4 == 0;
 	write_task(task, index);
+	if (task->relayed)
+		depend_on_relay(task);
 }
 
 static void want_task(struct sim *sim, const struct sim_event *event)
