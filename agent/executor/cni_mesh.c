@@ -111,10 +111,10 @@ static json_t *egress_of(const struct service_connect_spec *spec, uint16_t port,
 }
 
 /* To another namespace. */
-static json_t *route_of(const struct service_connect_spec *spec, const char *relay_address)
+static json_t *route_of(const struct service_connect_spec *spec, const struct mesh_bridge *bridge)
 {
-	return json_pack("{s:{s:s}, s:s, s:o}", "redirectIP", "ipv4", relay_address, "redirectMode",
-			 "tproxy", "vip", vip_of(spec));
+	return json_pack("{s:{s:s*, s:s*}, s:s, s:o}", "redirectIP", "ipv4", bridge->relay_address,
+			 "ipv6", bridge->relay_ipv6, "redirectMode", "tproxy", "vip", vip_of(spec));
 }
 
 static json_t *serviceconnect_plugin(bool ipv4, bool ipv6)
@@ -150,31 +150,32 @@ static int serviceconnect_plugin_of(const struct task_spec *task, json_t **ret, 
 }
 
 /* *ret NULL: the container needs none. */
-static int bridge_plugin_of(const struct task_spec *task, size_t index, const char *relay_address,
-			    json_t **ret, struct error *err)
+static int bridge_plugin_of(const struct task_spec *task, size_t index,
+			    const struct mesh_bridge *bridge, json_t **ret, struct error *err)
 {
 	const struct service_connect_spec *spec = task->service_connect;
 	bool is_relay = service_connect_is_relay(task, &task->containers[index]);
 	bool has_egress = spec->egress_listener != NULL;
+	bool ipv4 = (is_relay || bridge->relay_address) && (!has_egress || spec->virtual_ipv4);
+	bool ipv6 = bridge->has_ipv6 && (is_relay || bridge->relay_ipv6) &&
+		    (!has_egress || spec->virtual_ipv6);
 	_cleanup_free_ uint16_t *ports = NULL;
 	int r = service_connect_ports(task, &ports, err);
 
 	*ret = NULL;
 	if (r < 0 || !(has_egress || (is_relay && spec->ingress_count > 0)))
 		return r;
-	if (has_egress && !spec->virtual_ipv4)
+	if (!ipv4 && !ipv6)
 		return error_say(err, EINVAL,
-				 "network mode bridge has no IPv6, and Service Connect's virtual "
-				 "addresses no ipv4Cidr");
-	if (!is_relay && !relay_address)
-		return error_say(err, EINVAL, "the relay of Service Connect has no address");
-	*ret = serviceconnect_plugin(true, false);
+				 "the relay of Service Connect has no address of the family of its "
+				 "virtual addresses");
+	*ret = serviceconnect_plugin(ipv4, ipv6);
 	if (is_relay && spec->ingress_count > 0)
 		json_object_set_new(*ret, "ingressConfig", ingress_of(spec, ports));
 	if (has_egress)
 		json_object_set_new(*ret, "egressConfig",
 				    is_relay ? egress_of(spec, ports[spec->ingress_count], "tproxy")
-					     : route_of(spec, relay_address));
+					     : route_of(spec, bridge));
 	return 0;
 }
 
@@ -214,13 +215,13 @@ int mesh_extend_conflist(const struct task_spec *task, char **conflist, struct e
 	return append_plugins(conflist, proxy, relay, err);
 }
 
-int mesh_extend_bridge(const struct task_spec *task, size_t index, const char *relay_address,
+int mesh_extend_bridge(const struct task_spec *task, size_t index, const struct mesh_bridge *bridge,
 		       char **conflist, struct error *err)
 {
 	json_t *plugin = NULL;
 	int r = 0;
 
 	if (task->service_connect)
-		r = bridge_plugin_of(task, index, relay_address, &plugin, err);
+		r = bridge_plugin_of(task, index, bridge, &plugin, err);
 	return r == 0 && plugin ? append_plugins(conflist, plugin, NULL, err) : r;
 }

@@ -5,6 +5,9 @@
 #include "base/error.h"
 #include "wire/task.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /*
  * What stands behind the first interface of an awsvpc task, whoever makes that: the plugin
  * aws-appmesh for a proxyConfiguration, ecs-serviceconnect for Service Connect.
@@ -14,11 +17,15 @@
  */
 int mesh_extend_conflist(const struct task_spec *task, char **conflist, struct error *err);
 
-/*
- * The same for one container of a bridge task: the relay of Service Connect takes what the others
- * send it by a route to `relay_address` (NULL for the relay's own).
- */
-int mesh_extend_bridge(const struct task_spec *task, size_t index, const char *relay_address,
+/* What is known of a bridge task's network when one of its containers is connected. */
+struct mesh_bridge {
+	bool has_ipv6;                          /* beside IPv4 */
+	const char *relay_address, *relay_ipv6; /* for all but the relay itself; NULL: none */
+};
+
+/* The same for one container of a bridge task: the relay of Service Connect takes what the others
+ * send it by a route. */
+int mesh_extend_bridge(const struct task_spec *task, size_t index, const struct mesh_bridge *bridge,
 		       char **conflist, struct error *err);
 
 #endif

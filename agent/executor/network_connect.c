@@ -31,7 +31,7 @@ struct connecting {
 	struct port_binding *bindings;
 	size_t binding_count;
 	char *address_text;
-	char *relay; /* address of Service Connect's, once it is known */
+	char *relay, *relay_ipv6; /* addresses of Service Connect's, once they are known */
 	char *ipv6_text;
 	int listen_fd;
 	struct error listen_err;
@@ -54,6 +54,7 @@ static void connecting_free(void *data)
 	free(connecting->bindings);
 	free(connecting->address_text);
 	free(connecting->relay);
+	free(connecting->relay_ipv6);
 	free(connecting->ipv6_text);
 	free(connecting);
 }
@@ -123,6 +124,9 @@ static int find_conflist(const struct connecting *connecting, char **ret, struct
 		.container_id = connecting->runtime_id,
 		.endpoint = NETWORK_ENDPOINT_ADDRESS,
 	};
+	const struct mesh_bridge bridge = { .has_ipv6 = !str_is_empty(config->bridge_subnet_ipv6),
+					    .relay_address = connecting->relay,
+					    .relay_ipv6 = connecting->relay_ipv6 };
 	_cleanup_free_ char *conflist = NULL;
 	int r = -ENOENT;
 
@@ -137,7 +141,7 @@ static int find_conflist(const struct connecting *connecting, char **ret, struct
 			: NULL;
 	if (!*ret)
 		return error_say(err, EINVAL, "the CNI configuration cannot be made");
-	return mesh_extend_bridge(connecting->spec, connecting->index, connecting->relay, ret, err);
+	return mesh_extend_bridge(connecting->spec, connecting->index, &bridge, ret, err);
 }
 
 static void opened(void *data)
@@ -202,15 +206,20 @@ static int take_ports(struct connecting *connecting, struct live_container *cont
 }
 
 /* The engine connects it first. */
-static char *relay_address(struct executor *executor, const struct task_spec *spec)
+static void find_relay(struct connecting *connecting)
 {
-	const struct task_state *task = executor->config.task(executor->config.data, spec->id);
+	const struct executor_config *config = &connecting->executor->config;
+	const struct task_spec *spec = connecting->spec;
+	const struct task_state *task = config->task(config->data, spec->id);
 	const struct container_state *relay =
 		task && spec->service_connect
 			? task_state_container(task, spec->service_connect->container)
 			: NULL;
 
-	return relay ? xstrdup_null(relay->connection.address) : NULL;
+	if (!relay)
+		return;
+	connecting->relay = xstrdup_null(relay->connection.address);
+	connecting->relay_ipv6 = xstrdup_null(relay->connection.ipv6_address);
 }
 
 void act_connect(struct executor *executor, const struct engine_effect *effect)
@@ -236,7 +245,7 @@ void act_connect(struct executor *executor, const struct engine_effect *effect)
 	}
 	connecting->runtime_id = xstrdup(container->runtime_id);
 	connecting->netns = path_netns(executor->config.config, container->runtime_id);
-	connecting->relay = relay_address(executor, effect->spec);
+	find_relay(connecting);
 	gather_sysctls(connecting);
 	operations_work(executor->operations, open_work, opened, connecting);
 }

@@ -168,9 +168,10 @@ static void families_are_those_of_the_task_and_of_its_virtual_addresses(void **s
 
 static char *added_to_bridge(const struct task_spec *task, size_t index, const char *relay)
 {
+	const struct mesh_bridge bridge = { .relay_address = relay };
 	char *conflist = xstrdup("{\"plugins\":[]}");
 
-	assert_int_equal(mesh_extend_bridge(task, index, relay, &conflist, NULL), 0);
+	assert_int_equal(mesh_extend_bridge(task, index, &bridge, &conflist, NULL), 0);
 	return conflist;
 }
 
@@ -180,6 +181,7 @@ static void containers_of_a_bridge_task_have_a_route_to_the_relay(void **state)
 		task_of(SERVICE("bridge", "sc", "{" INGRESS "," EGRESS(VIP4) "}") "}");
 	_cleanup_free_ char *app = added_to_bridge(task, 0, "172.29.0.2");
 	_cleanup_free_ char *relay = added_to_bridge(task, 1, NULL);
+	const struct mesh_bridge unknown = { 0 };
 	struct error err = ERROR_INIT;
 
 	assert_string_equal(app, "{\"plugins\":[{\"type\":\"ecs-serviceconnect\",\"capabilities\":{"
@@ -196,8 +198,9 @@ static void containers_of_a_bridge_task_have_a_route_to_the_relay(void **state)
 				   "\"10.255.0.0/16\"}}}]}");
 	free(app);
 	app = xstrdup("{\"plugins\":[]}");
-	assert_int_equal(mesh_extend_bridge(task, 0, NULL, &app, &err), -EINVAL);
-	assert_string_equal(err.text, "the relay of Service Connect has no address");
+	assert_int_equal(mesh_extend_bridge(task, 0, &unknown, &app, &err), -EINVAL);
+	assert_string_equal(err.text, "the relay of Service Connect has no address of the family "
+				      "of its virtual addresses");
 	task_spec_unref(task);
 	/* Without an egress there is nothing for the others. */
 	task = task_of(SERVICE("bridge", "sc", "{" INGRESS "}") "}");
@@ -206,8 +209,28 @@ static void containers_of_a_bridge_task_have_a_route_to_the_relay(void **state)
 	assert_string_equal(app, "{\"plugins\":[]}");
 	task_spec_unref(task);
 	task = task_of(SERVICE("bridge", "sc", "{" EGRESS(VIP6) "}") "}");
-	assert_int_equal(mesh_extend_bridge(task, 1, NULL, &app, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "network mode bridge has no IPv6"));
+	assert_int_equal(mesh_extend_bridge(task, 1, &unknown, &app, &err), -EINVAL);
+	task_spec_unref(task);
+}
+
+static void a_bridge_with_ipv6_leads_both_families(void **state)
+{
+	const struct mesh_bridge both = { .has_ipv6 = true,
+					  .relay_address = "172.29.0.2",
+					  .relay_ipv6 = "fd00:29::2" };
+	const struct mesh_bridge own = { .has_ipv6 = true };
+	struct task_spec *task =
+		task_of(SERVICE("bridge", "sc", "{" EGRESS(VIP4 "," VIP6) "}") "}");
+	char *app = xstrdup("{\"plugins\":[]}"), *relay = xstrdup(app);
+
+	assert_int_equal(mesh_extend_bridge(task, 0, &both, &app, NULL), 0);
+	assert_int_equal(mesh_extend_bridge(task, 1, &own, &relay, NULL), 0);
+	assert_non_null(strstr(app, "\"enableIPv4\":true,\"enableIPv6\":true"));
+	assert_non_null(strstr(app, "\"redirectIP\":{\"ipv4\":\"172.29.0.2\",\"ipv6\":"
+				    "\"fd00:29::2\"}"));
+	assert_non_null(strstr(relay, "\"enableIPv4\":true,\"enableIPv6\":true"));
+	free(app);
+	free(relay);
 	task_spec_unref(task);
 }
 
@@ -221,6 +244,7 @@ int main(void)
 		cmocka_unit_test(the_relay_of_an_awsvpc_task_is_met_by_nat),
 		cmocka_unit_test(families_are_those_of_the_task_and_of_its_virtual_addresses),
 		cmocka_unit_test(containers_of_a_bridge_task_have_a_route_to_the_relay),
+		cmocka_unit_test(a_bridge_with_ipv6_leads_both_families),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
