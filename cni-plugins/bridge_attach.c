@@ -107,13 +107,16 @@ static int set_host_end_up(struct netlink *netlink, const struct cni_request *re
 /* An ADD that has answered is one that works: what is sent to a link that does not run yet is
  * lost. */
 static int wait_ready(struct netlink *netlink, struct task_setup *task,
-		      const struct bridge_config *config, const struct link *host,
-		      struct error *err)
+		      const struct bridge_config *config, const struct link *bridge,
+		      const struct link *host, struct error *err)
 {
 	int r = link_wait_running(task->netlink, task->link.name, RUN_TIMEOUT_MS, err);
 
 	if (r == 0)
 		r = link_wait_forwarding(netlink, host->name, RUN_TIMEOUT_MS, err);
+	/* With its first port the bridge itself begins to run: what the host sends passes by it. */
+	if (r == 0)
+		r = link_wait_running(netlink, bridge->name, RUN_TIMEOUT_MS, err);
 	for (size_t i = 0; r == 0 && i < config->task.address_count; i++)
 		r = address_wait_ready(task->netlink, &config->task.addresses[i].address,
 				       task->link.index, RUN_TIMEOUT_MS, err);
@@ -134,7 +137,7 @@ static int configure(struct netlink *netlink, struct task_setup *task,
 		r = bridge_host_setup(netlink, config, bridge, &task->link.mac, err);
 	if (r == 0)
 		r = task_setup_configure(task, &config->task, err);
-	return r == 0 ? wait_ready(netlink, task, config, host, err) : r;
+	return r == 0 ? wait_ready(netlink, task, config, bridge, host, err) : r;
 }
 
 static int plug(struct netlink *netlink, struct task_setup *task, const struct cni_request *request,

@@ -403,6 +403,27 @@ static void the_first_packet_arrives(void **state)
 	free(config);
 }
 
+/* The bridge stands still without a port: with the first one it begins to run, and the host with
+ * it. */
+static void the_hosts_first_packet_arrives(void **state)
+{
+	char *config = config_of_network("");
+
+	for (int i = 0; i < 20; i++) {
+		struct task task = task_new("host-first");
+		json_t *answer = run_good(run_bridge("ADD", &task, config));
+		char *address = xstrdup(text_at(answer, "ips.0.address"));
+
+		*strchr(address, '/') = '\0';
+		assert_true(talks(-1, task.netns, address, 80));
+		run_good(run_bridge("DEL", &task, config));
+		task_free(&task);
+		json_decref(answer);
+		free(address);
+	}
+	free(config);
+}
+
 static size_t masquerade_rules(void)
 {
 	char *output = NULL;
@@ -1055,6 +1076,7 @@ int main(void)
 		cmocka_unit_test(a_subnet_can_be_connected_and_metadata_blocked),
 		cmocka_unit_test(a_container_reaches_the_world_its_neighbours_and_itself),
 		cmocka_unit_test(the_first_packet_arrives),
+		cmocka_unit_test(the_hosts_first_packet_arrives),
 		cmocka_unit_test(the_hosts_part_is_made_once_and_mended),
 		cmocka_unit_test(ipv6_forwarding_does_not_end_router_advertisements),
 		cmocka_unit_test(the_bridge_keeps_its_mac),
