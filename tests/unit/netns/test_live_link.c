@@ -132,7 +132,7 @@ static void changes_of_a_batch_are_all_made(void **state)
 {
 	struct pair *pair = *state;
 	struct veth_spec spec = veth(pair, "vetest0");
-	struct address_list addresses = { 0 };
+	struct address_list addresses = { 0 }, of_lo = { 0 };
 	struct route_list routes = { 0 };
 	struct link host, task;
 	struct ip_prefix prefix, prefix6;
@@ -167,6 +167,11 @@ static void changes_of_a_batch_are_all_made(void **state)
 	}
 	assert_true(found);
 	assert_true(found6);
+	/* Also where the kernel lists those of all links, as before 4.20. */
+	assert_int_equal(address_list(pair->task, 1, &of_lo, NULL), 0);
+	for (size_t i = 0; i < of_lo.count; i++)
+		assert_false(ip_prefix_equal(&of_lo.items[i], &prefix));
+	address_list_free(&of_lo);
 	assert_int_equal(route_list(pair->task, 0, &routes, NULL), 0);
 	assert_true(route_list_contains(&routes, &route));
 	assert_true(route_list_contains(&routes, &block));
