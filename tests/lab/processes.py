@@ -8,6 +8,9 @@ import subprocess
 import time
 
 
+# How many times longer than on a machine of its own anything may take: an emulated one is slow.
+PATIENCE = float(os.environ.get("BERTH_TEST_PATIENCE", "1"))
+
 _given = set()
 
 
@@ -27,6 +30,7 @@ def wait_for(what, check, seconds=60, every=0.01):
     The first true answer of `check`; an exception that it raises counts as no answer until the deadline. The deadline is for
     what does not come at all: a busy machine under the sanitizers takes its time.
     """
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     last = None
     while True:
@@ -78,7 +82,7 @@ def catches(pid, number=signal.SIGTERM):
     return bool(mask >> (number - 1) & 1)
 
 
-END_SECONDS = 30
+END_SECONDS = 30 * PATIENCE
 
 
 class Daemon:
