@@ -152,8 +152,7 @@ def heard_on_wire(of, act):
 @pytest.mark.lab(host_count=2, subnet="10.99.0.0/24,ipv6=fd00:99:1:2::/64")
 def test_tasks_of_a_vpc_reach_each_other_by_their_own_addresses(hosts):
     """
-    net-T60, with test_a_host_that_comes_back_finds_what_it_left and unit-netns-live_vxlan: unknown destinations; the half
-    of net-T23 that is about VXLAN.
+    In both families; unknown destinations; and the MTU, the half of scenario T23 that is about VXLAN.
     """
     elsewhere = hosts.ec2.create_subnet(VpcId=VPC, CidrBlock="10.99.9.0/24")["Subnet"]["SubnetId"]
     web, client = hosts.start(0, WEB), hosts.start(1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tasks of several hosts, on the real kernel. */
+/* Tasks of several hosts, on the real kernel: net-T60. */
 #include "netns/vxlan.h"
 
 #include <arpa/inet.h>
