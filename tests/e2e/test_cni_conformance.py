@@ -34,7 +34,8 @@ class Binary:
     def config(self, number=0, version="1.1.0", **more):
         keys = json.loads(json.dumps(self.keys).replace("NUMBER", str(number)))
         if self.chained:
-            keys["runtimeConfig"]["portMappings"][0]["hostPort"] += number
+            if "runtimeConfig" in keys:
+                keys["runtimeConfig"]["portMappings"][0]["hostPort"] += number
             keys["prevResult"] = {"cniVersion": version, "interfaces": [{"name": "eth0", "sandbox": f"/run/netns/c{number}"}],
                                   "ips": [{"address": f"10.77.0.{number + 2}/24", "interface": 0,
                                            **({"version": "4"} if version < "1.0.0" else {})}], "dns": {}}
@@ -75,6 +76,14 @@ BINARIES = [
     Binary("ecs-portmap", chained=True, runtimeConfig={"portMappings": [
         {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}),
 ]
+# What these make is another thing: a tag that not every kernel has, or rules within the container. What becomes of it is in
+# tests/unit/cni-plugins: test_live_branch_eni.c, test_live_branch_vlan.c, test_live_appmesh.c, test_live_serviceconnect.c.
+OTHERS = [
+    Binary("ecs-branch-eni", trunkName="up0", branchVlanID="7", branchMACAddress="02:1f:00:00:00:09", interfaceType="vlan",
+           ipAddresses=["10.79.0.5/24"], gatewayIPAddresses=["10.79.0.1"]),
+    Binary("aws-appmesh", chained=True, ignoredUID="1337", proxyEgressPort="15001"),
+    Binary("ecs-serviceconnect", chained=True, ingressConfig=[{"listenerPort": 15000, "interceptPort": 80}], enableIPv4=True),
+]
 
 
 @pytest.fixture(params=BINARIES, ids=lambda binary: binary.name)
@@ -110,6 +119,7 @@ def eventually(binary, before):
     return False
 
 
+@pytest.mark.parametrize("binary", BINARIES + OTHERS, indirect=True, ids=lambda binary: binary.name)
 def test_what_is_asked_badly_is_refused(binary):
     """C1 to C7, C13, C14, C19: and nothing has been done."""
     before = state(binary)

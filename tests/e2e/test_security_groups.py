@@ -65,7 +65,7 @@ def rule(group, **more):
 
 
 def test_a_group_is_let_in_while_a_rule_says_so(host, ec2, groups):
-    """net T57."""
+    """net-T57."""
     web_group, client_group = groups
     web, client = start(host, WEB, web_group), start(host, FOREVER, client_group)
     other = start(host, FOREVER)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Security groups on the real kernel: net T57, T62. */
+/* Security groups on the real kernel: net-T57, net-T62. */
 #include "netns/firewall.h"
 
 #include <errno.h>
