@@ -68,7 +68,7 @@ static int create_macvtap(struct branch_place *place, struct error *err)
 	struct stacked_link spec = { .name = place->request->ifname,
 				     .netns_fd = -1,
 				     .mac = &place->config->mac };
-	struct link branch;
+	struct link branch = { 0 };
 	char name[IFNAMSIZ];
 	int r;
 
@@ -109,7 +109,7 @@ static int join_by_bridge(void *data, struct error *err)
 	struct branch_place *place = data;
 	const struct branch_config *config = place->config;
 	struct netlink *netlink = place->task.netlink;
-	struct link bridge, branch;
+	struct link bridge = { 0 }, branch = { 0 };
 	struct netlink_batch *batch;
 	char name[IFNAMSIZ];
 	int r;
@@ -137,7 +137,7 @@ static int join_by_bridge(void *data, struct error *err)
 
 static int create_tap(struct branch_place *place, struct error *err)
 {
-	struct link branch;
+	struct link branch = { 0 };
 	char name[IFNAMSIZ];
 	int r;
 
@@ -224,7 +224,7 @@ static int expect(struct netlink *netlink, const char *name, const char *kind, s
 
 static int check_tap(struct branch_place *place, const struct link *branch, struct error *err)
 {
-	struct link bridge;
+	struct link bridge = { 0 };
 	char name[IFNAMSIZ];
 	int r;
 
@@ -240,7 +240,7 @@ static int check_tap(struct branch_place *place, const struct link *branch, stru
 int branch_links_check(struct branch_place *place, struct error *err)
 {
 	const struct branch_config *config = place->config;
-	struct link *link = &place->task.link, branch;
+	struct link *link = &place->task.link, branch = { 0 };
 	char name[IFNAMSIZ];
 	int r;
 
