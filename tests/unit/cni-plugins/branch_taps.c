@@ -29,6 +29,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "base/str.h"
 #include "netns/namespace.h"
 
@@ -209,8 +210,9 @@ void branch_scene_tap(const struct branch_scene *scene, int place, const char *f
 /* Its character device, by the number that sysfs has; there is no udev. */
 static int open_macvtap(void *data, struct error *err)
 {
-	char path[128], text[32] = "";
-	unsigned int index = if_nametoindex("eth0"), major_number, minor_number;
+	char path[128], text[32] = "", *colon;
+	unsigned int index = if_nametoindex("eth0");
+	uint64_t major_number, minor_number;
 	int *fd = data;
 	FILE *file;
 
@@ -220,12 +222,20 @@ static int open_macvtap(void *data, struct error *err)
 		return -errno;
 	snprintf(path, sizeof(path), "/sys/class/net/eth0/tap%u/dev", index);
 	file = fopen(path, "re");
-	if (!file || !fgets(text, sizeof(text), file) ||
-	    sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
+	if (!file || !fgets(text, sizeof(text), file))
 		return -EIO;
 	fclose(file);
+	text[strcspn(text, "\n")] = '\0';
+	colon = strchr(text, ':');
+	if (!colon)
+		return -EIO;
+	*colon = '\0';
+	if (number_parse_u64(text, 0, UINT32_MAX, &major_number, NULL) < 0 ||
+	    number_parse_u64(colon + 1, 0, UINT32_MAX, &minor_number, NULL) < 0)
+		return -EIO;
 	snprintf(path, sizeof(path), "%s/macvtap", live_directory());
-	if (mknod(path, S_IFCHR | 0600, makedev(major_number, minor_number)) < 0)
+	if (mknod(path, S_IFCHR | 0600,
+		  makedev((unsigned int)major_number, (unsigned int)minor_number)) < 0)
 		return -errno;
 	*fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	unlink(path);
