@@ -60,6 +60,8 @@ static void configure_vpc(struct branch_scene *scene)
 		tagged.below = link.index;
 		assert_int_equal(vlan_create(netlink, &tagged, 101, NULL), 0);
 		assert_int_equal(link_by_name(netlink, tagged.name, &link, NULL), 0);
+		/* Its one link-local address is the router's. */
+		link_set_no_link_local(batch, link.index, link.name);
 		link_set_up(batch, link.index, link.name);
 	}
 	scene->wire = scene->stand_in ? "wire" : "wire101";
