@@ -68,7 +68,7 @@ static void each_registration_is_a_revision(void **state)
 	assert_string_equal(text_at(second, "taskDefinition.taskDefinitionArn"),
 			    ARN_PREFIX "task-definition/web:2");
 	assert_string_equal(text_at(second, "taskDefinition.status"), "ACTIVE");
-	assert_true(json_is_real(at(second, "taskDefinition.registeredAt")));
+	assert_true(json_is_number(at(second, "taskDefinition.registeredAt")));
 	assert_string_equal(text_at(second, "taskDefinition.registeredBy"),
 			    "arn:aws:iam::123456789012:root");
 }
