@@ -43,7 +43,7 @@ def _package():
         kind, _, name = line.strip().partition(": ")
         if kind == "Depends" and name.startswith("linux-image-"):
             return name
-    raise Unavailable(f"{PACKAGE}: no such package; `apt-get update` may help")
+    raise Unavailable(f"{PACKAGE}: there is no such package")
 
 
 def _unpack(package, directory):
@@ -90,23 +90,32 @@ def _initramfs(directory, version):
     os.replace(path + ".new", path)  # a guest may be starting from the old one
 
 
+def _cached(cache):
+    package = _package()
+    directory = os.path.join(cache, package)
+    if not os.path.isdir(directory):
+        made = tempfile.mkdtemp(dir=cache)
+        try:
+            _unpack(package, made)
+            os.rename(made, directory)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    return directory
+
+
 def image(cache):
     """The image of the newest kernel that apt knows, made once and kept in the directory `cache`."""
-    for tool in ("apt-get", "dpkg-deb", "depmod", BUSYBOX):
+    for tool in ("apt-get", "dpkg-deb", "depmod", "modprobe", BUSYBOX):
         if not shutil.which(tool):
             raise Unavailable(f"{tool} is not installed")
     os.makedirs(cache, exist_ok=True)
     with open(os.path.join(cache, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        package = _package()
-        directory = os.path.join(cache, package)
-        if not os.path.isdir(directory):
-            made = tempfile.mkdtemp(dir=cache)
-            try:
-                _unpack(package, made)
-                os.rename(made, directory)
-            finally:
-                shutil.rmtree(made, ignore_errors=True)
+        try:
+            directory = _cached(cache)
+        except Unavailable:  # apt's lists are missing, or older than the archive
+            _run("apt-get", "-o", "DPkg::Lock::Timeout=600", "update")
+            directory = _cached(cache)
         version, = os.listdir(os.path.join(directory, "lib", "modules"))
         _initramfs(directory, version)  # always: init.sh may have changed, and it takes no time
     return Image(directory)
