@@ -68,7 +68,7 @@ static void an_inactive_revision_goes_after_a_while(void **state)
 	json_decref(call_ok(fixture, "DeregisterTaskDefinition", "{'taskDefinition':'web:2'}"));
 	deleted = delete_web(fixture, "'web:2'");
 	assert_string_equal(text_at(deleted, "taskDefinitions[0].status"), "DELETE_IN_PROGRESS");
-	assert_true(json_is_real(at(deleted, "taskDefinitions[0].deleteRequestedAt")));
+	assert_true(json_is_number(at(deleted, "taskDefinitions[0].deleteRequestedAt")));
 	listed = call_ok(fixture, "ListTaskDefinitions", "{'status':'DELETE_IN_PROGRESS'}");
 	assert_int_equal(json_array_size(at(listed, "taskDefinitionArns")), 1);
 	described = call_ok(fixture, "DescribeTaskDefinition", "{'taskDefinition':'web:2'}");

@@ -379,7 +379,7 @@ static void a_deregistered_revision_is_only_among_the_inactive(void **state)
 	json_decref(register_one(state, TASK("", WEB(""))));
 	gone = call_ok(fixture, "DeregisterTaskDefinition", "{'taskDefinition':'web:1'}");
 	assert_string_equal(text_at(gone, "taskDefinition.status"), "INACTIVE");
-	assert_true(json_is_real(at(gone, "taskDefinition.deregisteredAt")));
+	assert_true(json_is_number(at(gone, "taskDefinition.deregisteredAt")));
 	/* As if it had been long ago: a second time changes nothing. */
 	task_definition_set_status(fixture->store, "web", 1, TASK_DEFINITION_INACTIVE, 5000, NULL);
 	again = call_ok(fixture, "DeregisterTaskDefinition", "{'taskDefinition':'web:1'}");
