@@ -120,7 +120,7 @@ def run(*arguments):
     (["--listen", "127.0.0.1:x"], "must be ADDRESS:PORT"),
     (["--account", "12"], "must be 12 digits"),
     (["--cluster", "a b"], "must be up to 255 letters"),
-    (["--subnet", "10.0.0.0/24,x=1"], "is not one of id=, zone=, gateway= and dns="),
+    (["--subnet", "10.0.0.0/24,x=1"], "is not one of ipv6=, id=, zone=, gateway= and dns="),
     (["--subnet", "10.0.0.0/24", "--subnet", "10.1.0.0/24"], "add ,id=subnet-"),
     (["--subnet", "10.0.0.0/33"], "10.0.0.0/33"),
     (["--log-level", "loud"], "must be debug, info, warn"),
