@@ -13,11 +13,14 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "runtime/image_internal.h"
 
 #define STEP_TIMEOUT_MS 60000
-#define CONTENT_LIMIT   (8 << 20)
+/* ctr waits for ever for a containerd that has died, and goes on with the next one. */
+#define LOOK_INTERVAL_MS 1000
+#define CONTENT_LIMIT    (8 << 20)
 
 struct image_fetch *image_fetch_new(struct image_store *store, enum image_fetch_kind kind,
 				    const char *reference)
@@ -119,7 +122,7 @@ static void on_line(void *data, bool is_stderr, const char *line)
 
 	if (is_stderr || !image_progress_line(&fetch->progress, line))
 		return;
-	loop_timer_start(fetch->timer, fetch->inactivity_timeout_ms);
+	fetch->progress_due_ms = clock_monotonic_ms() + fetch->inactivity_timeout_ms;
 	for (struct image_operation *operation = fetch->operations; operation;) {
 		struct image_operation *next = operation->next;
 
@@ -314,11 +317,6 @@ static void step_failed(struct image_fetch *fetch, const struct process_result *
 	_cleanup_free_ char *text = NULL;
 	enum image_failure failure;
 
-	if (fetch->timed_out) {
-		image_fetch_finish(fetch, IMAGE_STALLED,
-				   "inactivity time exceeded timeout while pulling image");
-		return;
-	}
 	if (result->timed_out) {
 		if (fetch->step == IMAGE_STEP_PULL)
 			image_fetch_finish(fetch, IMAGE_TIMEOUT,
@@ -387,14 +385,33 @@ static void step_done(void *data, const struct process_result *result)
 
 /* ---- beginning */
 
-static void no_progress(void *data)
+static void look_later(struct image_fetch *fetch)
+{
+	int64_t left_ms = fetch->progress_due_ms - clock_monotonic_ms();
+
+	loop_timer_start(fetch->timer, left_ms < 0                  ? 0
+				       : left_ms < LOOK_INTERVAL_MS ? left_ms
+								    : LOOK_INTERVAL_MS);
+}
+
+static void give_up(struct image_fetch *fetch, enum image_failure failure, const char *text)
+{
+	process_cancel(TAKE(fetch->process));
+	image_fetch_finish(fetch, failure, text);
+}
+
+static void look_after_pull(void *data)
 {
 	struct image_fetch *fetch = data;
+	struct error err = ERROR_INIT;
 
-	fetch->timed_out = true;
-	process_cancel(TAKE(fetch->process));
-	image_fetch_finish(fetch, IMAGE_STALLED,
-			   "inactivity time exceeded timeout while pulling image");
+	if (image_containerd_check(fetch->store, &err) < 0)
+		give_up(fetch, IMAGE_NO_CONTAINERD, err.text);
+	else if (clock_monotonic_ms() >= fetch->progress_due_ms)
+		give_up(fetch, IMAGE_STALLED,
+			"inactivity time exceeded timeout while pulling image");
+	else
+		look_later(fetch);
 }
 
 static void begin(void *data)
@@ -422,8 +439,9 @@ static void begin(void *data)
 		finish_error(fetch, err.code == ENOSPC ? IMAGE_NO_SPACE : IMAGE_FAILED, &err);
 		return;
 	}
-	fetch->timer = loop_timer_new(fetch->store->loop, no_progress, fetch);
-	loop_timer_start(fetch->timer, fetch->begin_timeout_ms);
+	fetch->timer = loop_timer_new(fetch->store->loop, look_after_pull, fetch);
+	fetch->progress_due_ms = clock_monotonic_ms() + fetch->begin_timeout_ms;
+	look_later(fetch);
 	image_command_pull(fetch, &argv);
 	run_step(fetch, IMAGE_STEP_PULL, &argv);
 }

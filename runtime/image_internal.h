@@ -57,11 +57,11 @@ struct image_fetch {
 
 	enum image_step step;
 	struct process *process;
-	struct loop_timer
-		*timer; /* of progress while pulling; else of what is to be said on the next turn */
-	char *hosts_dir; /* private, with credentials; NULL: none */
+	/* While pulling: whether it still goes on; else what is to be said on the next turn. */
+	struct loop_timer *timer;
+	int64_t progress_due_ms; /* by the monotonic clock */
+	char *hosts_dir;         /* private, with credentials; NULL: none */
 	struct image_progress_parser progress;
-	bool timed_out;
 
 	struct image *image;
 	char *manifest; /* digest */

@@ -311,6 +311,25 @@ static void a_cancelled_pull_says_so_and_spares_the_others(void **state)
 	assert_int_equal(cancelled.failure, IMAGE_CANCELLED);
 }
 
+/* ctr itself would wait for the next one. */
+static void a_pull_ends_with_its_containerd(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *name = plain_name("a/native:2");
+	struct live_fetch wait;
+
+	assert_int_equal(kill(host.plain.pid, SIGSTOP), 0);
+	live_pull_begin(&wait, host.store, name, NULL, 120000);
+	live_wait_count(host.loop, &wait.progress, 1); /* it asks the registry */
+	live_containerd_stop(&host.containerd);
+	live_wait(host.loop, &wait.done);
+	kill(host.plain.pid, SIGCONT);
+	assert_int_equal(wait.failure, IMAGE_NO_CONTAINERD);
+	assert_non_null(strstr(wait.err.text, "start it"));
+	live_containerd_start(&host.containerd, host.dir);
+	nothing_in_run_dir();
+}
+
 static void no_containerd_is_said_at_once(void **state)
 {
 	(void)state;
@@ -413,6 +432,7 @@ int main(void)
 		cmocka_unit_test(credentials_do_not_outlive_a_sudden_end),
 		cmocka_unit_test(a_silent_registry_is_given_up),
 		cmocka_unit_test(a_cancelled_pull_says_so_and_spares_the_others),
+		cmocka_unit_test(a_pull_ends_with_its_containerd),
 		cmocka_unit_test(no_containerd_is_said_at_once),
 		cmocka_unit_test(print_costs),
 	};
