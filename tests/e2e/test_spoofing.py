@@ -88,7 +88,8 @@ class Task:
         return inside(self.pid, *argv)
 
     def shape(self):
-        return [self.run("ip", "-o", *what) for what in (["address"], ["route"], ["-6", "route"])]
+        # The kernel may still be looking for another with the link's own address.
+        return [self.run("ip", "-o", *what).replace(" tentative", "") for what in (["address"], ["route"], ["-6", "route"])]
 
     def hears(self):
         process = subprocess.Popen(["nsenter", "-t", str(self.pid), "-n", PYTHON, "-c", HEAR], stdout=subprocess.PIPE,
