@@ -50,7 +50,7 @@ static void put_route(struct nlmsghdr *header, const struct route *route)
 
 	message->rtm_family = (uint8_t)to->family;
 	message->rtm_dst_len = (uint8_t)destination.length;
-	message->rtm_table = RT_TABLE_MAIN;
+	message->rtm_table = route->table ? RT_TABLE_UNSPEC : RT_TABLE_MAIN;
 	message->rtm_protocol = route->protocol ? route->protocol : RTPROT_STATIC;
 	message->rtm_type = route->type == ROUTE_BLACKHOLE ? RTN_BLACKHOLE : RTN_UNICAST;
 	message->rtm_scope = RT_SCOPE_UNIVERSE;
@@ -58,6 +58,8 @@ static void put_route(struct nlmsghdr *header, const struct route *route)
 		message->rtm_scope = RT_SCOPE_LINK;
 	if (route->onlink)
 		message->rtm_flags = RTNH_F_ONLINK;
+	if (route->table)
+		mnl_attr_put_u32(header, RTA_TABLE, route->table);
 	if (destination.length > 0)
 		mnl_attr_put(header, RTA_DST, ip_size(to), to->bytes);
 	put_gateway(header, route);
@@ -101,11 +103,6 @@ void route_delete(struct netlink_batch *batch, const struct route *route)
 	netlink_tolerate(batch, ENODEV);
 }
 
-struct found_route {
-	struct route route;
-	uint32_t table;
-};
-
 /* A gateway of the other family. */
 static void read_via(const struct nlattr *attr, struct ip_address *ret)
 {
@@ -122,8 +119,7 @@ static void read_via(const struct nlattr *attr, struct ip_address *ret)
 
 static int read_attribute(const struct nlattr *attr, void *data)
 {
-	struct found_route *found = data;
-	struct route *route = &found->route;
+	struct route *route = data;
 	size_t size = mnl_attr_get_payload_len(attr);
 	size_t address_size = ip_size(&route->destination.address);
 
@@ -151,7 +147,7 @@ static int read_attribute(const struct nlattr *attr, void *data)
 		break;
 	case RTA_TABLE:
 		if (size == sizeof(uint32_t))
-			found->table = mnl_attr_get_u32(attr);
+			route->table = mnl_attr_get_u32(attr);
 		break;
 	default:
 		break;
@@ -162,6 +158,7 @@ static int read_attribute(const struct nlattr *attr, void *data)
 struct listing {
 	struct route_list list;
 	int family;
+	bool all_tables;
 };
 
 static int gather_route(const struct nlmsghdr *header, void *data)
@@ -169,28 +166,30 @@ static int gather_route(const struct nlmsghdr *header, void *data)
 	struct listing *listing = data;
 	struct route_list *list = &listing->list;
 	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
-	struct found_route found = { .table = message->rtm_table };
+	struct route found = { .table = message->rtm_table };
 
 	if (header->nlmsg_type != RTM_NEWROUTE || (message->rtm_flags & RTM_F_CLONED) ||
 	    message->rtm_family != listing->family)
 		return 0;
 	if (message->rtm_type == RTN_BLACKHOLE)
-		found.route.type = ROUTE_BLACKHOLE;
+		found.type = ROUTE_BLACKHOLE;
 	else if (message->rtm_type != RTN_UNICAST)
 		return 0;
-	found.route.destination.address.family = message->rtm_family;
-	found.route.destination.length = message->rtm_dst_len;
-	found.route.protocol = message->rtm_protocol;
-	found.route.onlink = (message->rtm_flags & RTNH_F_ONLINK) != 0;
+	found.destination.address.family = message->rtm_family;
+	found.destination.length = message->rtm_dst_len;
+	found.protocol = message->rtm_protocol;
+	found.onlink = (message->rtm_flags & RTNH_F_ONLINK) != 0;
 	mnl_attr_parse(header, sizeof(*message), read_attribute, &found);
-	if (found.table != RT_TABLE_MAIN)
+	if (found.table == RT_TABLE_LOCAL || (found.table != RT_TABLE_MAIN && !listing->all_tables))
 		return 0;
+	if (found.table == RT_TABLE_MAIN)
+		found.table = 0;
 	/* An IPv6 blackhole is shown with lo as its device. */
-	if (found.route.type == ROUTE_BLACKHOLE)
-		found.route.link_index = 0;
+	if (found.type == ROUTE_BLACKHOLE)
+		found.link_index = 0;
 
 	list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
-	list->items[list->count++] = found.route;
+	list->items[list->count++] = found;
 	return 0;
 }
 
@@ -201,13 +200,13 @@ static void forget_routes(void *data)
 	route_list_free(&listing->list);
 }
 
-static int list_family(struct netlink *netlink, int family, struct route_list *ret,
+static int list_family(struct netlink *netlink, int family, bool all_tables, struct route_list *ret,
 		       struct error *err)
 {
 	struct netlink_batch *query = netlink_batch_new();
 	struct nlmsghdr *header = netlink_request(query, RTM_GETROUTE, NLM_F_DUMP, "list routes");
 	struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
-	struct listing listing = { .family = family };
+	struct listing listing = { .family = family, .all_tables = all_tables };
 	const struct route_list *list = &listing.list;
 	int r;
 
@@ -224,15 +223,16 @@ static int list_family(struct netlink *netlink, int family, struct route_list *r
 	return r;
 }
 
-int route_list(struct netlink *netlink, int family, struct route_list *ret, struct error *err)
+static int list_routes(struct netlink *netlink, int family, bool all_tables, struct route_list *ret,
+		       struct error *err)
 {
 	struct route_list list = { 0 };
 	int r = 0;
 
 	if (family == 0 || family == AF_INET)
-		r = list_family(netlink, AF_INET, &list, err);
+		r = list_family(netlink, AF_INET, all_tables, &list, err);
 	if (r == 0 && (family == 0 || family == AF_INET6)) {
-		r = list_family(netlink, AF_INET6, &list, err);
+		r = list_family(netlink, AF_INET6, all_tables, &list, err);
 		/* A kernel without IPv6 has no IPv6 routes. */
 		if (family == 0 && (r == -EAFNOSUPPORT || r == -EOPNOTSUPP))
 			r = 0;
@@ -245,6 +245,16 @@ int route_list(struct netlink *netlink, int family, struct route_list *ret, stru
 	return 0;
 }
 
+int route_list(struct netlink *netlink, int family, struct route_list *ret, struct error *err)
+{
+	return list_routes(netlink, family, false, ret, err);
+}
+
+int route_list_all(struct netlink *netlink, struct route_list *ret, struct error *err)
+{
+	return list_routes(netlink, 0, true, ret, err);
+}
+
 void route_list_free(struct route_list *list)
 {
 	free(list->items);
@@ -255,14 +265,14 @@ static int read_target(const struct nlmsghdr *header, void *data)
 {
 	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
 	struct route_target *target = data;
-	struct found_route found = { .route.destination.address.family = message->rtm_family };
+	struct route found = { .destination.address.family = message->rtm_family };
 
 	if (header->nlmsg_type != RTM_NEWROUTE)
 		return 0;
 	mnl_attr_parse(header, sizeof(*message), read_attribute, &found);
 	*target = (struct route_target){
 		.is_local = message->rtm_type == RTN_LOCAL,
-		.link_index = found.route.link_index,
+		.link_index = found.link_index,
 	};
 	return 0;
 }
@@ -298,7 +308,7 @@ bool route_list_contains(const struct route_list *list, const struct route *rout
 	for (size_t i = 0; i < list->count; i++) {
 		const struct route *other = &list->items[i];
 
-		if (other->type == route->type &&
+		if (other->type == route->type && other->table == route->table &&
 		    ip_prefix_equal(&other->destination, &destination) &&
 		    ip_equal(&other->gateway, &route->gateway) &&
 		    (route->link_index == 0 || other->link_index == route->link_index))

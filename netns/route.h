@@ -24,9 +24,10 @@ struct route {
 	int link_index;    /* 0 for a blackhole */
 	uint32_t priority; /* 0: the kernel's default */
 	uint8_t protocol;  /* who made it, RTPROT_*; 0: RTPROT_STATIC */
+	uint32_t table;    /* 0: the main table */
 };
 
-/* Into the main table. -EEXIST is an error, tolerate it with netlink_tolerate() where it is none.
+/* -EEXIST is an error, tolerate it with netlink_tolerate() where it is none.
  */
 void route_add(struct netlink_batch *batch, const struct route *route);
 /* As route_add(), in place of whatever leads to this destination. */
@@ -41,6 +42,8 @@ struct route_list {
 
 /* The main table's unicast and blackhole routes of a family (0 = both). The caller frees. */
 int route_list(struct netlink *netlink, int family, struct route_list *ret, struct error *err);
+/* The same of all tables but that of the host's own addresses. */
+int route_list_all(struct netlink *netlink, struct route_list *ret, struct error *err);
 void route_list_free(struct route_list *list);
 
 /* Where what is sent to an address goes. */
@@ -53,7 +56,8 @@ struct route_target {
 int route_lookup(struct netlink *netlink, const struct ip_address *address, int link_index,
 		 struct route_target *ret, struct error *err);
 
-/* Whether the list holds a route with this type, destination, gateway and link (index 0: any). */
+/* Whether the list holds a route with this type, table, destination, gateway and link (index 0:
+ * any). */
 bool route_list_contains(const struct route_list *list, const struct route *route);
 
 #endif
