@@ -19,6 +19,9 @@
  * - "driver": "eni" (default): the device with this MAC is moved into the namespace;
  *   "veth": a pair whose host end is routed, so that it works on any Linux host
  * - "mtu": 0 leaves it as it is
+ * - "routing-table": driver veth: a table of the host, 256 to 4294967295, that routes what the task
+ *   sends (who makes the rules that say so is another); the addresses' routes are in it and, where
+ *   no link has them there, in the main table. So other networks may have the same addresses
  * - "block-instance-metadata": blackholes to 169.254.169.254 and fd00:ec2::254
  * - "loopback-addresses": ["169.254.170.2/32"]: put on lo, for the agent's own endpoint
  * - "stay-down": driver eni: move only
@@ -51,6 +54,7 @@ struct eni_config {
 	struct task_config task;
 	bool stay_down;
 	int64_t device_wait_ms;
+	uint32_t routing_table; /* 0: the main one alone */
 	bool leave_to_netns;
 };
 

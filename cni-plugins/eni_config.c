@@ -8,6 +8,7 @@
 #include "cni-plugins/eni.h"
 
 #define DEVICE_WAIT_MAX_MS 60000
+#define ROUTING_TABLE_MIN  256 /* those below have names on every host */
 
 static int read_driver(const struct json_at *at, enum eni_driver *ret, struct cni_error *err)
 {
@@ -89,6 +90,18 @@ static int read_device_wait(const struct json_at *at, int64_t *ret, struct cni_e
 	return 0;
 }
 
+static int read_routing_table(const struct json_at *at, uint32_t *ret, struct cni_error *err)
+{
+	struct error why;
+	double table = 0;
+
+	if (json_get_double(at, "routing-table", JSON_NULLABLE, ROUTING_TABLE_MIN, UINT32_MAX,
+			    &table, &why) < 0)
+		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	*ret = (uint32_t)table;
+	return 0;
+}
+
 static int check_whole(const struct eni_config *config, const struct key_names *names,
 		       struct cni_error *err)
 {
@@ -126,6 +139,7 @@ int eni_config_read(const struct cni_request *request, struct eni_config *ret,
 	    cni_config_mtu(at, &task->mtu, err) < 0 ||
 	    cni_config_flag(at, names->block_metadata, &task->block_metadata, err) < 0 ||
 	    cni_config_flag(at, names->stay_down, &ret->stay_down, err) < 0 ||
+	    read_routing_table(at, &ret->routing_table, err) < 0 ||
 	    read_device_wait(at, &ret->device_wait_ms, err) < 0 ||
 	    cni_config_leave_to_netns(at, &ret->leave_to_netns, err) < 0)
 		return -1;

@@ -59,7 +59,7 @@ static void say_who_has_it(struct netlink *netlink, const struct link *host,
 	struct route_list routes = { 0 };
 	char text[IP_TEXT_SIZE];
 
-	if (route_list(netlink, 0, &routes, NULL) < 0)
+	if (route_list_all(netlink, &routes, NULL) < 0)
 		return;
 	for (size_t i = 0; i < routes.count; i++) {
 		const struct route *route = &routes.items[i];
@@ -67,7 +67,8 @@ static void say_who_has_it(struct netlink *netlink, const struct link *host,
 		for (size_t j = 0; j < config->task.address_count; j++) {
 			const struct route ours = host_route(host, &config->task.addresses[j]);
 
-			if (route->link_index != host->index &&
+			if (route->table == config->routing_table &&
+			    route->link_index != host->index &&
 			    ip_prefix_equal(&route->destination, &ours.destination))
 				error_say(err, EEXIST,
 					  "the host's route to %s leads to another link already: "
@@ -99,9 +100,15 @@ static int configure_host(struct netlink *netlink, const struct link *host,
 	if (v6)
 		address_add(batch, host->index, host->name, &task_link_local_gateway);
 	for (size_t i = 0; i < config->task.address_count; i++) {
-		const struct route route = host_route(host, &config->task.addresses[i]);
+		struct route route = host_route(host, &config->task.addresses[i]);
 
 		route_add(batch, &route);
+		if (config->routing_table) {
+			/* For the host, and who comes by it, the first one counts. */
+			netlink_tolerate(batch, EEXIST);
+			route.table = config->routing_table;
+			route_add(batch, &route);
+		}
 		neighbour_set(batch, host->index, host->name, &config->task.addresses[i].address,
 			      &config->mac);
 	}
@@ -202,7 +209,7 @@ static int remove_host_routes(struct netlink *netlink, const struct link *host, 
 {
 	struct netlink_batch *batch;
 	struct route_list routes = { 0 };
-	int r = route_list(netlink, 0, &routes, err);
+	int r = route_list_all(netlink, &routes, err);
 
 	if (r < 0)
 		return r;
@@ -262,10 +269,11 @@ static int check(struct netlink *netlink, struct task_setup *task,
 		return r;
 	if (!host.is_up)
 		return error_say(err, ENETDOWN, "link %s is down", host.name);
-	r = route_list(netlink, 0, &routes, err);
+	r = route_list_all(netlink, &routes, err);
 	for (size_t i = 0; r == 0 && i < config->task.address_count; i++) {
-		const struct route route = host_route(&host, &config->task.addresses[i]);
+		struct route route = host_route(&host, &config->task.addresses[i]);
 
+		route.table = config->routing_table;
 		if (!route_list_contains(&routes, &route))
 			r = error_say(err, ENOENT, "the host's route to %s is gone",
 				      ip_prefix_format(&route.destination, text));

@@ -320,7 +320,7 @@ struct census census_of(int netns)
 	else
 		assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
 	assert_int_equal(link_list(netlink, 0, &links, NULL), 0);
-	assert_int_equal(route_list(netlink, 0, &routes, NULL), 0);
+	assert_int_equal(route_list_all(netlink, &routes, NULL), 0);
 	assert_int_equal(address_list(netlink, 1, &addresses, NULL), 0);
 	census.links = links.count;
 	census.routes = routes.count;

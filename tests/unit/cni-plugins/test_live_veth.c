@@ -383,6 +383,68 @@ static void a_second_add_is_an_error_and_harms_nothing(void **state)
 	free(config);
 }
 
+/* Whether the address leads to the link in that table of the host. */
+static bool is_in_table(uint32_t table, const char *address, const char *link)
+{
+	struct route route = { .table = table, .link_index = link_in(-1, link).index };
+	struct route_list routes = { 0 };
+	struct netlink *netlink = NULL;
+	bool found;
+
+	assert_int_equal(ip_prefix_parse(address, &route.destination, NULL), 0);
+	assert_int_equal(netlink_open(&netlink, NULL), 0);
+	assert_int_equal(route_list_all(netlink, &routes, NULL), 0);
+	found = route_list_contains(&routes, &route);
+	route_list_free(&routes);
+	netlink_close(netlink);
+	return found;
+}
+
+/* Of two networks, each of which has a table: net-T59. */
+static void two_tasks_have_one_address_in_two_tables(void **state)
+{
+	struct census before = census_of(-1), after;
+	struct task first = task_new("first"), second = task_new("second");
+	char *config = config_of(1, ",\"routing-table\":300"), *text;
+	char *other = config_of(1, ",\"routing-table\":3959422984");
+	json_t *answer = run_good(run_of("ADD", &first, config)), *also, *with;
+
+	run_refused(run_of("ADD", &second, config), 100, "the address is another task's");
+	also = run_good(run_of("ADD", &second, other));
+	assert_true(is_in_table(300, "10.0.1.31/32", text_at(answer, "interfaces.0.name")));
+	assert_true(is_in_table(300, "fd00:1::1/128", text_at(answer, "interfaces.0.name")));
+	assert_true(is_in_table(0, "10.0.1.31/32", text_at(answer, "interfaces.0.name")));
+	assert_true(is_in_table(3959422984, "10.0.1.31/32", text_at(also, "interfaces.0.name")));
+	assert_true(is_in_table(3959422984, "fd00:1::1/128", text_at(also, "interfaces.0.name")));
+	assert_false(is_in_table(0, "10.0.1.31/32", text_at(also, "interfaces.0.name")));
+	/* For the host it is the first one's. */
+	assert_true(reaches(-1, first.netns, "10.0.1.31"));
+	assert_false(reaches(-1, second.netns, "10.0.1.31"));
+	with = json_loads(other, 0, NULL);
+	json_object_set(with, "prevResult", also);
+	text = json_dumps(with, 0);
+	run_good(run_of("CHECK", &second, text));
+
+	json_object_set_new(with, "runtimeConfig", json_pack("{s:b}", "leaveToNetns", true));
+	free(text);
+	text = json_dumps(with, 0);
+	run_good(run_of("DEL", &second, text));
+	assert_false(is_in_table(3959422984, "10.0.1.31/32", text_at(also, "interfaces.0.name")));
+	assert_true(reaches(-1, first.netns, "10.0.1.31"));
+	run_good(run_of("DEL", &second, other));
+	run_good(run_of("DEL", &first, config));
+	task_free(&first);
+	task_free(&second);
+	after = census_of(-1);
+	census_assert_equal(&before, &after);
+	json_decref(answer);
+	json_decref(also);
+	json_decref(with);
+	free(text);
+	free(config);
+	free(other);
+}
+
 /* Conformance C9 */
 static void a_del_succeeds_in_any_state(void **state)
 {
@@ -562,6 +624,7 @@ static void remove_host_route(struct netlink *host, struct netlink *task,
 	struct route route = { .link_index = host_link->index };
 
 	ip_prefix_parse("10.0.1.31/32", &route.destination, NULL);
+	route.table = 300;
 	route_delete(batch, &route);
 }
 
@@ -587,7 +650,8 @@ static void a_check_sees_what_is_missing(void **state)
 
 	for (size_t i = 0; i < sizeof(removals) / sizeof(removals[0]); i++) {
 		struct task task = task_new("check");
-		char *config = config_of(1, ",\"block-instance-metadata\":true");
+		char *config =
+			config_of(1, ",\"block-instance-metadata\":true,\"routing-table\":300");
 		json_t *answer = run_good(run_of("ADD", &task, config)), *with;
 		struct netlink *host = NULL, *inside = NULL;
 		struct netlink_batch *batch = netlink_batch_new();
@@ -732,6 +796,7 @@ int main(void)
 		cmocka_unit_test(the_host_forwards_ipv6_once_a_task_has_it),
 		cmocka_unit_test(instance_metadata_is_blocked_when_asked_for),
 		cmocka_unit_test(a_second_add_is_an_error_and_harms_nothing),
+		cmocka_unit_test(two_tasks_have_one_address_in_two_tables),
 		cmocka_unit_test(a_del_succeeds_in_any_state),
 		cmocka_unit_test(the_host_is_no_task),
 		cmocka_unit_test(a_failed_add_leaves_nothing),
