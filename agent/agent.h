@@ -84,7 +84,9 @@ void drive_post(struct agent *agent, const struct engine_event *event);
  * removed. */
 int drive_recover(struct agent *agent, struct error *err);
 /* The interfaces of the tasks that the engine knows. */
-void drive_interfaces(void *data, void (*tell)(void *to, const char *mac, bool over), void *to);
+void drive_interfaces(void *data,
+		      void (*tell)(void *to, const char *mac, const char *link, bool over),
+		      void *to);
 /* Now, not at the end of the turn. */
 void drive_flush(struct agent *agent);
 

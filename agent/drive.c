@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/executor/cni_awsvpc.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -133,15 +134,21 @@ static void end_with_task(struct agent *agent, const struct engine_effect *effec
 		network_changed(agent->network);
 }
 
-void drive_interfaces(void *data, void (*tell)(void *to, const char *mac, bool over), void *to)
+void drive_interfaces(void *data,
+		      void (*tell)(void *to, const char *mac, const char *link, bool over),
+		      void *to)
 {
 	const struct agent *agent = data;
 	const struct task_state *task = NULL;
 
 	while ((task = engine_next_task(agent->engine, task)))
-		for (size_t i = 0; i < task->spec->eni_count; i++)
-			tell(to, task->spec->enis[i].mac_address,
+		for (size_t i = 0; i < task->spec->eni_count; i++) {
+			char link[16];
+
+			awsvpc_link_name(task->spec->id, i, link);
+			tell(to, task->spec->enis[i].mac_address, link,
 			     task->known == TASK_STATUS_STOPPED);
+		}
 }
 
 static void carry_out(struct agent *agent, const struct engine_effect *effect)
@@ -244,7 +251,11 @@ static bool wait_for_rules(void *data, void (*ready)(void *data), void *ready_da
 {
 	const struct agent *agent = data;
 
-	return agent->network && network_wait(agent->network, ready, ready_data);
+	if (!agent->network)
+		return false;
+	/* The rules are of a link whose name comes with the task. */
+	network_changed(agent->network);
+	return network_wait(agent->network, ready, ready_data);
 }
 
 static uint32_t task_mtu(void *data)
@@ -252,6 +263,13 @@ static uint32_t task_mtu(void *data)
 	const struct agent *agent = data;
 
 	return agent->network ? network_mtu(agent->network) : 0;
+}
+
+static uint32_t routing_table(void *data, const char *mac)
+{
+	const struct agent *agent = data;
+
+	return agent->network ? network_routing_table(agent->network, mac) : 0;
 }
 
 int drive_new(struct agent *agent, const struct host_resources *host, struct error *err)
@@ -270,6 +288,7 @@ int drive_new(struct agent *agent, const struct host_resources *host, struct err
 		.namespace_closing = namespace_closing,
 		.wait_for_rules = wait_for_rules,
 		.task_mtu = task_mtu,
+		.routing_table = routing_table,
 		.data = agent,
 	};
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 
 static void add(struct firewall_steps *steps, struct firewall_step step)
 {
@@ -96,6 +97,11 @@ static void add_groups(struct firewall_steps *steps, const struct firewall_state
 	}
 }
 
+static bool has_same_link(const struct firewall_interface *a, const struct firewall_interface *b)
+{
+	return a && b && a->vni == b->vni && str_eq(a->link, b->link);
+}
+
 /* Before they are added: an address may go from one interface to another. */
 static void delete_addresses(struct firewall_steps *steps, const struct firewall_state *old,
 			     const struct firewall_state *wanted)
@@ -106,7 +112,10 @@ static void delete_addresses(struct firewall_steps *steps, const struct firewall
 
 		add_addresses(steps,
 			      (struct firewall_step){ FIREWALL_DELETE_ADDRESS, .interface = was },
-			      &was->addresses, is ? &is->addresses : NULL);
+			      &was->addresses, has_same_link(was, is) ? &is->addresses : NULL);
+		if (was->link && !has_same_link(was, is))
+			add(steps,
+			    (struct firewall_step){ FIREWALL_DELETE_LINK, .interface = was });
 	}
 }
 
@@ -124,7 +133,9 @@ static void add_interfaces(struct firewall_steps *steps, const struct firewall_s
 			add(steps, (struct firewall_step){ FIREWALL_SET_GROUPS, .interface = is });
 		add_addresses(steps,
 			      (struct firewall_step){ FIREWALL_ADD_ADDRESS, .interface = is },
-			      &is->addresses, was ? &was->addresses : NULL);
+			      &is->addresses, has_same_link(was, is) ? &was->addresses : NULL);
+		if (is->link && !has_same_link(was, is))
+			add(steps, (struct firewall_step){ FIREWALL_ADD_LINK, .interface = is });
 	}
 }
 
@@ -148,16 +159,28 @@ static void delete_rest(struct firewall_steps *steps, const struct firewall_stat
 	delete_groups(steps, FIREWALL_DELETE_SETS, old, wanted);
 }
 
+/* Those of `of` that the `other` has not. */
+static void add_networks(struct firewall_steps *steps, enum firewall_step_type type,
+			 const struct firewall_state *of, const struct firewall_state *other)
+{
+	for (size_t i = 0; i < of->network_count; i++)
+		if (!other || !firewall_state_has_network(other, of->networks[i]))
+			add(steps, (struct firewall_step){ type, .vni = of->networks[i] });
+}
+
 void firewall_diff(const struct firewall_state *old, const struct firewall_state *wanted,
 		   struct firewall_steps *ret)
 {
 	*ret = (struct firewall_steps){ 0 };
 	add_groups(ret, old, wanted);
+	add_networks(ret, FIREWALL_ADD_NETWORK, wanted, old);
 	if (old)
 		delete_addresses(ret, old, wanted);
 	add_interfaces(ret, old, wanted);
-	if (old)
+	if (old) {
 		delete_rest(ret, old, wanted);
+		add_networks(ret, FIREWALL_DELETE_NETWORK, old, wanted);
+	}
 }
 
 void firewall_steps_free(struct firewall_steps *steps)

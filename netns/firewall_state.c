@@ -2,6 +2,8 @@
 #include "netns/firewall_state.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@
 #define GROUP_PREFIX     "sg-"
 #define GROUP_ID_MAX     63
 #define INTERFACE_PREFIX "if-"
+#define KEY_SIZE         (IP_TEXT_SIZE + 16)
 
 struct firewall_state *firewall_state_new(void)
 {
@@ -21,7 +24,9 @@ struct firewall_state *firewall_state_new(void)
 	state->arena = arena_new();
 	state->groups_by_id = map_new();
 	state->interfaces_by_name = map_new();
-	state->interfaces_by_address = map_new();
+	state->interfaces_by_key = map_new();
+	state->networks_by_key = map_new();
+	state->links = map_new();
 	return state;
 }
 
@@ -31,9 +36,12 @@ void firewall_state_free(struct firewall_state *state)
 		return;
 	map_free(state->groups_by_id);
 	map_free(state->interfaces_by_name);
-	map_free(state->interfaces_by_address);
+	map_free(state->interfaces_by_key);
+	map_free(state->networks_by_key);
+	map_free(state->links);
 	free(state->groups);
 	free(state->interfaces);
+	free(state->networks);
 	tunnel_free(state->tunnel);
 	arena_free(state->arena);
 	free(state);
@@ -116,30 +124,53 @@ int firewall_state_add_group(struct firewall_state *state, const struct firewall
 	return 0;
 }
 
-/* nft(8) reads a name without colons. */
-static char *name_of(struct arena *arena, const struct ip_address *address)
+static const char *network_key(uint32_t vni, char key[KEY_SIZE])
 {
-	char text[sizeof(INTERFACE_PREFIX) + IP_TEXT_SIZE] = INTERFACE_PREFIX;
+	snprintf(key, KEY_SIZE, "%" PRIu32, vni);
+	return key;
+}
 
-	ip_format(address, text + strlen(INTERFACE_PREFIX));
+static const char *address_key(uint32_t vni, const struct ip_address *address, char key[KEY_SIZE])
+{
+	char text[IP_TEXT_SIZE];
+
+	snprintf(key, KEY_SIZE, "%" PRIu32 "-%s", vni, ip_format(address, text));
+	return key;
+}
+
+/* nft(8) reads a name without colons. */
+static char *name_of(struct arena *arena, uint32_t vni, const struct ip_address *address)
+{
+	char text[sizeof(INTERFACE_PREFIX) + KEY_SIZE] = INTERFACE_PREFIX;
+	char *rest = text + strlen(INTERFACE_PREFIX);
+
+	if (vni)
+		address_key(vni, address, rest);
+	else
+		ip_format(address, rest);
 	for (char *p = text; *p; p++)
 		if (*p == ':')
 			*p = '_';
 	return arena_strdup(arena, text);
 }
 
-/* Two links with one address cannot be told apart, and the host routes to one of them only. */
-static int check_addresses(const struct firewall_state *state,
+/* Two links with one address in one network cannot be told apart. */
+static int check_interface(const struct firewall_state *state,
 			   const struct firewall_interface *interface, struct error *err)
 {
 	char text[IP_TEXT_SIZE];
 
 	if (interface->addresses.count == 0)
 		return error_say(err, EINVAL, "an interface has no address");
-	for (size_t i = 0; i < interface->addresses.count; i++)
-		if (map_get(state->interfaces_by_address,
-			    ip_format(&interface->addresses.items[i], text)))
-			return error_say(err, EEXIST, "two interfaces have the address %s", text);
+	for (size_t i = 0; i < interface->addresses.count; i++) {
+		const struct ip_address *address = &interface->addresses.items[i];
+
+		if (firewall_state_at(state, interface->vni, address))
+			return error_say(err, EEXIST, "two interfaces have the address %s",
+					 ip_format(address, text));
+	}
+	if (interface->link && map_get(state->links, interface->link))
+		return error_say(err, EEXIST, "two interfaces have the link %s", interface->link);
 	return 0;
 }
 
@@ -152,18 +183,33 @@ static const char *const *copy_texts(struct arena *arena, const char *const *fro
 	return items;
 }
 
+static void note_network(struct firewall_state *state, uint32_t vni)
+{
+	char key[KEY_SIZE];
+
+	if (vni == 0 || firewall_state_has_network(state, vni))
+		return;
+	state->networks = grown(state->networks, state->network_count, sizeof(*state->networks));
+	state->networks[state->network_count++] = vni;
+	map_set(state->networks_by_key, network_key(vni, key), state);
+}
+
 int firewall_state_add_interface(struct firewall_state *state,
 				 const struct firewall_interface *interface, struct error *err)
 {
 	struct firewall_interface *added;
-	char text[IP_TEXT_SIZE];
-	int r = check_addresses(state, interface, err);
+	char key[KEY_SIZE];
+	int r = check_interface(state, interface, err);
 
 	if (r < 0)
 		return r;
 	added = arena_calloc(state->arena, 1, sizeof(*added));
 	*added = (struct firewall_interface){
-		.name = name_of(state->arena, &interface->addresses.items[0]),
+		.name = name_of(state->arena, interface->vni, &interface->addresses.items[0]),
+		.vni = interface->vni,
+		.link = interface->vni && interface->link
+				? arena_strdup(state->arena, interface->link)
+				: NULL,
 		.addresses = copy_addresses(state->arena, &interface->addresses),
 		.groups = copy_texts(state->arena, interface->groups, interface->group_count),
 		.group_count = interface->group_count,
@@ -173,8 +219,11 @@ int firewall_state_add_interface(struct firewall_state *state,
 	state->interfaces[state->interface_count++] = added;
 	map_set(state->interfaces_by_name, added->name, added);
 	for (size_t i = 0; i < added->addresses.count; i++)
-		map_set(state->interfaces_by_address, ip_format(&added->addresses.items[i], text),
-			added);
+		map_set(state->interfaces_by_key,
+			address_key(added->vni, &added->addresses.items[i], key), added);
+	if (added->link)
+		map_set(state->links, added->link, added);
+	note_network(state, added->vni);
 	return 0;
 }
 
@@ -190,12 +239,19 @@ const struct firewall_interface *firewall_state_interface(const struct firewall_
 	return map_get(state->interfaces_by_name, name);
 }
 
-const struct firewall_interface *firewall_state_at(const struct firewall_state *state,
+const struct firewall_interface *firewall_state_at(const struct firewall_state *state, uint32_t vni,
 						   const struct ip_address *address)
 {
-	char text[IP_TEXT_SIZE];
+	char key[KEY_SIZE];
 
-	return map_get(state->interfaces_by_address, ip_format(address, text));
+	return map_get(state->interfaces_by_key, address_key(vni, address, key));
+}
+
+bool firewall_state_has_network(const struct firewall_state *state, uint32_t vni)
+{
+	char key[KEY_SIZE];
+
+	return map_get(state->networks_by_key, network_key(vni, key));
 }
 
 static bool rule_equal(const struct firewall_rule *a, const struct firewall_rule *b)

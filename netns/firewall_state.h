@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct map;
@@ -46,9 +47,15 @@ struct firewall_group {
 	struct firewall_addresses members;
 };
 
-/* Lets in and out what any of its groups lets. */
+/*
+ * Lets in and out what any of its groups lets. Of a network (VPC) its addresses count on its own
+ * link alone: two networks may have the same ones.
+ */
 struct firewall_interface {
-	const char *name; /* of an interface that was added: "if-10.0.1.37" */
+	const char *name; /* of an interface that was added: "if-7-10.0.1.37" */
+	uint32_t vni;     /* of its network, 1 .. 0xffffff; 0: not known */
+	/* The host's end, when the network is known; NULL: not known yet, nothing comes by it. */
+	const char *link;
 	struct firewall_addresses addresses;
 	const char *const *groups;
 	size_t group_count;
@@ -61,7 +68,9 @@ struct firewall_state {
 	struct firewall_interface **interfaces;
 	size_t interface_count;
 	struct tunnel *tunnel; /* owned; NULL: no way to other hosts */
-	struct map *groups_by_id, *interfaces_by_name, *interfaces_by_address;
+	uint32_t *networks;    /* of the interfaces, each once, but 0 */
+	size_t network_count;
+	struct map *groups_by_id, *interfaces_by_name, *interfaces_by_key, *networks_by_key, *links;
 };
 
 struct firewall_state *firewall_state_new(void);
@@ -72,8 +81,8 @@ DEFINE_CLEANUP(struct firewall_state, firewall_state_free);
 int firewall_state_add_group(struct firewall_state *state, const struct firewall_group *group,
 			     struct error *err);
 
-/* Its name is made of its first address. -EINVAL: it has none; -EEXIST: another one has one of
- * them. */
+/* Its name is made of its network and first address. -EINVAL: it has none; -EEXIST: another one of
+ * the network has one of them, or its link. */
 int firewall_state_add_interface(struct firewall_state *state,
 				 const struct firewall_interface *interface, struct error *err);
 
@@ -83,9 +92,10 @@ const struct firewall_group *firewall_state_group(const struct firewall_state *s
 const struct firewall_interface *firewall_state_interface(const struct firewall_state *state,
 							  const char *name);
 
-/* NULL when no interface has it. */
-const struct firewall_interface *firewall_state_at(const struct firewall_state *state,
+/* NULL when no interface of the network has it. */
+const struct firewall_interface *firewall_state_at(const struct firewall_state *state, uint32_t vni,
 						   const struct ip_address *address);
+bool firewall_state_has_network(const struct firewall_state *state, uint32_t vni);
 
 bool firewall_rules_equal(const struct firewall_rules *a, const struct firewall_rules *b);
 bool firewall_interface_same_groups(const struct firewall_interface *a,

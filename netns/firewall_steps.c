@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of a change as messages of a batch. */
+#include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -9,6 +11,7 @@
 #include <linux/netlink.h>
 
 #include "netns/firewall_names.h"
+#include "netns/firewall_networks.h"
 #include "netns/firewall_table.h"
 #include "netns/nft_rule.h"
 
@@ -26,7 +29,7 @@ static void add_set(const struct writer *writer, const char *group, int family)
 	char name[FIREWALL_NAME_SIZE];
 
 	firewall_write_set(writer->batch, writer->table, firewall_set_name(group, family, name),
-			   family, false);
+			   family);
 }
 
 static void add_chain(const struct writer *writer, const char *of, bool out)
@@ -66,14 +69,10 @@ static void delete_sets(const struct writer *writer, const struct firewall_group
 }
 
 static void change_element(const struct writer *writer, const char *set,
-			   const struct ip_address *address, const char *jump, bool add)
+			   const struct nft_element *element, bool add)
 {
-	struct nft_element element = { .key_size = (uint32_t)ip_size(address), .jump = jump };
-
-	memcpy(element.key, address->bytes, ip_size(address));
 	nft_batch_element(writer->batch, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-			  add ? NLM_F_CREATE | NLM_F_EXCL : 0, FAMILY, writer->table, set,
-			  &element);
+			  add ? NLM_F_CREATE | NLM_F_EXCL : 0, FAMILY, writer->table, set, element);
 }
 
 /* --- the rules of a group */
@@ -166,23 +165,48 @@ static void set_groups(const struct writer *writer, const struct firewall_interf
 	nft_batch_rule(writer->batch, rule);
 }
 
+static void append(struct nft_element *element, const void *bytes, size_t size)
+{
+	memcpy(element->key + element->key_size, bytes, size);
+	element->key_size += (uint32_t)size;
+}
+
+/* In a network, by link and address. */
 static void change_address(const struct writer *writer, const struct firewall_interface *interface,
 			   const struct ip_address *address, bool add)
 {
-	char name[FIREWALL_NAME_SIZE], chain[FIREWALL_NAME_SIZE];
+	char name[FIREWALL_NAME_SIZE], chain[FIREWALL_NAME_SIZE], link[IFNAMSIZ] = "";
+	struct nft_element element = { 0 };
+	bool of_link = interface->vni;
 
-	for (int out = 0; out < 2; out++)
-		change_element(writer, firewall_map_name(out, address->family, name), address,
-			       firewall_chain_name(interface->name, out, chain), add);
-	change_element(writer, firewall_local_name(address->family, name), address, NULL, add);
+	if (of_link) {
+		append(&element, address->bytes, ip_size(address));
+		change_element(writer,
+			       firewall_network_set(false, address->family, interface->vni, name),
+			       &element, add);
+		if (!interface->link)
+			return;
+		element.key_size = 0;
+		snprintf(link, sizeof(link), "%s", interface->link);
+		append(&element, link, sizeof(link));
+	}
+	append(&element, address->bytes, ip_size(address));
+	change_element(writer, firewall_local_name(of_link, address->family, name), &element, add);
+	for (int out = 0; out < 2; out++) {
+		element.jump = firewall_chain_name(interface->name, out, chain);
+		change_element(writer, firewall_map_name(of_link, out, address->family, name),
+			       &element, add);
+	}
 }
 
 static void change_member(const struct writer *writer, const struct firewall_step *step, bool add)
 {
+	struct nft_element element = { .key_size = (uint32_t)ip_size(step->address) };
 	char name[FIREWALL_NAME_SIZE];
 
+	memcpy(element.key, step->address->bytes, ip_size(step->address));
 	change_element(writer, firewall_set_name(step->group->id, step->address->family, name),
-		       step->address, NULL, add);
+		       &element, add);
 }
 
 static void write_step(const struct writer *writer, const struct firewall_step *step)
@@ -216,6 +240,20 @@ static void write_step(const struct writer *writer, const struct firewall_step *
 		return;
 	case FIREWALL_DELETE_ADDRESS:
 		change_address(writer, step->interface, step->address, false);
+		return;
+	case FIREWALL_ADD_NETWORK:
+		firewall_add_network(writer->batch, writer->table, step->vni);
+		return;
+	case FIREWALL_DELETE_NETWORK:
+		firewall_delete_network(writer->batch, writer->table, step->vni);
+		return;
+	case FIREWALL_ADD_LINK:
+		firewall_change_link(writer->batch, writer->table, step->interface->link,
+				     step->interface->vni, true);
+		return;
+	case FIREWALL_DELETE_LINK:
+		firewall_change_link(writer->batch, writer->table, step->interface->link,
+				     step->interface->vni, false);
 		return;
 	case FIREWALL_DELETE_INTERFACE:
 		delete_chains(writer, step->interface->name);

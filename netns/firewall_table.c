@@ -6,6 +6,7 @@
  */
 #include "netns/firewall_table.h"
 
+#include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -16,6 +17,7 @@
 #include <linux/netlink.h>
 
 #include "netns/firewall_names.h"
+#include "netns/firewall_networks.h"
 #include "netns/link.h"
 #include "netns/nft_rule.h"
 
@@ -26,6 +28,7 @@
 #define CHAIN_OUTPUT  "output"
 #define CHAIN_INPUT   "input"
 #define CHAIN_TO_HOST "to-host"
+#define CHAIN_SOURCE  "source"
 #define PORT_DOMAIN   53
 
 #define PRIORITY_FILTER 0
@@ -34,11 +37,12 @@
 #define DISCOVERY_FIRST ND_ROUTER_SOLICIT
 #define DISCOVERY_LAST  ND_NEIGHBOR_ADVERT
 
-/* What nft(8) knows them by. */
+/* What nft(8) knows them by; of a concatenation, six bits each. */
 #define TYPE_IPV4 7
 #define TYPE_IPV6 8
+#define TYPE_BITS 6
 
-#define VERDICT_SIZE 16 /* on this side only that it is not 0 matters */
+#define LINK_WORDS (IFNAMSIZ / 4)
 
 static struct nftnl_rule *rule_in(const char *table, const char *chain)
 {
@@ -65,15 +69,38 @@ static void add_hook(struct nft_batch *batch, const char *table, const char *nam
 	nft_batch_rule(batch, rule);
 }
 
-void firewall_write_set(struct nft_batch *batch, const char *table, const char *name, int family,
-			bool verdicts)
+static uint32_t address_type(int family)
+{
+	return family == AF_INET6 ? TYPE_IPV6 : TYPE_IPV4;
+}
+
+static uint32_t address_size(int family)
+{
+	return family == AF_INET6 ? 16 : 4;
+}
+
+void firewall_write_set(struct nft_batch *batch, const char *table, const char *name, int family)
 {
 	const struct nft_set set = {
 		.name = name,
-		.key_type = family == AF_INET6 ? TYPE_IPV6 : TYPE_IPV4,
-		.key_size = family == AF_INET6 ? 16 : 4,
+		.key_type = address_type(family),
+		.key_size = address_size(family),
+	};
+
+	nft_batch_set(batch, NLM_F_CREATE | NLM_F_EXCL, FAMILY, table, &set);
+}
+
+/* A map from addresses to verdicts, or a set of them; `of_link`: with their link. */
+static void write_addresses(struct nft_batch *batch, const char *table, const char *name,
+			    int family, bool of_link, bool verdicts)
+{
+	const struct nft_set set = {
+		.name = name,
+		.key_type = of_link ? FIREWALL_TYPE_IFNAME << TYPE_BITS | address_type(family)
+				    : address_type(family),
+		.key_size = (of_link ? IFNAMSIZ : 0) + address_size(family),
 		.data_type = verdicts ? NFT_DATA_VERDICT : 0,
-		.data_size = verdicts ? VERDICT_SIZE : 0,
+		.data_size = verdicts ? FIREWALL_VERDICT_SIZE : 0,
 	};
 
 	nft_batch_set(batch, NLM_F_CREATE | NLM_F_EXCL, FAMILY, table, &set);
@@ -81,14 +108,17 @@ void firewall_write_set(struct nft_batch *batch, const char *table, const char *
 
 static const int families[] = { AF_INET, AF_INET6 };
 
-/* A rule for packets of this family, with their source or destination in the first register. */
+/* A rule for packets of this family, with their source or destination, behind the link that they
+ * came or go by, in the first register. */
 static struct nftnl_rule *rule_on_address(const char *table, const char *chain, int family,
-					  bool source)
+					  bool source, bool of_link)
 {
 	struct nftnl_rule *rule = rule_in(table, chain);
 
 	nft_match_family(rule, family);
-	nft_load_address(rule, family, source, NFT_WORD(0));
+	if (of_link)
+		nft_load_meta(rule, source ? NFT_META_IIFNAME : NFT_META_OIFNAME, NFT_WORD(0));
+	nft_load_address(rule, family, source, NFT_WORD(of_link ? LINK_WORDS : 0));
 	return rule;
 }
 
@@ -97,12 +127,15 @@ static void add_verdicts(struct nft_batch *batch, const char *table, const char 
 {
 	char map[FIREWALL_NAME_SIZE];
 
-	for (size_t i = 0; i < 2; i++) {
-		struct nftnl_rule *rule = rule_on_address(table, chain, families[i], out);
+	for (int of_link = 1; of_link >= 0; of_link--)
+		for (size_t i = 0; i < 2; i++) {
+			struct nftnl_rule *rule =
+				rule_on_address(table, chain, families[i], out, of_link);
 
-		nft_verdict(rule, firewall_map_name(out, families[i], map), NFT_WORD(0));
-		nft_batch_rule(batch, rule);
-	}
+			nft_verdict(rule, firewall_map_name(of_link, out, families[i], map),
+				    NFT_WORD(0));
+			nft_batch_rule(batch, rule);
+		}
 }
 
 static void accept_icmp(struct nft_batch *batch, const char *table, const char *chain,
@@ -116,15 +149,31 @@ static void accept_icmp(struct nft_batch *batch, const char *table, const char *
 	nft_batch_rule(batch, rule);
 }
 
-/* rp_filter of the host's end does it for IPv4; IPv6 has none. */
-static void drop_foreign_sources(struct nft_batch *batch, const char *table, const char *chain)
+/* rp_filter of the host's end does it for IPv4; IPv6 has none. Of a network the addresses are
+ * known; fib looks into the main table alone, which may lead to another network's. */
+static void drop_foreign_sources(struct nft_batch *batch, const char *table)
+{
+	struct nftnl_rule *rule;
+	char set[FIREWALL_NAME_SIZE];
+
+	add_chain(batch, table, CHAIN_SOURCE);
+	rule = rule_on_address(table, CHAIN_SOURCE, AF_INET6, true, true);
+	nft_match_set(rule, firewall_local_name(true, AF_INET6, set), NFT_WORD(0), 0);
+	nft_return(rule);
+	nft_batch_rule(batch, rule);
+	rule = rule_in(table, CHAIN_SOURCE);
+	nft_match_foreign_source(rule);
+	nft_drop(rule);
+	nft_batch_rule(batch, rule);
+}
+
+static void check_source(struct nft_batch *batch, const char *table, const char *chain)
 {
 	struct nftnl_rule *rule = rule_in(table, chain);
 
 	nft_match_family(rule, AF_INET6);
 	nft_match_link_group(rule, NFT_META_IIFGROUP, LINK_GROUP_BERTH);
-	nft_match_foreign_source(rule);
-	nft_drop(rule);
+	nft_jump(rule, CHAIN_SOURCE);
 	nft_batch_rule(batch, rule);
 }
 
@@ -186,14 +235,17 @@ static void add_input(struct nft_batch *batch, const char *table)
 
 	add_hook(batch, table, CHAIN_INPUT, NF_INET_LOCAL_IN, PRIORITY_FILTER);
 	accept_icmp(batch, table, CHAIN_INPUT, IPPROTO_ICMPV6, DISCOVERY_FIRST, DISCOVERY_LAST);
-	drop_foreign_sources(batch, table, CHAIN_INPUT);
-	for (size_t i = 0; i < 2; i++) {
-		struct nftnl_rule *rule = rule_on_address(table, CHAIN_INPUT, families[i], true);
+	check_source(batch, table, CHAIN_INPUT);
+	for (int of_link = 1; of_link >= 0; of_link--)
+		for (size_t i = 0; i < 2; i++) {
+			struct nftnl_rule *rule =
+				rule_on_address(table, CHAIN_INPUT, families[i], true, of_link);
 
-		nft_match_set(rule, firewall_local_name(families[i], set), NFT_WORD(0), 0);
-		nft_jump(rule, CHAIN_TO_HOST);
-		nft_batch_rule(batch, rule);
-	}
+			nft_match_set(rule, firewall_local_name(of_link, families[i], set),
+				      NFT_WORD(0), 0);
+			nft_jump(rule, CHAIN_TO_HOST);
+			nft_batch_rule(batch, rule);
+		}
 	link_local_to_host(batch, table);
 }
 
@@ -201,15 +253,17 @@ static void add_sets(struct nft_batch *batch, const char *table)
 {
 	char name[FIREWALL_NAME_SIZE];
 
-	for (size_t i = 0; i < 2; i++) {
-		int family = families[i];
+	for (int of_link = 0; of_link < 2; of_link++)
+		for (size_t i = 0; i < 2; i++) {
+			int family = families[i];
 
-		firewall_write_set(batch, table, firewall_map_name(false, family, name), family,
-				   true);
-		firewall_write_set(batch, table, firewall_map_name(true, family, name), family,
-				   true);
-		firewall_write_set(batch, table, firewall_local_name(family, name), family, false);
-	}
+			for (int out = 0; out < 2; out++)
+				write_addresses(batch, table,
+						firewall_map_name(of_link, out, family, name),
+						family, of_link, true);
+			write_addresses(batch, table, firewall_local_name(of_link, family, name),
+					family, of_link, false);
+		}
 }
 
 void firewall_write_none(struct nft_batch *batch, const char *table)
@@ -224,9 +278,11 @@ void firewall_write_table(struct nft_batch *batch, const char *table)
 	firewall_write_none(batch, table);
 	nft_batch_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, FAMILY, table);
 	add_sets(batch, table);
+	firewall_write_networks(batch, table);
+	drop_foreign_sources(batch, table);
 	add_to_host(batch, table);
 	add_hook(batch, table, CHAIN_SEND, NF_INET_FORWARD, PRIORITY_FILTER - 1);
-	drop_foreign_sources(batch, table, CHAIN_SEND);
+	check_source(batch, table, CHAIN_SEND);
 	add_verdicts(batch, table, CHAIN_SEND, true);
 	drop_at_tunnel(batch, table, CHAIN_SEND, NFT_META_OIFGROUP);
 	add_hook(batch, table, CHAIN_RECEIVE, NF_INET_FORWARD, PRIORITY_FILTER);

@@ -5,8 +5,6 @@
 #include "netns/firewall_diff.h"
 #include "netns/nft_batch.h"
 
-#include <stdbool.h>
-
 /* What the firewall looks like in nftables: docs/networking.md has a picture of the table. */
 
 /* The table (family inet) with all that is the same whatever the state, in the place of one that
@@ -14,9 +12,8 @@
 void firewall_write_table(struct nft_batch *batch, const char *table);
 /* None: the same whether there is one or not. */
 void firewall_write_none(struct nft_batch *batch, const char *table);
-/* A set of addresses, or a map from them to verdicts. */
-void firewall_write_set(struct nft_batch *batch, const char *table, const char *name, int family,
-			bool verdicts);
+/* A set of addresses. */
+void firewall_write_set(struct nft_batch *batch, const char *table, const char *name, int family);
 void firewall_write_steps(struct nft_batch *batch, const char *table,
 			  const struct firewall_steps *steps);
 

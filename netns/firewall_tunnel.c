@@ -13,6 +13,7 @@
 #include <linux/netfilter.h>
 #include <linux/netlink.h>
 
+#include "netns/firewall_names.h"
 #include "netns/link.h"
 #include "netns/nft_rule.h"
 
@@ -259,9 +260,20 @@ static void change_peer(const struct change *change, const struct tunnel_peer *p
 	change_element(change, peers_set(peer->address.family), &element);
 }
 
+/* Wherever it is. */
+static void change_peer_address(const struct change *change, const struct tunnel_peer *peer)
+{
+	struct nft_element element = { 0 };
+	char set[FIREWALL_NAME_SIZE];
+
+	append(&element, peer->address.bytes, ip_size(&peer->address));
+	change_element(change, firewall_network_set(true, peer->address.family, peer->vni, set),
+		       &element);
+}
+
 static bool has_peer(const struct tunnel *tunnel, const struct tunnel_peer *peer)
 {
-	const struct tunnel_peer *found = tunnel_find_peer(tunnel, &peer->address);
+	const struct tunnel_peer *found = tunnel_find_peer(tunnel, peer->vni, &peer->address);
 
 	return found && tunnel_peer_equal(found, peer);
 }
@@ -276,9 +288,16 @@ static void change_what_differs(const struct change *change, const struct tunnel
 	for (size_t i = 0; i < of->host_count; i++)
 		if (!other || !tunnel_has_host(other, &of->hosts[i]))
 			change_host(change, &of->hosts[i]);
-	for (size_t i = 0; i < of->peer_count; i++)
-		if (!other || !has_peer(other, &of->peers[i]))
-			change_peer(change, &of->peers[i]);
+	for (size_t i = 0; i < of->peer_count; i++) {
+		const struct tunnel_peer *peer = &of->peers[i];
+
+		if (!other || !has_peer(other, peer))
+			change_peer(change, peer);
+		/* With its network the set has gone. */
+		if (!other || (!tunnel_find_peer(other, peer->vni, &peer->address) &&
+			       (change->add || tunnel_find_network(other, peer->vni))))
+			change_peer_address(change, peer);
+	}
 }
 
 void firewall_write_tunnel_change(struct nft_batch *batch, const char *table,

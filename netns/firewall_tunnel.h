@@ -13,7 +13,8 @@
 
 /* Chains and empty sets. */
 void firewall_write_tunnel(struct nft_batch *batch, const char *table, const struct tunnel *tunnel);
-/* `old` NULL: the sets are empty. Both have the same port and family. */
+/* `old` NULL: the sets are empty. The networks are there, and those that are no more are gone. Both
+ * have the same port and family. */
 void firewall_write_tunnel_change(struct nft_batch *batch, const char *table,
 				  const struct tunnel *old, const struct tunnel *wanted);
 

@@ -322,6 +322,16 @@ void nft_set_mark(struct nftnl_rule *rule, uint32_t bits)
 	nftnl_expr_set_u32(mark, NFTNL_EXPR_META_SREG, NFT_WORD(0));
 }
 
+void nft_set_zone(struct nftnl_rule *rule, uint16_t zone)
+{
+	struct nftnl_expr *ct;
+
+	nft_load_value(rule, &zone, sizeof(zone), NFT_WORD(0));
+	ct = add(rule, "ct");
+	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, NFT_CT_ZONE);
+	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_SREG, NFT_WORD(0));
+}
+
 void nft_clamp_mss(struct nftnl_rule *rule)
 {
 	struct nftnl_expr *route = add(rule, "rt"), *order = add(rule, "byteorder"), *write;
@@ -397,6 +407,11 @@ void nft_accept(struct nftnl_rule *rule)
 void nft_drop(struct nftnl_rule *rule)
 {
 	add_verdict(rule, NF_DROP, NULL);
+}
+
+void nft_return(struct nftnl_rule *rule)
+{
+	add_verdict(rule, NFT_RETURN, NULL);
 }
 
 void nft_jump(struct nftnl_rule *rule, const char *chain)

@@ -69,6 +69,8 @@ void nft_match_foreign_source(struct nftnl_rule *rule);
 void nft_match_set(struct nftnl_rule *rule, const char *set, uint32_t from, uint32_t to);
 
 void nft_set_mark(struct nftnl_rule *rule, uint32_t bits);
+/* Connections are looked up in this zone: in a chain that comes before that. */
+void nft_set_zone(struct nftnl_rule *rule, uint16_t zone);
 /* The segments that the other end may send fit the link that this packet goes by. */
 void nft_clamp_mss(struct nftnl_rule *rule);
 /* To the address and port in these registers (0: the same address). */
@@ -85,6 +87,8 @@ void nft_masquerade(struct nftnl_rule *rule);
 void nft_verdict(struct nftnl_rule *rule, const char *map, uint32_t from);
 void nft_accept(struct nftnl_rule *rule);
 void nft_drop(struct nftnl_rule *rule);
+/* To the chain that jumped here. */
+void nft_return(struct nftnl_rule *rule);
 void nft_jump(struct nftnl_rule *rule, const char *chain);
 
 #endif

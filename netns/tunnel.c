@@ -19,7 +19,7 @@ struct tunnel *tunnel_new(const struct ip_address *local, uint16_t port)
 
 	tunnel->arena = arena_new();
 	tunnel->networks_by_vni = map_new();
-	tunnel->peers_by_address = map_new();
+	tunnel->peers_by_key = map_new();
 	tunnel->hosts_by_address = map_new();
 	tunnel->links_by_key = map_new();
 	if (local)
@@ -33,7 +33,7 @@ void tunnel_free(struct tunnel *tunnel)
 	if (!tunnel)
 		return;
 	map_free(tunnel->networks_by_vni);
-	map_free(tunnel->peers_by_address);
+	map_free(tunnel->peers_by_key);
 	map_free(tunnel->hosts_by_address);
 	map_free(tunnel->links_by_key);
 	free(tunnel->networks);
@@ -74,6 +74,14 @@ static size_t place_of(const struct map *map, const char *key)
 static const char *vni_key(uint32_t vni, char key[KEY_SIZE])
 {
 	snprintf(key, KEY_SIZE, "%" PRIu32, vni);
+	return key;
+}
+
+static const char *peer_key(uint32_t vni, const struct ip_address *address, char key[KEY_SIZE])
+{
+	char text[IP_TEXT_SIZE];
+
+	snprintf(key, KEY_SIZE, "%" PRIu32 " %s", vni, ip_format(address, text));
 	return key;
 }
 
@@ -121,15 +129,15 @@ static int check_peer(const struct tunnel *tunnel, const struct tunnel_peer *pee
 		      struct error *err)
 {
 	char address[IP_TEXT_SIZE], host[IP_TEXT_SIZE], local[IP_TEXT_SIZE];
-	const struct tunnel_peer *other = tunnel_find_peer(tunnel, &peer->address);
+	bool is_taken = tunnel_find_peer(tunnel, peer->vni, &peer->address);
 
 	ip_format(&peer->address, address);
 	ip_format(&peer->host, host);
-	if (other)
+	if (is_taken)
 		return error_say(err, EEXIST,
 				 "task %s of network %" PRIu32 " on host %s is not reached: "
-				 "another one, of network %" PRIu32 ", has its address",
-				 address, peer->vni, host, other->vni);
+				 "another one of the network has its address",
+				 address, peer->vni, host);
 	if (ip_equal(&peer->host, &tunnel->local))
 		return error_say(err, EINVAL,
 				 "task %s is not reached: its host says the address %s, which is "
@@ -152,7 +160,7 @@ int tunnel_add_peer(struct tunnel *tunnel, const struct tunnel_peer *peer, struc
 		return r;
 	tunnel->peers = grown(tunnel->peers, tunnel->peer_count, sizeof(*tunnel->peers));
 	tunnel->peers[tunnel->peer_count++] = *peer;
-	note(tunnel->peers_by_address, ip_format(&peer->address, key), tunnel->peer_count);
+	note(tunnel->peers_by_key, peer_key(peer->vni, &peer->address, key), tunnel->peer_count);
 	if (!tunnel_has_host(tunnel, &peer->host)) {
 		tunnel->hosts = grown(tunnel->hosts, tunnel->host_count, sizeof(*tunnel->hosts));
 		tunnel->hosts[tunnel->host_count++] = peer->host;
@@ -176,11 +184,11 @@ const struct tunnel_network *tunnel_find_network(const struct tunnel *tunnel, ui
 	return place ? &tunnel->networks[place - 1] : NULL;
 }
 
-const struct tunnel_peer *tunnel_find_peer(const struct tunnel *tunnel,
+const struct tunnel_peer *tunnel_find_peer(const struct tunnel *tunnel, uint32_t vni,
 					   const struct ip_address *address)
 {
-	char key[IP_TEXT_SIZE];
-	size_t place = place_of(tunnel->peers_by_address, ip_format(address, key));
+	char key[KEY_SIZE];
+	size_t place = place_of(tunnel->peers_by_key, peer_key(vni, address, key));
 
 	return place ? &tunnel->peers[place - 1] : NULL;
 }

@@ -43,7 +43,7 @@ struct tunnel {
 	size_t host_count;
 	struct tunnel_peer *links;
 	size_t link_count;
-	struct map *networks_by_vni, *peers_by_address, *hosts_by_address, *links_by_key;
+	struct map *networks_by_vni, *peers_by_key, *hosts_by_address, *links_by_key;
 };
 
 /* `local` NULL: no way to other hosts. */
@@ -54,13 +54,13 @@ struct tunnel *tunnel_copy(const struct tunnel *tunnel);
 
 /* Prefixes of the same VNI gather. */
 void tunnel_add_network(struct tunnel *tunnel, const struct tunnel_network *network);
-/* -EEXIST: another peer has the address; -EINVAL: its host is this one, or has an address of
- * another family. */
+/* -EEXIST: another peer of the network has the address; -EINVAL: its host is this one, or has an
+ * address of another family. */
 int tunnel_add_peer(struct tunnel *tunnel, const struct tunnel_peer *peer, struct error *err);
 
 /* NULL when there is none. */
 const struct tunnel_network *tunnel_find_network(const struct tunnel *tunnel, uint32_t vni);
-const struct tunnel_peer *tunnel_find_peer(const struct tunnel *tunnel,
+const struct tunnel_peer *tunnel_find_peer(const struct tunnel *tunnel, uint32_t vni,
 					   const struct ip_address *address);
 bool tunnel_has_host(const struct tunnel *tunnel, const struct ip_address *host);
 bool tunnel_has_link(const struct tunnel *tunnel, uint32_t vni, int family,

@@ -13,6 +13,7 @@
 #include "netns/neigh.h"
 #include "netns/netlink.h"
 #include "netns/route.h"
+#include "netns/vpc_rules.h"
 #include "netns/vxlan_link.h"
 
 #define ALIAS_PREFIX "berth-vxlan"
@@ -208,6 +209,7 @@ static struct route peer_route(const struct device *device, const struct tunnel_
 		.link_index = device->index,
 		.priority = METRIC_PEER,
 		.protocol = PROTOCOL,
+		.table = vpc_table(peer->vni),
 	};
 }
 
@@ -281,7 +283,8 @@ static void add_peers(struct writer *writer, const struct tunnel *old)
 
 	for (size_t i = 0; i < wanted->peer_count; i++) {
 		const struct tunnel_peer *peer = &wanted->peers[i];
-		const struct tunnel_peer *was = old ? tunnel_find_peer(old, &peer->address) : NULL;
+		const struct tunnel_peer *was =
+			old ? tunnel_find_peer(old, peer->vni, &peer->address) : NULL;
 		const struct device *device = device_of(writer->vxlan, peer->vni);
 		struct route route;
 
@@ -301,7 +304,7 @@ static void delete_peers(struct writer *writer, const struct tunnel *old)
 		struct route route;
 
 		/* One that has moved was replaced. */
-		if (!device || tunnel_find_peer(writer->wanted, &peer->address))
+		if (!device || tunnel_find_peer(writer->wanted, peer->vni, &peer->address))
 			continue;
 		route = peer_route(device, peer);
 		route_delete(writer->batch, &route);
@@ -440,15 +443,15 @@ static void sweep_devices(struct writer *writer)
 static bool is_route_stale(const struct writer *writer, const struct route *route)
 {
 	const struct vxlan *vxlan = writer->vxlan;
-	const struct tunnel_peer *peer;
 
 	if (route->type == ROUTE_BLACKHOLE)
 		return route->protocol == PROTOCOL && route->priority == vxlan->drop_metric &&
 		       !has_prefix(writer->wanted, &route->destination);
-	peer = tunnel_find_peer(writer->wanted, &route->destination.address);
 	for (size_t i = 0; i < vxlan->device_count; i++)
 		if (vxlan->devices[i].index == route->link_index)
-			return !peer || peer->vni != vxlan->devices[i].vni;
+			return route->table != vpc_table(vxlan->devices[i].vni) ||
+			       !tunnel_find_peer(writer->wanted, vxlan->devices[i].vni,
+						 &route->destination.address);
 	return false;
 }
 
@@ -456,7 +459,7 @@ static void sweep_routes(struct writer *writer)
 {
 	struct route_list routes = { 0 };
 	struct error why = ERROR_INIT;
-	int r = route_list(writer->netlink, 0, &routes, &why);
+	int r = route_list_all(writer->netlink, &routes, &why);
 
 	if (r < 0)
 		fail(writer, r, &why);

@@ -6,8 +6,9 @@
 
 /*
  * The way to tasks of other hosts, in the calling thread's namespace. Of each network there is a
- * VXLAN device "vx<VNI>"; each address of another host has a route over it, by the gateway that
- * stands for that host, whose MAC and place are written down, too. Nothing is learned, asked for or
+ * VXLAN device "vx<VNI>"; each address of another host has a route over it, in the network's own
+ * table (netns/vpc_rules.h), by the gateway that stands for that host, whose MAC and place are
+ * written down, too. Nothing is learned, asked for or
  * flooded: what is for an address of the network that nobody has is dropped.
  *
  * The routes stand behind those to tasks of this host (their metric is higher), and what drops the

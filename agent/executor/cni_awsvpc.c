@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cni-plugins/host_end.h"
 #include "netns/ip.h"
 
 #define NETWORK_NAME "awsvpc"
@@ -160,6 +161,8 @@ static void fill_eni(json_t *plugin, const struct awsvpc_eni *eni,
 	if (is_pair || !options->amazon_names)
 		json_object_set_new(plugin, "capabilities",
 				    json_pack("{s:b}", "leaveToNetns", true));
+	if (is_pair && options->routing_table)
+		json_object_set_new(plugin, "routing-table", json_integer(options->routing_table));
 	/* A key of ours, which Amazon's plugin does not look at. */
 	if (!is_pair)
 		json_object_set_new(plugin, "device-wait-ms", json_integer(DEVICE_WAIT_MS));
@@ -252,4 +255,14 @@ const char *awsvpc_ifname(size_t index, char name[16])
 {
 	snprintf(name, 16, "eth%u", (unsigned int)(index & 0xffff));
 	return name;
+}
+
+void awsvpc_link_name(const char *task_id, size_t index, char name[16])
+{
+	char ifname[16];
+	const struct cni_request request = { .container_id = task_id,
+					     .ifname = awsvpc_ifname(index, ifname),
+					     .network = NETWORK_NAME };
+
+	host_end_name(&request, 0, name);
 }

@@ -29,8 +29,9 @@ struct awsvpc_eni {
 };
 
 struct awsvpc_options {
-	const char *driver; /* "veth" or "eni" */
-	uint32_t mtu;       /* 0: as the device is */
+	const char *driver;     /* "veth" or "eni" */
+	uint32_t mtu;           /* 0: as the device is */
+	uint32_t routing_table; /* of the host, for a pair; 0: none but the main one */
 	bool block_instance_metadata;
 	const char *endpoint; /* "169.254.170.2": the agent's endpoint, put on lo; NULL: none */
 	/* IPv4 prefixes that the host's end of a pair leads to. */
@@ -48,5 +49,8 @@ int awsvpc_conflist(const struct awsvpc_eni *eni, const struct awsvpc_options *o
 
 /* "eth0", "eth1", ...: the interface's name in the task, by its place in the task's list. */
 const char *awsvpc_ifname(size_t index, char name[16]);
+
+/* The host's end of that interface's pair, as ecs-eni names it unless another has the name. */
+void awsvpc_link_name(const char *task_id, size_t index, char name[16]);
 
 #endif

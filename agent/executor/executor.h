@@ -43,6 +43,9 @@ struct executor_config {
 	bool (*wait_for_rules)(void *data, void (*ready)(void *data), void *ready_data);
 	/* The MTU of an interface that is made then; 0: as its link is. May be NULL. */
 	uint32_t (*task_mtu)(void *data);
+	/* The host's table of routing for what the interface with this MAC sends; 0: the main one
+	 * alone. May be NULL. */
+	uint32_t (*routing_table)(void *data, const char *mac);
 	void *data;
 };
 

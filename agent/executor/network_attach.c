@@ -91,6 +91,8 @@ static int conflist_of(const struct executor *executor, const struct eni_spec *e
 	const struct awsvpc_options options = {
 		.driver = config->eni_driver == CONFIG_ENI_DEVICE ? "eni" : "veth",
 		.mtu = host->task_mtu ? host->task_mtu(host->data) : 0,
+		.routing_table =
+			host->routing_table ? host->routing_table(host->data, eni->mac_address) : 0,
 		.block_instance_metadata = config->awsvpc_block_imds,
 		.endpoint = first && !is_ec2 ? NETWORK_ENDPOINT_ADDRESS : NULL,
 		.local_routes = (const char *const *)config->local_routes.items,

@@ -2,6 +2,7 @@
 #include "agent/network/network.h"
 
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "netns/vxlan_link.h"
 
 #define TABLE           "berth-firewall"
 #define TABLE_SUFFIX    200 /* of 255 that the kernel takes in all */
@@ -28,6 +30,11 @@ struct applying {
 	struct firewall *firewall;
 	int (*apply)(struct firewall *firewall, struct firewall_state *state, struct error *err);
 	struct firewall_state *state;
+	struct vpc_rules *rules;
+	int (*apply_rules)(struct vpc_rules *rules, const struct vpc_link *links, size_t count,
+			   struct error *err);
+	struct vpc_link *links;
+	size_t link_count;
 	struct vxlan *vxlan;
 	int (*apply_tunnel)(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
 			    struct error *err);
@@ -42,6 +49,7 @@ struct applying {
 struct network {
 	struct network_config config;
 	struct firewall *firewall;
+	struct vpc_rules *rules;
 	struct vxlan *vxlan;
 	struct ip_address local; /* family 0: other hosts do not reach this one */
 	uint32_t mtu;
@@ -73,9 +81,12 @@ struct network *network_new(const struct network_config *config)
 	network->config = *config;
 	if (!network->config.apply)
 		network->config.apply = firewall_apply;
+	if (!network->config.apply_rules)
+		network->config.apply_rules = vpc_rules_apply;
 	if (!network->config.apply_tunnel)
 		network->config.apply_tunnel = vxlan_apply;
 	network->firewall = firewall_new(table);
+	network->rules = vpc_rules_new(table);
 	network->vxlan = vxlan_new(table);
 	if (!str_is_empty(config->address))
 		(void)ip_parse(config->address, &network->local, NULL);
@@ -84,31 +95,89 @@ struct network *network_new(const struct network_config *config)
 
 /* ---- which interfaces ---- */
 
-/* Of each MAC of this host's tasks. */
-enum presence { UNKNOWN, HERE, OVER };
+/* What is known of each MAC of this host's tasks. */
+struct known {
+	bool over;
+	char link[IFNAMSIZ];
+};
 
-static enum presence presence_of(const struct map *known, const char *mac)
-{
-	return (enum presence)(uintptr_t)map_get(known, mac);
-}
-
-static void note_interface(void *to, const char *mac, bool over)
+static void note_interface(void *to, const char *mac, const char *link, bool over)
 {
 	struct map *known = to;
+	struct known *item = map_get(known, mac);
 
 	/* One that was given to the next task is here. */
-	if (!over || presence_of(known, mac) != HERE)
-		map_set(known, mac, (void *)(uintptr_t)(over ? OVER : HERE));
+	if (item && (over || !item->over))
+		return;
+	if (!item) {
+		item = xcalloc(1, sizeof(*item));
+		map_set(known, mac, item);
+	}
+	item->over = over;
+	snprintf(item->link, sizeof(item->link), "%s", link);
+}
+
+static void known_free(struct map *known)
+{
+	struct known *item;
+	size_t cursor = 0;
+
+	while ((item = map_next(known, &cursor, NULL)))
+		free(item);
+	map_free(known);
 }
 
 static bool is_not_over(void *data, const char *mac)
 {
-	return presence_of(data, mac) != OVER;
+	const struct known *item = map_get(data, mac);
+
+	return !item || !item->over;
 }
 
 static bool is_here(void *data, const char *mac)
 {
-	return presence_of(data, mac) == HERE;
+	const struct known *item = map_get(data, mac);
+
+	return item && !item->over;
+}
+
+static const char *link_of(void *data, const char *mac)
+{
+	const struct known *item = map_get(data, mac);
+
+	return item && !item->over ? item->link : NULL;
+}
+
+static void add_link(struct applying *applying, const char *name, uint32_t vni,
+		     const struct firewall_addresses *addresses)
+{
+	struct vpc_link *link = &applying->links[applying->link_count++];
+
+	*link = (struct vpc_link){ .name = xstrdup(name), .vni = vni };
+	if (!addresses)
+		return;
+	link->addresses = xmemdup(addresses->items, addresses->count * sizeof(*addresses->items));
+	link->address_count = addresses->count;
+}
+
+/* Which links are routed by the table of a network. The state is not ours for long. */
+static void build_links(struct applying *applying)
+{
+	const struct firewall_state *state = applying->state;
+	const struct tunnel *tunnel = applying->tunnel;
+	char device[IFNAMSIZ];
+
+	applying->links = xcalloc(state->interface_count + tunnel->network_count + 1,
+				  sizeof(*applying->links));
+	for (size_t i = 0; i < state->interface_count; i++) {
+		const struct firewall_interface *interface = state->interfaces[i];
+
+		if (interface->link)
+			add_link(applying, interface->link, interface->vni, &interface->addresses);
+	}
+	for (size_t i = 0; i < tunnel->network_count; i++)
+		add_link(applying, vxlan_name(tunnel->networks[i].vni, device),
+			 tunnel->networks[i].vni, NULL);
 }
 
 /* What is to be, for those interfaces: the firewall knows of the tunnel, which is made by another.
@@ -120,7 +189,8 @@ static int build(const struct network *network, bool (*keep)(void *data, const c
 	int r;
 
 	network->config.interfaces(network->config.data, note_interface, known);
-	r = network_wanted_state(network->wanted, keep, known, &applying->state, left_out, err);
+	r = network_wanted_state(network->wanted, keep, link_of, known, &applying->state, left_out,
+				 err);
 	if (r == 0 && network->local.family) {
 		applying->tunnel =
 			network_wanted_tunnel(network->wanted, keep, known, applying->state,
@@ -129,7 +199,9 @@ static int build(const struct network *network, bool (*keep)(void *data, const c
 	} else if (r == 0) {
 		applying->tunnel = tunnel_new(NULL, 0);
 	}
-	map_free(known);
+	if (r == 0)
+		build_links(applying);
+	known_free(known);
 	return r;
 }
 
@@ -190,28 +262,37 @@ static void applying_free(struct applying *applying)
 {
 	firewall_state_free(applying->state);
 	tunnel_free(applying->tunnel);
+	for (size_t i = 0; i < applying->link_count; i++) {
+		free((char *)(uintptr_t)applying->links[i].name);
+		free((void *)(uintptr_t)applying->links[i].addresses);
+	}
+	free(applying->links);
 	str_list_free(&applying->ids);
 	sem_destroy(&applying->worked);
 	free(applying);
 }
 
-static void apply_tunnel(struct applying *applying)
+/* The table of a network is not asked without the rules that keep networks apart. */
+static void apply_routing(struct applying *applying)
 {
-	applying->tunnel_result = applying->apply_tunnel(applying->vxlan, applying->tunnel,
-							 &applying->mtu, &applying->tunnel_err);
+	applying->tunnel_result = applying->apply_rules(
+		applying->rules, applying->links, applying->link_count, &applying->tunnel_err);
+	if (applying->tunnel_result >= 0)
+		applying->tunnel_result = applying->apply_tunnel(
+			applying->vxlan, applying->tunnel, &applying->mtu, &applying->tunnel_err);
 }
 
 /* There is no tunnel without the rules that guard it. */
 static void apply_both(struct applying *applying)
 {
-	bool ends = applying->tunnel->network_count == 0;
+	bool ends = applying->tunnel->network_count == 0 && applying->link_count == 0;
 
 	if (ends)
-		apply_tunnel(applying);
+		apply_routing(applying);
 	applying->result =
 		applying->apply(applying->firewall, TAKE(applying->state), &applying->err);
 	if (!ends && applying->result >= 0)
-		apply_tunnel(applying);
+		apply_routing(applying);
 }
 
 static void work(void *data)
@@ -264,6 +345,8 @@ static struct applying *applying_new(struct network *network)
 		.network = network,
 		.firewall = network->firewall,
 		.apply = network->config.apply,
+		.rules = network->rules,
+		.apply_rules = network->config.apply_rules,
 		.vxlan = network->vxlan,
 		.apply_tunnel = network->config.apply_tunnel,
 	};
@@ -361,6 +444,13 @@ uint32_t network_mtu(const struct network *network)
 	return network->mtu;
 }
 
+uint32_t network_routing_table(const struct network *network, const char *mac)
+{
+	uint32_t vni = network->wanted ? network_wanted_vni(network->wanted, mac) : 0;
+
+	return vni ? vpc_table(vni) : 0;
+}
+
 void network_free(struct network *network)
 {
 	if (!network)
@@ -373,6 +463,7 @@ void network_free(struct network *network)
 	leave(network);
 	network_wanted_free(network->wanted);
 	firewall_free(network->firewall);
+	vpc_rules_free(network->rules);
 	vxlan_free(network->vxlan);
 	str_list_free(&network->ids);
 	free(network->waiters);

@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "netns/firewall.h"
+#include "netns/vpc_rules.h"
 #include "netns/vxlan.h"
 #include "wire/acs_network.h"
 
@@ -23,15 +24,19 @@ struct network_config {
 	/* By which other hosts reach this one, and the port of VXLAN; NULL or "": they do not. */
 	const char *address;
 	uint16_t port;
-	/* Calls tell() for each interface of the tasks that are known here; `over`: its task is
-	 * STOPPED. */
-	void (*interfaces)(void *data, void (*tell)(void *to, const char *mac, bool over),
+	/* Calls tell() for each interface of the tasks that are known here; `link`: the name of the
+	 * host's end, which need not be there yet; `over`: its task is STOPPED. */
+	void (*interfaces)(void *data,
+			   void (*tell)(void *to, const char *mac, const char *link, bool over),
 			   void *to);
 	/* The message is in force. */
 	void (*in_force)(void *data, const char *message_id);
 	void *data;
 	/* firewall_apply(), but in tests. */
 	int (*apply)(struct firewall *firewall, struct firewall_state *state, struct error *err);
+	/* vpc_rules_apply(), but in tests. */
+	int (*apply_rules)(struct vpc_rules *rules, const struct vpc_link *links, size_t count,
+			   struct error *err);
 	/* vxlan_apply(), but in tests. */
 	int (*apply_tunnel)(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
 			    struct error *err);
@@ -49,7 +54,8 @@ void network_free(struct network *network);
 void network_take(struct network *network, const struct acs_network *message);
 /* A session begins: its first message is the newest, whatever its version. */
 void network_begin(struct network *network);
-/* A task is STOPPED: its interface is not filtered any more. */
+/* A task is STOPPED: its interface is not filtered any more. Or one is known now, and the name of
+ * its link with it. */
 void network_changed(struct network *network);
 
 /*
@@ -61,6 +67,9 @@ bool network_wait(struct network *network, void (*ready)(void *data), void *data
 /* What a task's interface may send in one packet, so that it reaches other hosts; 0: as its link
  * is. Known when network_wait() has nothing to wait for. */
 uint32_t network_mtu(const struct network *network);
+
+/* The table that the interface's network is routed by; 0: its network is not known. */
+uint32_t network_routing_table(const struct network *network, const char *mac);
 
 /* "berth-firewall", with the run directory unless it is that of the settings. The caller frees. */
 char *network_table(const char *run_dir);

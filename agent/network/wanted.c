@@ -193,8 +193,29 @@ void network_wanted_free(struct network_wanted *wanted)
 	free(wanted);
 }
 
+static const struct wanted_subnet *subnet_of(const struct network_wanted *wanted, const char *id)
+{
+	for (size_t i = 0; i < wanted->subnet_count; i++)
+		if (str_eq(wanted->subnets[i].id, id))
+			return &wanted->subnets[i];
+	return NULL;
+}
+
+uint32_t network_wanted_vni(const struct network_wanted *wanted, const char *mac)
+{
+	for (size_t i = 0; i < wanted->interface_count; i++)
+		if (str_eq(wanted->interfaces[i].mac, mac)) {
+			const struct wanted_subnet *subnet =
+				subnet_of(wanted, wanted->interfaces[i].subnet_id);
+
+			return subnet ? subnet->network.vni : 0;
+		}
+	return 0;
+}
+
 int network_wanted_state(const struct network_wanted *wanted,
-			 bool (*keep)(void *data, const char *mac), void *data,
+			 bool (*keep)(void *data, const char *mac),
+			 const char *(*link)(void *data, const char *mac), void *data,
 			 struct firewall_state **ret, struct error *left_out, struct error *err)
 {
 	_cleanup_(firewall_state_free_cleanup) struct firewall_state *state = firewall_state_new();
@@ -207,20 +228,16 @@ int network_wanted_state(const struct network_wanted *wanted,
 	}
 	for (size_t i = 0; i < wanted->interface_count; i++) {
 		const struct wanted_interface *item = &wanted->interfaces[i];
+		const struct wanted_subnet *subnet = subnet_of(wanted, item->subnet_id);
+		struct firewall_interface interface = item->interface;
 
+		interface.vni = subnet ? subnet->network.vni : 0;
+		interface.link = link(data, item->mac);
 		if (keep(data, item->mac))
-			(void)firewall_state_add_interface(state, &item->interface, left_out);
+			(void)firewall_state_add_interface(state, &interface, left_out);
 	}
 	*ret = TAKE(state);
 	return 0;
-}
-
-static const struct wanted_subnet *subnet_of(const struct network_wanted *wanted, const char *id)
-{
-	for (size_t i = 0; i < wanted->subnet_count; i++)
-		if (str_eq(wanted->subnets[i].id, id))
-			return &wanted->subnets[i];
-	return NULL;
 }
 
 /* A VPC with all its subnets. */
@@ -244,6 +261,7 @@ struct tunnel *network_wanted_tunnel(const struct network_wanted *wanted,
 		const struct wanted_subnet *subnet = subnet_of(wanted, item->subnet_id);
 
 		if (subnet && keep(data, item->mac) &&
+		    firewall_state_has_network(state, subnet->network.vni) &&
 		    !tunnel_find_network(tunnel, subnet->network.vni))
 			add_vpc(tunnel, wanted, subnet->network.vni);
 	}
@@ -251,7 +269,7 @@ struct tunnel *network_wanted_tunnel(const struct network_wanted *wanted,
 		const struct tunnel_peer *peer = &wanted->peers[i];
 
 		if (tunnel_find_network(tunnel, peer->vni) &&
-		    !firewall_state_at(state, &peer->address))
+		    !firewall_state_at(state, peer->vni, &peer->address))
 			(void)tunnel_add_peer(tunnel, peer, left_out);
 	}
 	return tunnel;

@@ -18,12 +18,17 @@ struct network_wanted *network_wanted_new(const struct acs_network *message);
 void network_wanted_free(struct network_wanted *wanted);
 DEFINE_CLEANUP(struct network_wanted, network_wanted_free);
 
+/* The VNI of the interface's VPC; 0: it is not known. */
+uint32_t network_wanted_vni(const struct network_wanted *wanted, const char *mac);
+
 /*
- * All groups, and the interfaces of which keep(data, mac) is true. `left_out` (its code is 0: none)
+ * All groups, and the interfaces of which keep(data, mac) is true; link(data, mac) is the host's
+ * end, NULL while it is not known. `left_out` (its code is 0: none)
  * says which interface cannot be told from another one. < 0: a group that nftables cannot have.
  */
 int network_wanted_state(const struct network_wanted *wanted,
-			 bool (*keep)(void *data, const char *mac), void *data,
+			 bool (*keep)(void *data, const char *mac),
+			 const char *(*link)(void *data, const char *mac), void *data,
 			 struct firewall_state **ret, struct error *left_out, struct error *err);
 
 /*

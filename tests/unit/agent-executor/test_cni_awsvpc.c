@@ -17,7 +17,11 @@ static const char *const servers[] = { "10.0.0.2" };
 static const char *const domains[] = { "example.internal" };
 
 static const struct awsvpc_options options = {
-	.driver = "veth", .endpoint = "169.254.170.2", .block_instance_metadata = true, .mtu = 9001
+	.driver = "veth",
+	.endpoint = "169.254.170.2",
+	.block_instance_metadata = true,
+	.mtu = 9001,
+	.routing_table = 3959422983,
 };
 
 static struct awsvpc_eni interface(void)
@@ -76,6 +80,7 @@ static void an_ipv4_interface_takes_its_gateways_length(void **state)
 		     "{\"nameservers\":[\"10.0.0.2\"],\"search\":[\"example.internal\"]}");
 	assert_true(json_is_true(json_object_get(plugin, "block-instance-metadata")));
 	assert_int_equal(json_integer_value(json_object_get(plugin, "mtu")), 9001);
+	assert_int_equal(json_integer_value(json_object_get(plugin, "routing-table")), 3959422983);
 	json_decref(list);
 }
 

@@ -19,6 +19,7 @@
 /* What the pool's thread sees: apply() has no other way to the test. */
 static struct {
 	struct strbuf applied; /* the interfaces of each state, a line each */
+	struct strbuf links;   /* that are routed by a table, the same */
 	int result, tunnel_result;
 	bool gated;
 	sem_t entered, gate;
@@ -45,6 +46,15 @@ static int apply(struct firewall *firewall, struct firewall_state *state, struct
 	return pool.result < 0 ? error_say(err, -pool.result, "refused") : pool.result;
 }
 
+static int apply_rules(struct vpc_rules *rules, const struct vpc_link *links, size_t count,
+		       struct error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		strbuf_appendf(&pool.links, "%s %u, ", links[i].name, (unsigned)links[i].vni);
+	strbuf_append(&pool.links, "\n");
+	return 0;
+}
+
 /* Those of one that is, or ends, are a line, too. */
 static int apply_tunnel(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
 			struct error *err)
@@ -58,14 +68,16 @@ static int apply_tunnel(struct vxlan *vxlan, const struct tunnel *tunnel, uint32
 	return 0;
 }
 
-static void interfaces(void *data, void (*note)(void *to, const char *mac, bool over), void *to)
+static void interfaces(void *data,
+		       void (*note)(void *to, const char *mac, const char *link, bool over),
+		       void *to)
 {
 	const struct place *place = data;
 
 	if (place->here)
-		note(to, place->here, false);
+		note(to, place->here, "ve01", false);
 	if (place->over)
-		note(to, place->over, true);
+		note(to, place->over, "ve02", true);
 }
 
 static void in_force(void *data, const char *message_id)
@@ -85,6 +97,7 @@ static int set_up_at(void **state, const char *address)
 		.interfaces = interfaces,
 		.in_force = in_force,
 		.apply = apply,
+		.apply_rules = apply_rules,
 		.apply_tunnel = apply_tunnel,
 		.data = place,
 	};
@@ -119,6 +132,7 @@ static int tear_down(void **state)
 	loop_free(place->loop);
 	strbuf_free(&place->acknowledged);
 	strbuf_free(&pool.applied);
+	strbuf_free(&pool.links);
 	sem_destroy(&pool.entered);
 	sem_destroy(&pool.gate);
 	free(place);
@@ -174,7 +188,7 @@ static void a_message_is_acknowledged_when_it_is_in_force(void **state)
 	expect(place, "", "");
 	sem_post(&pool.gate);
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \n", "m1 ");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \n", "m1 ");
 	pool.gated = false;
 }
 
@@ -190,7 +204,7 @@ static void the_newest_wins(void **state)
 	pool.gated = false;
 	sem_post(&pool.gate);
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.1 if-10.0.0.4 \n", "m1 m2 m3 ");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \nif-7-10.0.0.1 if-7-10.0.0.4 \n", "m1 m2 m3 ");
 }
 
 static void an_older_message_changes_nothing_within_a_session(void **state)
@@ -201,11 +215,11 @@ static void an_older_message_changes_nothing_within_a_session(void **state)
 	settle(place);
 	tell(place, "m6", 6, "10.0.0.3");
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \n", "m7 ");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \n", "m7 ");
 	/* The same once more: it was not heard that it is in force. */
 	tell(place, "m7", 7, "10.0.0.2");
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.1 if-10.0.0.2 \n", "m7 m7 ");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \nif-7-10.0.0.1 if-7-10.0.0.2 \n", "m7 m7 ");
 	/* A control plane that has forgotten all begins to count anew. */
 	network_begin(place->network);
 	tell(place, "n1", 1, "10.0.0.3");
@@ -252,7 +266,7 @@ static void the_first_of_two_with_one_address_is_filtered(void **state)
 
 	tell(place, "m1", 1, "10.0.0.1");
 	settle(place);
-	expect(place, "if-10.0.0.1 \n", "m1 ");
+	expect(place, "if-7-10.0.0.1 \n", "m1 ");
 }
 
 static void the_interface_of_a_stopped_task_goes(void **state)
@@ -268,16 +282,32 @@ static void the_interface_of_a_stopped_task_goes(void **state)
 	place->over = MAC_A;
 	network_changed(place->network);
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.2 \n", "m1 ");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \nif-7-10.0.0.2 \n", "m1 ");
 	/* Its address is the next task's, while it is not forgotten. */
 	tell(place, "m2", 2, "10.0.0.1");
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.2 \nif-10.0.0.1 \n", "m1 m2 ");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \nif-7-10.0.0.2 \nif-7-10.0.0.1 \n", "m1 m2 ");
 	/* And so is its MAC. */
 	place->here = MAC_A;
 	network_changed(place->network);
 	settle(place);
-	assert_non_null(strstr(strbuf_text(&pool.applied), "\nif-10.0.0.1 \nif-10.0.0.1 \n"));
+	assert_non_null(strstr(strbuf_text(&pool.applied), "\nif-7-10.0.0.1 \nif-7-10.0.0.1 \n"));
+}
+
+/* The name of its link comes with the task. */
+static void what_a_link_sends_is_routed_by_the_table_of_its_network(void **state)
+{
+	struct place *place = *state;
+
+	assert_int_equal(network_routing_table(place->network, MAC_A), 0);
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	place->here = MAC_A;
+	network_changed(place->network);
+	settle(place);
+	assert_string_equal(strbuf_text(&pool.links), "vx7 7, \nve01 7, vx7 7, \n");
+	assert_int_equal(network_routing_table(place->network, MAC_A), vpc_table(7));
+	assert_int_equal(network_routing_table(place->network, "02:00:00:00:00:0c"), 0);
 }
 
 static void count_ready(void *data)
@@ -329,7 +359,7 @@ static void at_the_end_only_what_is_here_stays(void **state)
 	sem_post(&pool.gate);
 	network_free(TAKE(place->network));
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \nif-10.0.0.2 \n", "");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \nif-7-10.0.0.2 \n", "");
 	assert_int_equal(place->ready, 0);
 }
 
@@ -350,7 +380,7 @@ static void a_tunnel_comes_after_its_rules_and_goes_before_them(void **state)
 
 	tell(place, "m1", 1, "10.0.0.2");
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "m1 ");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "m1 ");
 	assert_int_equal(network_mtu(place->network), 1450);
 	strbuf_free(&pool.applied);
 	network_free(TAKE(place->network));
@@ -365,13 +395,13 @@ static void a_tunnel_that_is_refused_is_not_acknowledged(void **state)
 	pool.tunnel_result = -EEXIST;
 	tell(place, "m1", 1, "10.0.0.2");
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "");
 	assert_int_equal(network_mtu(place->network), 0);
 	strbuf_free(&pool.applied);
 	pool.tunnel_result = 0;
 	tell(place, "m1", 1, "10.0.0.2");
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "m1 ");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "m1 ");
 	assert_int_equal(network_mtu(place->network), 1450);
 }
 
@@ -382,7 +412,7 @@ static void there_is_no_tunnel_without_its_rules(void **state)
 	pool.result = -EPERM;
 	tell(place, "m1", 1, "10.0.0.2");
 	settle(place);
-	expect(place, "if-10.0.0.1 if-10.0.0.2 \n", "");
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \n", "");
 	assert_int_equal(network_mtu(place->network), 0);
 }
 
@@ -422,6 +452,7 @@ int main(void)
 		REACHED(a_tunnel_comes_after_its_rules_and_goes_before_them),
 		REACHED(a_tunnel_that_is_refused_is_not_acknowledged),
 		REACHED(there_is_no_tunnel_without_its_rules),
+		REACHED(what_a_link_sends_is_routed_by_the_table_of_its_network),
 		cmocka_unit_test(each_agent_of_a_host_has_a_table),
 	};
 

@@ -14,6 +14,11 @@ static bool keep_all(void *data, const char *mac)
 	return true;
 }
 
+static const char *no_link(void *data, const char *mac)
+{
+	return NULL;
+}
+
 static void permissions_are_a_rule_for_each_other_end(void **state)
 {
 	static const char *const cidrs[] = { "10.0.0.0/8", "fd00::/8" };
@@ -44,7 +49,8 @@ static void permissions_are_a_rule_for_each_other_end(void **state)
 	const struct firewall_group *group;
 	struct firewall_state *built;
 
-	assert_int_equal(network_wanted_state(wanted, keep_all, NULL, &built, NULL, NULL), 0);
+	assert_int_equal(network_wanted_state(wanted, keep_all, no_link, NULL, &built, NULL, NULL),
+			 0);
 	network_wanted_free(wanted);
 	group = firewall_state_group(built, "sg-a");
 	assert_int_equal(group->in.count, sizeof(protocols) / sizeof(protocols[0]));
@@ -103,7 +109,8 @@ static void the_tunnel_is_of_the_vpcs_that_have_an_interface_here(void **state)
 	struct error left_out = ERROR_INIT;
 	struct tunnel *tunnel;
 
-	assert_int_equal(network_wanted_state(wanted, keep_a, MAC_A, &built, NULL, NULL), 0);
+	assert_int_equal(network_wanted_state(wanted, keep_a, no_link, MAC_A, &built, NULL, NULL),
+			 0);
 	tunnel = network_wanted_tunnel(wanted, keep_a, MAC_A, built, &local, 4789, &left_out);
 	assert_int_equal(left_out.code, 0);
 	assert_int_equal(tunnel->network_count, 1);
@@ -130,13 +137,14 @@ static void a_peer_that_cannot_be_reached_is_left_out(void **state)
 		  "task 10.0.0.9 is not reached: its host's address 2001:db8::2 and this host's, "
 		  "192.0.2.1, are not of one family" },
 		{ "10.0.0.7", "192.0.2.3",
-		  "task 10.0.0.7 of network 7 on host 192.0.2.3 is not reached: another one, of "
-		  "network 8, has its address" },
+		  "task 10.0.0.7 of network 7 on host 192.0.2.3 is not reached: another one of "
+		  "the network has its address" },
 	};
 	const struct ip_address local = { AF_INET, { 192, 0, 2, 1 } };
-	const struct tunnel_peer there = { 8,
+	const struct tunnel_peer there = { 7,
 					   { AF_INET, { 10, 0, 0, 7 } },
 					   { AF_INET, { 192, 0, 2, 2 } } };
+	const struct tunnel_peer elsewhere = { 8, there.address, there.host };
 	struct tunnel *tunnel = tunnel_new(&local, 4789);
 
 	assert_int_equal(tunnel_add_peer(tunnel, &there, NULL), 0);
@@ -149,7 +157,9 @@ static void a_peer_that_cannot_be_reached_is_left_out(void **state)
 		assert_true(tunnel_add_peer(tunnel, &peer, &err) < 0);
 		assert_string_equal(err.text, cases[i].error);
 	}
-	assert_int_equal(tunnel->peer_count, 1);
+	/* In another network it is another one. */
+	assert_int_equal(tunnel_add_peer(tunnel, &elsewhere, NULL), 0);
+	assert_int_equal(tunnel->peer_count, 2);
 	tunnel_free(tunnel);
 }
 

@@ -27,6 +27,7 @@
 #include "netns/neigh.h"
 #include "netns/route.h"
 #include "netns/sysctl.h"
+#include "netns/vpc_rules.h"
 
 static struct ip_address address_of(const char *text)
 {
@@ -91,13 +92,18 @@ static struct mac_address mac_of(int number)
 }
 
 static void add_host_route(struct netlink_batch *batch, const struct link *host, const char *text,
-			   const struct mac_address *mac)
+			   uint32_t vni, const struct mac_address *mac)
 {
 	const struct ip_address address = address_of(text);
 	const struct route route = { .destination = ip_host_prefix(&address),
 				     .link_index = host->index };
+	struct route in_network = route;
 
 	route_add(batch, &route);
+	if (vni != PLACE_VNI)
+		netlink_tolerate(batch, EEXIST);
+	in_network.table = vpc_table(vni);
+	route_add(batch, &in_network);
 	neighbour_set(batch, host->index, host->name, &address, mac);
 }
 
@@ -115,8 +121,8 @@ static void configure_host(const struct place_task *task, const struct link *hos
 	link_set_no_link_local(batch, host->index, host->name);
 	link_set_up(batch, host->index, host->name);
 	address_add(batch, host->index, host->name, &gateway);
-	add_host_route(batch, host, task->v4, &mac);
-	add_host_route(batch, host, task->v6, &mac);
+	add_host_route(batch, host, task->v4, task->vni, &mac);
+	add_host_route(batch, host, task->v6, task->vni, &mac);
 	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
 	assert_int_equal(address_wait_ready(netlink, &gateway.address, host->index, 2000, NULL), 0);
 	netlink_batch_free(batch);
@@ -149,6 +155,14 @@ static void configure_task(const struct place_task *task)
 	netlink_close(netlink);
 }
 
+const char *place_task_link(const struct place_task *task, char name[16])
+{
+	uint32_t other = task->vni == PLACE_VNI ? 0 : task->vni;
+
+	snprintf(name, 16, "ve%08x", (other << 8) + (uint32_t)task->number);
+	return name;
+}
+
 void place_task_plug(const struct place_task *task)
 {
 	char name[16];
@@ -161,7 +175,7 @@ void place_task_plug(const struct place_task *task)
 	struct netlink *netlink = NULL;
 	struct link host;
 
-	snprintf(name, sizeof(name), "ve%08x", task->number);
+	place_task_link(task, name);
 	assert_int_equal(netlink_open(&netlink, NULL), 0);
 	assert_int_equal(veth_create(netlink, &pair, &host, NULL), 0);
 	configure_host(task, &host);
@@ -186,10 +200,15 @@ void place_task_unplug(const struct place_task *task)
 
 struct place_task place_task_new(int number)
 {
-	struct place_task task = { .number = number, .netns = -1 };
+	return place_task_in(number, PLACE_VNI);
+}
+
+struct place_task place_task_in(int number, uint32_t vni)
+{
+	struct place_task task = { .number = number, .vni = vni, .netns = -1 };
 	char file[32];
 
-	snprintf(file, sizeof(file), "task%d", number);
+	snprintf(file, sizeof(file), "task%d-%u", number, (unsigned)vni);
 	snprintf(task.v4, sizeof(task.v4), "10.0.1.%d", number);
 	snprintf(task.v6, sizeof(task.v6), "fd00:1::%d", number);
 	task.path = live_path(file);

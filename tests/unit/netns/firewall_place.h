@@ -3,6 +3,7 @@
 #define BERTH_TESTS_NETNS_FIREWALL_PLACE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Tasks behind routed pairs, as ecs-eni makes them, of the host that is this program's namespace:
@@ -14,16 +15,24 @@
 /* What passes does so within milliseconds; what is dropped is waited for so long. */
 #define PLACE_TIMEOUT_MS 400
 
+/* The network whose table the tasks' addresses are in, beside the main one. */
+#define PLACE_VNI 7
+
 void place_enter(void);
 
 struct place_task {
 	int number;
+	uint32_t vni;
 	int netns;
 	const char *path;
 	char v4[32], v6[32];
 };
 
 struct place_task place_task_new(int number);
+/* In another network; the main table may lead to one of the same number in PLACE_VNI. */
+struct place_task place_task_in(int number, uint32_t vni);
+/* The host's end of it. */
+const char *place_task_link(const struct place_task *task, char name[16]);
 void place_task_free(struct place_task *task);
 /* Takes its link away, or gives it one again, on the host that is the calling thread's namespace.
  */

@@ -64,6 +64,12 @@ static void read_interface(struct reading *reading, const struct str_list *words
 	struct error err = ERROR_INIT;
 	size_t i = 1;
 
+	for (; i < words->count && strchr(words->items[i], '='); i++) {
+		if (str_starts_with(words->items[i], "vpc="))
+			interface.vni = (uint32_t)atoi(words->items[i] + strlen("vpc="));
+		else
+			interface.link = words->items[i] + strlen("link=");
+	}
 	while (i < words->count && !str_starts_with(words->items[i], "sg-"))
 		assert_int_equal(
 			ip_parse(words->items[i++], &addresses[interface.addresses.count++], NULL),
@@ -122,6 +128,8 @@ char *firewall_steps_text(const struct firewall_steps *steps)
 		[FIREWALL_SET_GROUPS] = "groups",       [FIREWALL_ADD_ADDRESS] = "address+",
 		[FIREWALL_DELETE_ADDRESS] = "address-", [FIREWALL_DELETE_INTERFACE] = "interface-",
 		[FIREWALL_DELETE_CHAINS] = "chains-",   [FIREWALL_DELETE_SETS] = "sets-",
+		[FIREWALL_ADD_NETWORK] = "network+",    [FIREWALL_DELETE_NETWORK] = "network-",
+		[FIREWALL_ADD_LINK] = "link+",          [FIREWALL_DELETE_LINK] = "link-",
 	};
 	struct strbuf text = STRBUF_INIT;
 
@@ -129,8 +137,13 @@ char *firewall_steps_text(const struct firewall_steps *steps)
 		const struct firewall_step *step = &steps->items[i];
 		char address[IP_TEXT_SIZE] = "";
 
-		strbuf_appendf(&text, "%s %s", names[step->type],
-			       step->group ? step->group->id : step->interface->name);
+		strbuf_appendf(&text, "%s ", names[step->type]);
+		if (step->vni)
+			strbuf_appendf(&text, "%u", (unsigned)step->vni);
+		else
+			strbuf_append(&text, step->group ? step->group->id : step->interface->name);
+		if (step->type == FIREWALL_ADD_LINK || step->type == FIREWALL_DELETE_LINK)
+			strbuf_appendf(&text, " %s", step->interface->link);
 		if (step->address)
 			strbuf_appendf(&text, " %s", ip_format(step->address, address));
 		strbuf_append_char(&text, '\n');

@@ -12,6 +12,7 @@
  *	in 6 80 80 sg-client		protocol, ports or type and code, a group or a prefix
  *	out -1 -1 -1 0.0.0.0/0
  *	interface 10.0.1.2 fd00:1::2 sg-web sg-other
+ *	interface vpc=7 link=ve01 10.0.1.2 sg-web
  */
 struct firewall_state *firewall_text(const char *lines);
 

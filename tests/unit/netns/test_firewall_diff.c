@@ -108,6 +108,22 @@ static void groups_of_an_interface_are_exchanged(void **state)
 	       "group sg-a\ngroup sg-b\ninterface 10.0.1.1 sg-b\n", "groups if-10.0.1.1\n");
 }
 
+/* The link is known when its task has come. */
+static void what_is_of_a_link_follows_the_link(void **state)
+{
+	expect(NULL, "interface vpc=7 10.0.1.1\n",
+	       "network+ 7\ninterface+ if-7-10.0.1.1\ngroups if-7-10.0.1.1\n"
+	       "address+ if-7-10.0.1.1 10.0.1.1\n");
+	expect("interface vpc=7 10.0.1.1\n", "interface vpc=7 link=ve01 10.0.1.1\n",
+	       "address- if-7-10.0.1.1 10.0.1.1\n"
+	       "address+ if-7-10.0.1.1 10.0.1.1\nlink+ if-7-10.0.1.1 ve01\n");
+	expect("interface vpc=7 link=ve01 10.0.1.1\n", "interface vpc=7 link=ve01 10.0.1.1\n", "");
+	expect("interface vpc=7 link=ve01 10.0.1.1\ninterface vpc=8 link=ve02 10.0.1.1\n",
+	       "interface vpc=8 link=ve02 10.0.1.1\n",
+	       "address- if-7-10.0.1.1 10.0.1.1\nlink- if-7-10.0.1.1 ve01\n"
+	       "interface- if-7-10.0.1.1\nnetwork- 7\n");
+}
+
 static void what_cannot_be_a_name_is_refused(void **state)
 {
 	static const char *const ids[] = {
@@ -145,6 +161,14 @@ static void an_address_is_that_of_one_interface(void **state)
 	assert_int_equal(firewall_state_add_interface(built, &second, &err), -EEXIST);
 	assert_string_equal(err.text, "two interfaces have the address 10.0.1.2");
 	assert_int_equal(built->interface_count, 1);
+	/* In another network it is another one; a link is in one of them. */
+	second.vni = 8;
+	second.link = "ve01";
+	assert_int_equal(firewall_state_add_interface(built, &second, &err), 0);
+	assert_ptr_equal(firewall_state_at(built, 8, &addresses[1]), built->interfaces[1]);
+	second.vni = 9;
+	assert_int_equal(firewall_state_add_interface(built, &second, &err), -EEXIST);
+	assert_string_equal(err.text, "two interfaces have the link ve01");
 	second.addresses.count = 0;
 	assert_int_equal(firewall_state_add_interface(built, &second, &err), -EINVAL);
 	assert_string_equal(err.text, "an interface has no address");
@@ -161,6 +185,7 @@ int main(void)
 		cmocka_unit_test(addresses_go_before_chains_and_chains_before_sets),
 		cmocka_unit_test(an_address_goes_from_one_interface_to_another),
 		cmocka_unit_test(groups_of_an_interface_are_exchanged),
+		cmocka_unit_test(what_is_of_a_link_follows_the_link),
 		cmocka_unit_test(what_cannot_be_a_name_is_refused),
 		cmocka_unit_test(an_address_is_that_of_one_interface),
 	};

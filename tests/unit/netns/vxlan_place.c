@@ -150,6 +150,7 @@ void place_hosts_leave(void)
 {
 	for (int i = 0; i < PLACE_HOSTS; i++) {
 		firewall_free(place_hosts[i].firewall);
+		vpc_rules_free(place_hosts[i].rules);
 		vxlan_free(place_hosts[i].vxlan);
 		close(place_hosts[i].netns);
 	}
@@ -160,8 +161,10 @@ void place_hosts_leave(void)
 void place_host_reset(struct place_host *host)
 {
 	firewall_free(host->firewall);
+	vpc_rules_free(host->rules);
 	vxlan_free(host->vxlan);
 	host->firewall = firewall_new(TABLE);
+	host->rules = vpc_rules_new("test");
 	host->vxlan = vxlan_new("test");
 }
 
@@ -171,14 +174,40 @@ struct telling {
 	struct place_host *host;
 	struct firewall_state *state;
 	struct tunnel *tunnel;
+	struct vpc_link links[PLACE_TASKS + 1];
+	char names[PLACE_TASKS + 1][16];
+	size_t link_count;
 	int result;
 };
+
+static void add_link(struct telling *telling, const char *name)
+{
+	size_t i = telling->link_count++;
+
+	strcpy(telling->names[i], name);
+	telling->links[i] = (struct vpc_link){ telling->names[i], PLACE_VNI, NULL, 0 };
+}
+
+static void add_links(struct telling *telling, const struct place_map *map, int host)
+{
+	char name[16];
+
+	for (int i = 0; i < PLACE_TASKS; i++)
+		if (map->host_of[i] == host) {
+			snprintf(name, sizeof(name), "ve%08x", (unsigned)i);
+			add_link(telling, name);
+		}
+	if (telling->tunnel->network_count > 0)
+		add_link(telling, PLACE_DEVICE);
+}
 
 static void append_interfaces(struct strbuf *lines, const struct place_map *map, int host)
 {
 	for (int i = 0; i < PLACE_TASKS; i++)
 		if (map->host_of[i] == host)
-			strbuf_appendf(lines, "interface 10.0.1.%d fd00:1::%d sg-all\n", i, i);
+			strbuf_appendf(lines,
+				       "interface vpc=%d link=ve%08x 10.0.1.%d fd00:1::%d sg-all\n",
+				       PLACE_VNI, i, i, i);
 }
 
 static void add_task(struct telling *telling, const struct place_map *map, int task)
@@ -223,6 +252,9 @@ static void tell(void *data)
 	struct place_host *host = telling->host;
 
 	telling->result = firewall_apply(host->firewall, TAKE(telling->state), &host->err);
+	if (telling->result >= 0 &&
+	    vpc_rules_apply(host->rules, telling->links, telling->link_count, &host->err) < 0)
+		telling->result = -1;
 	if (telling->result >= 0)
 		telling->result = vxlan_apply(host->vxlan, telling->tunnel, &host->mtu, &host->err);
 }
@@ -239,6 +271,7 @@ int place_tell(struct place_host *host, const struct place_map *map)
 	append_interfaces(&lines, map, (int)(host - place_hosts));
 	telling.state = firewall_text(lines.data);
 	telling.state->tunnel = tunnel_copy(tunnel_of(&telling, map));
+	add_links(&telling, map, (int)(host - place_hosts));
 	host->err = (struct error)ERROR_INIT;
 	place_host_run(host, tell, &telling);
 	tunnel_free(telling.tunnel);
@@ -298,7 +331,7 @@ static void list_routes(struct netlink *netlink, struct strbuf *out)
 	struct route_list routes = { 0 };
 	char destination[IP_TEXT_SIZE], gateway[IP_TEXT_SIZE];
 
-	assert_int_equal(route_list(netlink, 0, &routes, NULL), 0);
+	assert_int_equal(route_list_all(netlink, &routes, NULL), 0);
 	for (size_t i = 0; i < routes.count; i++) {
 		const struct route *route = &routes.items[i];
 

@@ -4,14 +4,14 @@
 
 #include "firewall_place.h"
 #include "netns/firewall.h"
+#include "netns/vpc_rules.h"
 #include "netns/vxlan.h"
 
 /*
  * Three hosts, each a namespace on one wire: 192.0.2.1 to .3 and 2001:db8::1 to ::3. A network is
- * that with VNI 7 and the subnets 10.0.1.0/24 and fd00:1::/64 of the tasks.
+ * PLACE_VNI, with the subnets 10.0.1.0/24 and fd00:1::/64 of the tasks.
  */
 #define PLACE_HOSTS    3
-#define PLACE_VNI      7
 #define PLACE_PORT     4789
 #define PLACE_DEVICE   "vx7"
 #define PLACE_WIRE_MTU 1500
@@ -21,6 +21,7 @@ struct place_host {
 	char v4[32], v6[32];
 	bool is_v6; /* the wire's addresses that are told */
 	struct firewall *firewall;
+	struct vpc_rules *rules;
 	struct vxlan *vxlan;
 	uint32_t mtu;
 	struct error err;

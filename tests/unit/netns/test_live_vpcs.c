@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two networks with the same addresses on one host, on the real kernel: net-T59. */
+#include "netns/vpc_rules.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/strbuf.h"
+#include "firewall_place.h"
+#include "firewall_text.h"
+#include "live.h"
+#include "netns/firewall.h"
+#include "netns/nft.h"
+
+#define TABLE "berth-firewall"
+#define OTHER 8
+#define GROUPS                                                                                     \
+	"group sg-all\n in -1 -1 -1 0.0.0.0/0\n in -1 -1 -1 ::/0\n"                                \
+	" out -1 -1 -1 0.0.0.0/0\n out -1 -1 -1 ::/0\n"                                            \
+	"group sg-none\n out -1 -1 -1 0.0.0.0/0\n out -1 -1 -1 ::/0\n"
+
+/* Of the network PLACE_VNI, and of the other: the second pair has the addresses of the first. */
+static struct place_task web, client, other_web, other_client;
+static struct firewall *firewall;
+static struct vpc_rules *rules;
+
+static int make_tasks(void **state)
+{
+	web = place_task_new(2);
+	client = place_task_new(3);
+	other_web = place_task_in(2, OTHER);
+	other_client = place_task_in(3, OTHER);
+	return 0;
+}
+
+static int free_tasks(void **state)
+{
+	place_task_free(&web);
+	place_task_free(&client);
+	place_task_free(&other_web);
+	place_task_free(&other_client);
+	return 0;
+}
+
+static void add_interface(struct strbuf *lines, const struct place_task *task, const char *group)
+{
+	char link[16];
+
+	strbuf_appendf(lines, "interface vpc=%u link=%s %s %s %s\n", (unsigned)task->vni,
+		       place_task_link(task, link), task->v4, task->v6, group);
+}
+
+/* The groups of the servers; clients let nobody in. */
+static void filter(const char *group, const char *other_group)
+{
+	struct strbuf lines = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	int r;
+
+	strbuf_append(&lines, GROUPS);
+	add_interface(&lines, &web, group);
+	add_interface(&lines, &client, "sg-none");
+	add_interface(&lines, &other_web, other_group);
+	add_interface(&lines, &other_client, "sg-none");
+	r = firewall_apply(firewall, firewall_text(lines.data), &err);
+	if (r != 0)
+		print_message("%s\n", err.text);
+	assert_int_equal(r, 0);
+	strbuf_free(&lines);
+}
+
+static void route(size_t count)
+{
+	const struct place_task *const tasks[] = { &web, &client, &other_web, &other_client };
+	struct vpc_link links[4];
+	char names[4][16];
+	struct error err = ERROR_INIT;
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		links[i] = (struct vpc_link){ .name = place_task_link(tasks[i], names[i]),
+					      .vni = tasks[i]->vni };
+	r = vpc_rules_apply(rules, links, count, &err);
+	if (r != 0)
+		print_message("%s\n", err.text);
+	assert_int_equal(r, 0);
+}
+
+static int begin(void **state)
+{
+	firewall = firewall_new(TABLE);
+	rules = vpc_rules_new("test");
+	filter("sg-all", "sg-all");
+	route(4);
+	return 0;
+}
+
+/* What `ip` shows of one family. */
+static char *listing(const char *family)
+{
+	_cleanup_free_ char *command = xasprintf("ip %s rule show", family);
+	struct strbuf text = STRBUF_INIT;
+	FILE *pipe = popen(command, "re");
+	char line[256];
+
+	assert_non_null(pipe);
+	while (fgets(line, sizeof(line), pipe))
+		if (strstr(line, " iif "))
+			strbuf_append(&text, line);
+	assert_int_equal(pclose(pipe), 0);
+	strbuf_append(&text, "");
+	return strbuf_take(&text);
+}
+
+static int end(void **state)
+{
+	_cleanup_free_ char *v4 = NULL, *v6 = NULL;
+
+	route(0);
+	v4 = listing("-4");
+	v6 = listing("-6");
+	assert_string_equal(v4, "");
+	assert_string_equal(v6, "");
+	vpc_rules_free(rules);
+	firewall_free(firewall);
+	return nft_delete_table("inet", TABLE, NULL);
+}
+
+/* The one that it comes to does not listen. */
+static bool reaches_another(int from, const struct place_task *than)
+{
+	int listener = place_listen(than->netns, than->v4, 80);
+	int listener6 = place_listen(than->netns, than->v6, 80);
+	bool other = place_connect(from, than->v4, 80) == -ECONNREFUSED &&
+		     place_connect(from, than->v6, 80) == -ECONNREFUSED;
+
+	close(listener);
+	close(listener6);
+	return other;
+}
+
+static void each_reaches_its_own(void **state)
+{
+	assert_true(place_reaches(client.netns, web.netns, web.v4, 80));
+	assert_true(place_reaches(client.netns, web.netns, web.v6, 80));
+	assert_true(place_reaches(other_client.netns, other_web.netns, web.v4, 80));
+	assert_true(place_reaches(other_client.netns, other_web.netns, web.v6, 80));
+	assert_true(reaches_another(client.netns, &other_web));
+	assert_true(reaches_another(other_client.netns, &web));
+	/* Errors find their way, too. */
+	assert_int_equal(place_send(other_client.netns, web.v4, 53), -ECONNREFUSED);
+	assert_int_equal(place_send(client.netns, web.v6, 53), -ECONNREFUSED);
+}
+
+static void each_has_its_own_groups(void **state)
+{
+	filter("sg-all", "sg-none");
+	assert_true(place_reaches(client.netns, web.netns, web.v4, 80));
+	assert_false(place_reaches(other_client.netns, other_web.netns, web.v4, 80));
+	filter("sg-none", "sg-all");
+	assert_false(place_reaches(client.netns, web.netns, web.v6, 80));
+	assert_true(place_reaches(other_client.netns, other_web.netns, web.v6, 80));
+}
+
+/* The host has one way to an address. */
+static void the_host_reaches_the_first(void **state)
+{
+	assert_true(place_reaches(-1, web.netns, web.v4, 80));
+	assert_true(place_reaches(-1, web.netns, web.v6, 80));
+	assert_true(reaches_another(-1, &other_web));
+}
+
+static void nobody_is_believed_to_be_another(void **state)
+{
+	static const char *const sources[] = { "10.0.1.2", "10.0.1.9", "10.9.9.7" };
+	static const char *const sources6[] = { "fd00:1::2", "fd00:1::9", "fd00:9::7" };
+
+	assert_true(place_spoofs(client.netns, client.v4, web.netns, web.v4));
+	assert_true(place_spoofs(other_client.netns, client.v4, other_web.netns, web.v4));
+	assert_true(place_spoofs(other_client.netns, client.v6, other_web.netns, web.v6));
+	for (size_t i = 0; i < 3; i++) {
+		assert_false(place_spoofs(client.netns, sources[i], web.netns, web.v4));
+		assert_false(place_spoofs(client.netns, sources6[i], web.netns, web.v6));
+		assert_false(place_spoofs(other_client.netns, sources[i], other_web.netns, web.v4));
+		assert_false(
+			place_spoofs(other_client.netns, sources6[i], other_web.netns, web.v6));
+	}
+}
+
+/* Addresses that one network has, and the other has not: the main table leads there, and back. */
+static void no_way_leads_from_one_to_the_other(void **state)
+{
+	struct place_task only = place_task_new(5), stranger = place_task_in(6, OTHER);
+	struct strbuf lines = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	strbuf_append(&lines, GROUPS);
+	add_interface(&lines, &only, "sg-all");
+	add_interface(&lines, &client, "sg-none");
+	add_interface(&lines, &other_client, "sg-none");
+	add_interface(&lines, &stranger, "sg-none");
+	assert_int_equal(firewall_apply(firewall, firewall_text(lines.data), &err), 0);
+	assert_true(place_reaches(client.netns, only.netns, only.v4, 80));
+	assert_false(place_reaches(other_client.netns, only.netns, only.v4, 80));
+	assert_false(place_reaches(other_client.netns, only.netns, only.v6, 80));
+	assert_false(place_reaches(stranger.netns, only.netns, only.v4, 80));
+	assert_false(place_reaches(stranger.netns, only.netns, only.v6, 80));
+	strbuf_free(&lines);
+	place_task_free(&only);
+	place_task_free(&stranger);
+}
+
+static void rules_follow_and_what_is_stale_goes(void **state)
+{
+	_cleanup_free_ char *all = listing("-4"), *all6 = listing("-6");
+	_cleanup_free_ char *two = NULL, *two6 = NULL, *again = NULL;
+	struct vpc_rules *another = vpc_rules_new("another");
+	const struct vpc_link theirs = { .name = "ve0000ffff", .vni = 9 };
+
+	assert_non_null(strstr(all, "iif ve00000002 lookup 3959422983 proto 236"));
+	assert_non_null(strstr(all6, "iif ve00000802 lookup 3959422984 proto 236"));
+	/* One that was there before it, and is not wanted any more; another's are left alone. */
+	assert_int_equal(vpc_rules_apply(another, &theirs, 1, NULL), 0);
+	vpc_rules_free(rules);
+	rules = vpc_rules_new("test");
+	route(2);
+	two = listing("-4");
+	two6 = listing("-6");
+	assert_null(strstr(two, "ve00000802"));
+	assert_null(strstr(two6, "ve00000802"));
+	assert_non_null(strstr(two, "ve00000002"));
+	assert_non_null(strstr(two, "ve0000ffff"));
+	assert_int_equal(vpc_rules_apply(another, NULL, 0, NULL), 0);
+	vpc_rules_free(another);
+	/* What somebody took away is noticed when more is changed. */
+	assert_int_equal(system("ip rule flush && ip rule add from all lookup main pref 32766"), 0);
+	vpc_rules_free(rules);
+	rules = vpc_rules_new("test");
+	route(4);
+	again = listing("-4");
+	assert_string_equal(again, all);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(each_reaches_its_own),
+		TEST(each_has_its_own_groups),
+		TEST(the_host_reaches_the_first),
+		TEST(nobody_is_believed_to_be_another),
+		TEST(no_way_leads_from_one_to_the_other),
+		TEST(rules_follow_and_what_is_stale_goes),
+	};
+	int failed;
+
+	place_enter();
+	failed = cmocka_run_group_tests(tests, make_tasks, free_tasks);
+	live_leave();
+	return failed;
+}
