@@ -87,7 +87,7 @@ class Hosts:
     def entries(self, number):
         """What the host has written down of the others: addresses with their hosts, and hosts."""
         host = self.lab.hosts[number]
-        routes = json.loads(host.run("ip", "-j", "route"))
+        routes = json.loads(host.run("ip", "-4", "-j", "route", "show", "table", "all"))
         device = next((link["ifname"] for link in json.loads(host.run("ip", "-j", "link"))
                        if link["ifname"].startswith("vx")), None)
         found = {f"{route['dst']} via {route['gateway']}" for route in routes

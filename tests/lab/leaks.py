@@ -14,7 +14,7 @@ from . import control_groups
 
 # What the agent and its plugins name interfaces (eni_host_name()); "veth..." are another's.
 INTERFACE = re.compile(r"ve[0-9a-f]{8}|vx[0-9]+|berth.*|ecs-bridge")
-PROTOCOL = "236"  # of routes to other hosts
+PROTOCOL = "236"  # of routes to other hosts, and of the rules that say which links have a table of their own
 BRIDGE = re.compile(r"berth[0-9]+|ecs-bridge")
 BRIDGE_TABLES = tuple(f"{family} berth-{name}" for family in ("ip", "ip6", "inet") for name in ("bridge", "portmap"))
 PIN = "berth-hold-"  # the snapshots that hold the layers of images, which stay
@@ -97,6 +97,8 @@ def _network(enter=()):
     found |= {f"route {route['dst']} dev {route['dev']}" for route in routes
               if INTERFACE.fullmatch(route.get("dev", "")) and not BRIDGE.fullmatch(route.get("dev", ""))}
     found |= {f"route {route['dst']} of Berth" for route in routes if route.get("protocol") == PROTOCOL}
+    found |= {f"rule of {rule['iif']} for table {rule['table']}" for family in ("-4", "-6")
+              for rule in json.loads(_run(*enter, "ip", "-j", family, "rule") or "[]") if rule.get("protocol") == PROTOCOL}
     return found | rules(enter)
 
 
