@@ -8,13 +8,8 @@
 
 #include "base/str.h"
 #include "cni-plugins/branch.h"
-#include "netns/bridge.h"
-#include "netns/namespace.h"
+#include "cni-plugins/tap_bridge.h"
 
-/* Frames of a trunk may be as long. */
-#define TAP_MTU 9001
-
-#define TAP_KIND     "tun"
 #define MACVTAP_KIND "macvtap"
 
 const struct branch_maker branch_vlan_maker = { .kind = "vlan", .create = vlan_create };
@@ -92,58 +87,29 @@ static int create_macvtap(struct branch_place *place, struct error *err)
 
 /* ---- tap ---- */
 
-static void queue_port(struct netlink_batch *batch, const struct link *port,
-		       const struct link *bridge)
+static struct tap_bridge tap_bridge_of(const struct branch_place *place, char bridge[IFNAMSIZ])
 {
-	/* The namespace is not the one that the frames are for. */
-	link_set_no_link_local(batch, port->index, port->name);
-	netlink_tolerate(batch, EAFNOSUPPORT);
-	netlink_tolerate(batch, EOPNOTSUPP);
-	link_set_master(batch, port->index, port->name, bridge->index);
-	link_set_up(batch, port->index, port->name);
-}
-
-/* In a thread that is in the namespace. */
-static int join_by_bridge(void *data, struct error *err)
-{
-	struct branch_place *place = data;
-	const struct branch_config *config = place->config;
-	struct netlink *netlink = place->task.netlink;
-	struct link bridge = { 0 }, branch = { 0 };
-	struct netlink_batch *batch;
-	char name[IFNAMSIZ];
-	int r;
-
-	bridge_name(config, name);
-	r = bridge_ensure(netlink, name, TAP_MTU, &bridge, err);
-	if (r == 0)
-		r = tap_create(place->request->ifname, config->uid, config->gid, err);
-	if (r == 0)
-		r = link_by_name(netlink, place->request->ifname, &place->task.link, err);
-	branch_name(config, name);
-	if (r == 0)
-		r = link_by_name(netlink, name, &branch, err);
-	if (r < 0)
-		return r;
-	batch = netlink_batch_new();
-	/* The branch's MAC is the machine's behind the tap. */
-	link_set_mac(batch, branch.index, branch.name, &bridge.mac);
-	queue_port(batch, &branch, &bridge);
-	link_set_mtu(batch, place->task.link.index, place->task.link.name, TAP_MTU);
-	queue_port(batch, &place->task.link, &bridge);
-	r = run(netlink, batch, err);
-	return r == 0 ? link_by_name(netlink, place->request->ifname, &place->task.link, err) : r;
+	bridge_name(place->config, bridge);
+	return (struct tap_bridge){
+		.netlink = place->task.netlink,
+		.netns_fd = place->request->netns_fd,
+		.bridge = bridge,
+		.tap = place->request->ifname,
+		.uid = place->config->uid,
+		.gid = place->config->gid,
+	};
 }
 
 static int create_tap(struct branch_place *place, struct error *err)
 {
-	struct link branch = { 0 };
-	char name[IFNAMSIZ];
+	struct link branch;
+	char name[IFNAMSIZ], bridge[IFNAMSIZ];
+	struct tap_bridge tap = tap_bridge_of(place, bridge);
 	int r;
 
 	branch_name(place->config, name);
 	r = create_branch(place, name, NULL, &branch, err);
-	return r == 0 ? netns_run(place->request->netns_fd, join_by_bridge, place, err) : r;
+	return r == 0 ? tap_bridge_create(&tap, &branch, &place->task.link, err) : r;
 }
 
 /* ---- all ---- */
@@ -162,44 +128,23 @@ int branch_links_create(struct branch_place *place, struct error *err)
 	return create_tap(place, err);
 }
 
-static int delete_link(struct netlink *netlink, const char *name, const char *const *kinds,
-		       struct error *err)
-{
-	struct netlink_batch *batch;
-	struct link link;
-	int r = link_by_name(netlink, name, &link, err);
-
-	if (r == -ENODEV)
-		return 0;
-	if (r < 0)
-		return r;
-	for (; *kinds; kinds++) {
-		if (!str_eq(link.kind, *kinds))
-			continue;
-		batch = netlink_batch_new();
-		link_delete(batch, link.index, name);
-		return run(netlink, batch, err);
-	}
-	return 0; /* somebody else's */
-}
-
 /* Whatever its type: the configuration may have become another. */
 int branch_links_delete(struct branch_place *place, struct error *err)
 {
 	struct netlink *netlink = place->task.netlink;
-	const char *const kinds[] = { place->maker->kind, TAP_KIND, MACVTAP_KIND, NULL };
+	const char *const kinds[] = { place->maker->kind, TAP_BRIDGE_KIND, MACVTAP_KIND, NULL };
 	static const char *const bridge_kinds[] = { "bridge", NULL };
 	char name[IFNAMSIZ];
 	struct error second = ERROR_INIT;
-	int r = delete_link(netlink, place->request->ifname, kinds, err), next;
+	int r = tap_bridge_delete_link(netlink, place->request->ifname, kinds, err), next;
 
 	if (place->config->vlan_id == 0)
 		return r;
 	branch_name(place->config, name);
-	next = delete_link(netlink, name, kinds, &second);
+	next = tap_bridge_delete_link(netlink, name, kinds, &second);
 	if (next == 0) {
 		bridge_name(place->config, name);
-		next = delete_link(netlink, name, bridge_kinds, &second);
+		next = tap_bridge_delete_link(netlink, name, bridge_kinds, &second);
 	}
 	if (r == 0 && next < 0) {
 		if (err)
@@ -209,57 +154,30 @@ int branch_links_delete(struct branch_place *place, struct error *err)
 	return r;
 }
 
-static int expect(struct netlink *netlink, const char *name, const char *kind, struct link *ret,
-		  struct error *err)
-{
-	int r = link_by_name(netlink, name, ret, err);
-
-	if (r < 0)
-		return r;
-	if (!str_eq(ret->kind, kind))
-		return error_say(err, EINVAL, "link %s is a %s, not a %s", name,
-				 ret->kind[0] ? ret->kind : "device", kind);
-	return ret->is_up ? 0 : error_say(err, ENETDOWN, "link %s is down", name);
-}
-
-static int check_tap(struct branch_place *place, const struct link *branch, struct error *err)
-{
-	struct link bridge = { 0 };
-	char name[IFNAMSIZ];
-	int r;
-
-	bridge_name(place->config, name);
-	r = expect(place->task.netlink, name, "bridge", &bridge, err);
-	if (r == 0 &&
-	    (branch->master_index != bridge.index || place->task.link.master_index != bridge.index))
-		r = error_say(err, ENOENT, "links %s and %s are not both ports of bridge %s",
-			      branch->name, place->task.link.name, name);
-	return r;
-}
-
 int branch_links_check(struct branch_place *place, struct error *err)
 {
 	const struct branch_config *config = place->config;
-	struct link *link = &place->task.link, branch = { 0 };
-	char name[IFNAMSIZ];
+	struct link *link = &place->task.link, branch;
+	char name[IFNAMSIZ], bridge[IFNAMSIZ];
+	struct tap_bridge tap = tap_bridge_of(place, bridge);
 	int r;
 
-	r = expect(place->task.netlink, place->request->ifname,
-		   config->type == BRANCH_VLAN  ? place->maker->kind
-		   : config->type == BRANCH_TAP ? TAP_KIND
-						: MACVTAP_KIND,
-		   link, err);
+	r = tap_bridge_expect(place->task.netlink, place->request->ifname,
+			      config->type == BRANCH_VLAN  ? place->maker->kind
+			      : config->type == BRANCH_TAP ? TAP_BRIDGE_KIND
+							   : MACVTAP_KIND,
+			      link, err);
 	if (r == 0 && config->type != BRANCH_TAP && !mac_equal(&link->mac, &config->mac))
 		r = error_say(err, EINVAL, "link %s has another MAC address", link->name);
 	branch = *link;
 	branch_name(config, name);
 	if (r == 0 && config->type != BRANCH_VLAN)
-		r = expect(place->task.netlink, name, place->maker->kind, &branch, err);
+		r = tap_bridge_expect(place->task.netlink, name, place->maker->kind, &branch, err);
 	if (r == 0 && branch.peer_index != place->trunk.index)
 		r = error_say(err, EINVAL, "link %s is not on trunk %s", branch.name,
 			      place->trunk.name);
 	if (r == 0 && config->type == BRANCH_TAP)
-		r = check_tap(place, &branch, err);
+		r = tap_bridge_check(&tap, &branch, link, err);
 	if (r == 0 && config->type == BRANCH_MACVTAP && link->peer_index != branch.index)
 		r = error_say(err, EINVAL, "link %s is not on %s", link->name, branch.name);
 	return r;

@@ -21,7 +21,6 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
-#include "base/str.h"
 #include "netns/namespace.h"
 #include "taps.h"
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_CNI_PLUGINS_TAP_BRIDGE_H
+#define BERTH_CNI_PLUGINS_TAP_BRIDGE_H
+
+#include "netns/link.h"
+
+#include <sys/types.h>
+
+/*
+ * A tap for a virtual machine, on a bridge with the link that the machine speaks by: what the type
+ * "tap" of a plugin makes. The link's MAC is the machine's; the link itself takes the bridge's.
+ */
+
+#define TAP_BRIDGE_MTU  9001
+#define TAP_BRIDGE_KIND "tun" /* of a tap, as the kernel calls it */
+
+struct tap_bridge {
+	struct netlink *netlink; /* in the namespace, like all of it */
+	int netns_fd;
+	const char *bridge; /* made when it is not there */
+	const char *tap;
+	uid_t uid; /* who may open the tap */
+	gid_t gid;
+};
+
+/* What was made stays on failure. *ret_tap: up, as is the port. */
+int tap_bridge_create(const struct tap_bridge *spec, const struct link *port, struct link *ret_tap,
+		      struct error *err);
+/* Whether both are ports of the bridge. */
+int tap_bridge_check(const struct tap_bridge *spec, const struct link *port, const struct link *tap,
+		     struct error *err);
+
+/* The link of this name, which is of this kind and up, or an error. */
+int tap_bridge_expect(struct netlink *netlink, const char *name, const char *kind, struct link *ret,
+		      struct error *err);
+/* Deletes the link of this name if it is of one of the kinds (ended by NULL); another is somebody
+ * else's. */
+int tap_bridge_delete_link(struct netlink *netlink, const char *name, const char *const *kinds,
+			   struct error *err);
+
+#endif
