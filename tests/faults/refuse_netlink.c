@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,14 @@ static int protocol_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0 ? -1 : protocol;
 }
 
+/* Without them there is no batch to be refused in. (The numbers are RTM_NEWLINK's and
+ * RTM_DELLINK's, too.) */
+static bool frames_batch(int protocol, const struct nlmsghdr *message)
+{
+	return protocol == NETLINK_NETFILTER && (message->nlmsg_type == NFNL_MSG_BATCH_BEGIN ||
+						 message->nlmsg_type == NFNL_MSG_BATCH_END);
+}
+
 /* What is to be sent instead: a copy that the caller frees; NULL: as it is. */
 static void *refused(int fd, const void *data, size_t size)
 {
@@ -61,9 +70,7 @@ static void *refused(int fd, const void *data, size_t size)
 	for (size_t at = 0; at + sizeof(struct nlmsghdr) <= size;) {
 		const struct nlmsghdr *message = (const void *)((const char *)data + at);
 
-		/* Without them there is no batch to be refused in. */
-		if (message->nlmsg_type != NFNL_MSG_BATCH_BEGIN &&
-		    message->nlmsg_type != NFNL_MSG_BATCH_END && seen++ == counting) {
+		if (!frames_batch(protocol, message) && seen++ == counting) {
 			copy = malloc(size);
 			memcpy(copy, data, size);
 			((struct nlmsghdr *)(void *)(copy + at))->nlmsg_type =
