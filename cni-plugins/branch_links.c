@@ -54,6 +54,29 @@ static int run(struct netlink *netlink, struct netlink_batch *batch, struct erro
 	return r;
 }
 
+/* ---- vlan ---- */
+
+/* By another name first: before Linux 6.14 a new link's name must be free on the host, too, and
+ * CNI_IFNAME is often not. */
+static int create_vlan(struct branch_place *place, struct error *err)
+{
+	const char *ifname = place->request->ifname;
+	struct netlink *netlink = place->task.netlink;
+	struct netlink_batch *batch;
+	struct link branch;
+	char name[IFNAMSIZ];
+	int r;
+
+	branch_name(place->config, name);
+	r = create_branch(place, name, &place->config->mac, &branch, err);
+	if (r == 0 && !str_eq(name, ifname)) {
+		batch = netlink_batch_new();
+		link_rename(batch, branch.index, name, ifname);
+		r = run(netlink, batch, err);
+	}
+	return r == 0 ? link_by_name(netlink, ifname, &place->task.link, err) : r;
+}
+
 /* ---- macvtap ---- */
 
 static int create_macvtap(struct branch_place *place, struct error *err)
@@ -118,8 +141,7 @@ int branch_links_create(struct branch_place *place, struct error *err)
 {
 	switch (place->config->type) {
 	case BRANCH_VLAN:
-		return create_branch(place, place->request->ifname, &place->config->mac,
-				     &place->task.link, err);
+		return create_vlan(place, err);
 	case BRANCH_MACVTAP:
 		return create_macvtap(place, err);
 	case BRANCH_TAP:

@@ -245,6 +245,35 @@ void pair_new(const struct pair_end *a, const struct pair_end *b)
 	netlink_close(at_b);
 }
 
+void host_link_new(const char *name, int elsewhere)
+{
+	struct veth_spec pair = { .host_name = name,
+				  .peer_name = "other",
+				  .peer_netns_fd = elsewhere };
+	struct netlink *netlink = NULL;
+	struct link link;
+
+	mac_parse("02:00:00:00:66:01", &pair.host_mac, NULL);
+	mac_parse("02:00:00:00:66:02", &pair.peer_mac, NULL);
+	assert_int_equal(netlink_open(&netlink, NULL), 0);
+	assert_int_equal(veth_create(netlink, &pair, &link, NULL), 0);
+	netlink_close(netlink);
+}
+
+void host_link_delete(const char *name)
+{
+	struct netlink_batch *batch = netlink_batch_new();
+	struct netlink *netlink = NULL;
+	struct link link;
+
+	assert_int_equal(netlink_open(&netlink, NULL), 0);
+	assert_int_equal(link_by_name(netlink, name, &link, NULL), 0);
+	link_delete(batch, link.index, name);
+	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
+	netlink_batch_free(batch);
+	netlink_close(netlink);
+}
+
 int world_new(const char *path)
 {
 	const struct pair_end host = { -1, "toworld", "192.168.88.1/24", "fd00:88::1/64" };

@@ -33,6 +33,10 @@ struct pair_end {
 	const char *name, *v4, *v6;
 };
 void pair_new(const struct pair_end *a, const struct pair_end *b);
+/* A link of the host that does nothing but have this name; `elsewhere`: a namespace for its other
+ * end. */
+void host_link_new(const char *name, int elsewhere);
+void host_link_delete(const char *name);
 /* Says on a link of a namespace, from its link-local address, that there is a router for the next
  * half hour: a router advertisement. */
 void advertise_router(int netns, const char *link);
