@@ -359,6 +359,19 @@ void link_rename(struct netlink_batch *batch, int index, const char *name, const
 	mnl_attr_put_strz(header, IFLA_IFNAME, new_name);
 }
 
+void link_add_name(struct netlink_batch *batch, int index, const char *name, const char *other)
+{
+	struct nlmsghdr *header =
+		netlink_request(batch, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND,
+				"call link %s %s, too", name, other);
+	struct nlattr *list;
+
+	put_link(header, index);
+	list = mnl_attr_nest_start(header, IFLA_PROP_LIST);
+	mnl_attr_put_strz(header, IFLA_ALT_IFNAME, other);
+	mnl_attr_nest_end(header, list);
+}
+
 void link_set_alias(struct netlink_batch *batch, int index, const char *name, const char *alias)
 {
 	struct nlmsghdr *header =

@@ -88,6 +88,8 @@ void link_set_mac(struct netlink_batch *batch, int index, const char *name,
 		  const struct mac_address *mac);
 void link_set_master(struct netlink_batch *batch, int index, const char *name, int master_index);
 void link_rename(struct netlink_batch *batch, int index, const char *name, const char *new_name);
+/* Another name, by which it is found, too. Goes with the link. (From Linux 5.5 on.) */
+void link_add_name(struct netlink_batch *batch, int index, const char *name, const char *other);
 void link_set_alias(struct netlink_batch *batch, int index, const char *name, const char *alias);
 void link_set_group(struct netlink_batch *batch, int index, const char *name, uint32_t group);
 /*
