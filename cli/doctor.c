@@ -133,7 +133,7 @@ static void check_programs(struct checks *checks, const char *directory)
 {
 	static const char *const programs[] = {
 		"aws-appmesh", "berth-monitor", "berth-pause", "ecs-branch-eni",     "ecs-bridge",
-		"ecs-eni",     "ecs-ipam",      "ecs-portmap", "ecs-serviceconnect",
+		"ecs-eni",     "ecs-ipam",      "ecs-portmap", "ecs-serviceconnect", "ecs-tunnel",
 	};
 	_cleanup_str_list_ struct str_list missing = STR_LIST_INIT;
 	_cleanup_free_ char *names = NULL;

@@ -38,7 +38,7 @@ def programs():
     for name in ("berth-agent", "berth-control", "berth-init", "berth"):
         yield program(name), f"usr/sbin/{name}"
     for name in ("aws-appmesh", "ecs-branch-eni", "ecs-bridge", "ecs-eni", "ecs-ipam", "ecs-portmap", "ecs-serviceconnect",
-                 "vpc-branch-eni", "vpc-eni", "berth-monitor", "berth-pause"):
+                 "ecs-tunnel", "vpc-branch-eni", "vpc-eni", "vpc-tunnel", "berth-monitor", "berth-pause"):
         yield program(name), f"usr/libexec/berth/{name}"
 
 

@@ -18,7 +18,7 @@ LIMIT_SECONDS = 900  # of a guest: it is for what does not end at all
 LIMIT_SECONDS_ALL = 3600
 MODULES = "br_netfilter tun"  # what a host with containers has loaded; all else the kernel asks for itself
 # Those that take seconds there; with --all those that take minutes, too.
-UNITS = "^unit-(netns-live_(link|namespace|nft|nft_batch)|cni-plugins-live_(move|branch_vlan)|runtime-live_(cgroup|pause))$"
+UNITS = "^unit-(netns-live_(link|namespace|nft|nft_batch)|cni-plugins-live_(move|branch_vlan|geneve)|runtime-live_(cgroup|pause))$"
 ALL_UNITS = "^unit-(netns|cni-plugins)-|^unit-runtime-live_(cgroup|confinement|container|pause)$|^unit-agent-executor-live_links$"
 PYTEST = "/usr/bin/python3 -B -m pytest -q -p no:cacheprovider --color=no -rs --durations=0 tests/vm/guest"
 
