@@ -275,7 +275,7 @@ void branch_scene_router(const struct branch_scene *scene)
 	assert_true(has_route(task.netns, "0.0.0.0/0", "10.0.1.1", false));
 	assert_false(has_route(task.netns, "::/0", "fd00:1::1", false));
 	assert_false(has_route(task.netns, "::/0", "fe80::1", false));
-	for (int try = 0; try < 500 && !has_route(task.netns, "::/0", "fe80::1", false); try++) {
+	for (int try = 0; try < 100 && !has_route(task.netns, "::/0", "fe80::1", false); try++) {
 		advertise_router(scene->vpc, scene->wire);
 		usleep(20000);
 	}
