@@ -63,7 +63,7 @@ static int create_vlan(struct branch_place *place, struct error *err)
 	const char *ifname = place->request->ifname;
 	struct netlink *netlink = place->task.netlink;
 	struct netlink_batch *batch;
-	struct link branch;
+	struct link branch = { 0 };
 	char name[IFNAMSIZ];
 	int r;
 
@@ -125,7 +125,7 @@ static struct tap_bridge tap_bridge_of(const struct branch_place *place, char br
 
 static int create_tap(struct branch_place *place, struct error *err)
 {
-	struct link branch;
+	struct link branch = { 0 };
 	char name[IFNAMSIZ], bridge[IFNAMSIZ];
 	struct tap_bridge tap = tap_bridge_of(place, bridge);
 	int r;

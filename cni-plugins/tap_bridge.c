@@ -95,7 +95,7 @@ int tap_bridge_delete_link(struct netlink *netlink, const char *name, const char
 			   struct error *err)
 {
 	struct netlink_batch *batch;
-	struct link link;
+	struct link link = { 0 };
 	int r = link_by_name(netlink, name, &link, err);
 
 	if (r == -ENODEV)
