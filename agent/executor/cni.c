@@ -75,6 +75,8 @@ int cni_runtime_new(const struct cni_runtime_config *config, struct cni_runtime 
 	bool has_path = false;
 	int r = file_mkdirs(config->cache_directory, 0700, err);
 
+	if (r == 0)
+		r = cni_record_sweep(config->cache_directory, err);
 	if (r < 0)
 		return r;
 	runtime = xcalloc(1, sizeof(*runtime));

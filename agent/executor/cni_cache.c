@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/executor/cni_cache.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -130,6 +131,20 @@ int cni_record_remove(const char *directory, const char *container_id, const cha
 
 	if (unlink(path) < 0 && errno != ENOENT)
 		return error_set(err, errno, "remove %s", path);
+	return 0;
+}
+
+int cni_record_sweep(const char *directory, struct error *err)
+{
+	_cleanup_closedir_ DIR *files = opendir(directory);
+	const struct dirent *entry;
+
+	if (!files)
+		return error_set(err, errno, "list the CNI cache %s", directory);
+	while ((entry = readdir(files)))
+		if (str_ends_with(entry->d_name, ".tmp") &&
+		    unlinkat(dirfd(files), entry->d_name, 0) < 0 && errno != ENOENT)
+			return error_set(err, errno, "remove %s/%s", directory, entry->d_name);
 	return 0;
 }
 

@@ -35,4 +35,7 @@ int cni_record_remove(const char *directory, const char *container_id, const cha
 		      struct error *err);
 void cni_record_free(struct cni_record *record);
 
+/* Removes what a crash in the middle of cni_record_save() left. Nobody else may be saving. */
+int cni_record_sweep(const char *directory, struct error *err);
+
 #endif

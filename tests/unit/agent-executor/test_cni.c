@@ -558,6 +558,22 @@ static void a_damaged_record_is_passed_over(void **state)
 	free(path);
 }
 
+/* By an agent that was killed while it wrote a record. */
+static void half_a_record_does_not_stay(void **state)
+{
+	char *path = path_of("cache/task-1:eth0.json.0123456789ab.tmp");
+
+	assert_int_equal(file_write_atomic(AT_FDCWD, path, "{", 1, 0600, false, NULL), 0);
+	assert_int_equal(add(&task), 0);
+	cni_runtime_free(world.runtime);
+	start_runtime(TIMEOUT_MS);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(cni_cached_result(world.runtime, task.container_id, task.ifname,
+					   &world.result, NULL),
+			 0);
+	free(path);
+}
+
 static void a_network_is_loaded_from_a_directory(void **state)
 {
 	static const char *const files[][2] = {
@@ -615,6 +631,7 @@ int main(void)
 		RUNTIME(only_who_declares_it_hears_that_the_namespace_goes),
 		RUNTIME(before_0_4_a_del_has_no_previous_result),
 		RUNTIME(a_damaged_record_is_passed_over),
+		RUNTIME(half_a_record_does_not_stay),
 		RUNTIME(a_network_is_loaded_from_a_directory),
 	};
 
