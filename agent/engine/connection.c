@@ -65,6 +65,14 @@ bool connection_is_due(const struct task *task, size_t index, bool may_begin)
 	return relay == SIZE_MAX || relay == index ? may_begin : connection_ready(task, relay);
 }
 
+bool connection_is_hopeless(const struct task *task, size_t index)
+{
+	size_t relay = relay_of(task);
+
+	return relay != SIZE_MAX && relay != index && !connection_ready(task, index) &&
+	       task->state->containers[relay].known == CONTAINER_STATUS_STOPPED;
+}
+
 bool connection_allows_creation(const struct task *task, size_t index)
 {
 	if (!connection_ready(task, index))

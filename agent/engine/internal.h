@@ -310,6 +310,8 @@ bool connection_gone(const struct task *task, size_t index);
 bool connections_settled(const struct task *task);
 /* Whether it shall be made now; `may_begin`: the container waits for nothing. */
 bool connection_is_due(const struct task *task, size_t index, bool may_begin);
+/* It will never be made: what leads out of it has ended. */
+bool connection_is_hopeless(const struct task *task, size_t index);
 /* Whether the container's network, and what else it must find there, is ready for it. */
 bool connection_allows_creation(const struct task *task, size_t index);
 void connection_advance(struct engine *engine, struct task *task, size_t index);

@@ -128,6 +128,11 @@ static bool run_advance(struct engine *engine, struct task *task, size_t index)
 		free(why);
 		return true;
 	}
+	if (connection_is_hopeless(task, index)) {
+		container_fail(task, index, "CannotStartContainerError",
+			       "Service Connect's relay has ended");
+		return true;
+	}
 	if (!connection_ready(task, index) &&
 	    connection_is_due(task, index, verdict == VERDICT_SATISFIED))
 		connection_advance(engine, task, index);
