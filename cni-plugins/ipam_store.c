@@ -23,6 +23,7 @@
 #define OWNER_NAME_SIZE 240 /* what a file's name can hold, less our suffix */
 #define LOCK_WAIT_US    5000
 #define BOOT_ID         "/proc/sys/kernel/random/boot_id"
+#define PENDING         "pending"
 
 struct ipam_store {
 	char *path;
@@ -82,6 +83,25 @@ static int take_lock(struct ipam_store *store, int64_t timeout_ms, struct error 
 	return 0;
 }
 
+/* Replaced in one step, by way of a file that all have in common, as there is a lock: who is killed
+ * meanwhile leaves nothing that the next one does not write over. */
+static int write_file(const struct ipam_store *store, int directory, const char *name,
+		      const char *data, size_t size, struct error *err)
+{
+	_cleanup_close_ int fd =
+		openat(store->directory, PENDING,
+		       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? -errno : file_write_all(fd, data, size);
+
+	if (r == 0 && renameat(store->directory, PENDING, directory, name) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlinkat(store->directory, PENDING, 0);
+		error_set(err, -r, "write %s in address store %s", name, store->path);
+	}
+	return r;
+}
+
 static int forget_all(struct ipam_store *store, struct error *err)
 {
 	static const char *const names[] = { "leases", "owners", "last.4", "last.6" };
@@ -109,7 +129,7 @@ static int check_boot(struct ipam_store *store, struct error *err)
 		return 0;
 	r = forget_all(store, err);
 	if (r == 0)
-		r = file_write_atomic(store->directory, "boot", now, strlen(now), 0600, false, err);
+		r = write_file(store, store->directory, "boot", now, strlen(now), err);
 	return r;
 }
 
@@ -193,13 +213,13 @@ static int read_address(int directory, const char *name, int family, struct ip_a
 	return 0;
 }
 
-static int write_address(int directory, const char *name, const struct ip_address *address,
-			 struct error *err)
+static int write_address(const struct ipam_store *store, int directory, const char *name,
+			 const struct ip_address *address, struct error *err)
 {
 	char text[IP_TEXT_SIZE];
 
 	ip_format(address, text);
-	return file_write_atomic(directory, name, text, strlen(text), 0600, false, err);
+	return write_file(store, directory, name, text, strlen(text), err);
 }
 
 bool ipam_store_is_leased(const struct ipam_store *store, const struct ip_address *address)
@@ -301,12 +321,13 @@ static int write_lease(struct ipam_store *store, const struct ip_address *addres
 	strbuf_append(&json, ",\"ifname\":");
 	strbuf_append_json(&json, owner->ifname);
 	strbuf_appendf(&json, ",\"time\":\"%s\"}\n", format_iso8601(clock_wall_ms(), time));
-	r = write_address(store->owners, file, address, err);
+	r = write_address(store, store->owners, file, address, err);
 	if (r == 0)
-		r = write_address(store->directory, last_name(address->family), address, err);
+		r = write_address(store, store->directory, last_name(address->family), address,
+				  err);
 	if (r == 0)
-		r = file_write_atomic(store->leases, ip_format(address, name), json.data,
-				      json.length, 0600, false, err);
+		r = write_file(store, store->leases, ip_format(address, name), json.data,
+			       json.length, err);
 	if (r < 0) {
 		unlinkat(store->owners, file, 0);
 		error_prefix(err, "record a lease in address store %s", store->path);
@@ -416,7 +437,8 @@ static int release(struct ipam_store *store, const struct ip_address *address, s
 	int r = remove_file(store->leases, ip_format(address, text), store, err);
 
 	if (r == 0)
-		(void)write_address(store->directory, last_name(address->family), address, NULL);
+		(void)write_address(store, store->directory, last_name(address->family), address,
+				    NULL);
 	return r;
 }
 
