@@ -82,8 +82,8 @@ int container_open_process(const char *state_dir, struct container_observation *
 /* A message of event "started" or "start_failed" for a start that waits. */
 void container_start_answered(struct container_start_job *job, int64_t started_ms,
 			      const char *failure);
-/* The container ended: a start that still waits fails. */
-void container_start_ended(struct container_runtime *runtime, const char *id);
+/* The container ended: a start that still waits is over; it failed when `started_ms` is 0. */
+void container_start_ended(struct container_runtime *runtime, const char *id, int64_t started_ms);
 void container_start_free(struct container_start_job *job);
 
 #endif

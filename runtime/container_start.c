@@ -96,13 +96,18 @@ static void fail_ended(struct container_start_job *job)
 	finish(job, -ECHILD, 0, &err);
 }
 
-void container_start_ended(struct container_runtime *runtime, const char *id)
+void container_start_ended(struct container_runtime *runtime, const char *id, int64_t started_ms)
 {
 	struct container_start_job *next;
 
 	for (struct container_start_job *job = runtime->starts; job; job = next) {
 		next = job->next;
-		if (str_eq(job->id, id) && !job->process)
+		if (!str_eq(job->id, id) || job->process)
+			continue;
+		/* The message of its start may come later than its end is seen. */
+		if (started_ms)
+			finish(job, 0, started_ms, NULL);
+		else
 			fail_ended(job);
 	}
 }

@@ -67,7 +67,7 @@ void container_watch_exited(struct container_watch *watch, const struct containe
 	stop_looking(watch);
 	/* Either callback may end the watch. */
 	id = xstrdup(watch->id);
-	container_start_ended(runtime, id);
+	container_start_ended(runtime, id, exit->started_ms);
 	runtime->on_exit(runtime->data, id, exit);
 }
 

@@ -232,6 +232,24 @@ static void containers_outlive_the_agent(void **state)
 	live_delete(&ending);
 }
 
+/* What the monitor says may come late, or not at all: then the end tells that there was a start. */
+static void a_start_that_is_known_by_its_end_was_one(void **state)
+{
+	(void)state;
+	_cleanup_free_ char *path = xasprintf("%s/run/monitors.sock", live.dir);
+	_cleanup_free_ char *away = xasprintf("%s.away", path);
+	struct live_container container;
+
+	live_container_init(&live, &container, ARGS("/bin/sh", "-c", "exit 27"));
+	live_create(&container, false);
+	assert_int_equal(rename(path, away), 0);
+	live_start(&container);
+	live_wait_exit(&container);
+	assert_int_equal(rename(away, path), 0);
+	assert_int_equal(container.exit.exit_code, 27);
+	live_delete(&container);
+}
+
 static void created_again(void *data, pid_t pid, const struct error *err)
 {
 	struct live_container *container = data;
@@ -611,6 +629,7 @@ int main(void)
 		cmocka_unit_test(a_command_that_is_no_program_is_named),
 		cmocka_unit_test(oom_kills_are_recognised),
 		cmocka_unit_test(containers_outlive_the_agent),
+		cmocka_unit_test(a_start_that_is_known_by_its_end_was_one),
 		cmocka_unit_test(a_second_create_finds_the_first_ones_container),
 		cmocka_unit_test(a_leftover_of_the_runtime_is_replaced),
 		cmocka_unit_test(the_runtimes_own_start_is_the_second_way),
