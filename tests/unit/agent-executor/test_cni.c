@@ -568,6 +568,7 @@ static void half_a_record_does_not_stay(void **state)
 	cni_runtime_free(world.runtime);
 	start_runtime(TIMEOUT_MS);
 	assert_int_equal(access(path, F_OK), -1);
+	cni_result_free(&world.result);
 	assert_int_equal(cni_cached_result(world.runtime, task.container_id, task.ifname,
 					   &world.result, NULL),
 			 0);
