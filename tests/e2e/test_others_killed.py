@@ -188,6 +188,9 @@ def test_control_plane_killed_with_a_message_on_the_way(wired, moment, way):
         kill_control(lab)
         lab.wire.mend()
     elif moment == "end":
+        # What comes next shall be the report of the end, not the answer to that of the start.
+        wait_for("the report of the start to be taken",
+                 lambda: not agent.introspect("/berth/v1/tasks")["Tasks"][0].get("WaitsFor"), 30)
         lab.wire.hold(way)
         task.tell()
         if way == UP:
