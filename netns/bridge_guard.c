@@ -6,6 +6,7 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/netlink.h>
 
 #include "base/alloc.h"
@@ -13,8 +14,32 @@
 #include "netns/nft_batch.h"
 #include "netns/nft_rule.h"
 
-#define TABLE "berth-bridge"
-#define RULES 3
+#define TABLE        "berth-bridge"
+#define RULES        3
+#define SOURCE_RULES 2
+
+/* Pairs of one octet with itself: two registers cannot be compared otherwise. */
+#define OCTETS      "octets"
+#define OCTET_COUNT 256
+#define OCTET_SIZE  8 /* two registers */
+/* Two numbers of one byte to nft(8), which knows them as protocols only. */
+#define OCTET_TYPE (12 << 6 | 12)
+
+/* Of an Ethernet header, and of one of IPv4. A task's MAC ends with its address. */
+#define SOURCE_MAC_OFFSET     6
+#define SOURCE_MAC_ADDRESS    2
+#define SOURCE_ADDRESS_OFFSET 12
+#define ADDRESS_SIZE          4
+
+static char *closed_of(const char *bridge)
+{
+	return xasprintf("%s-closed", bridge);
+}
+
+static char *sources_of(const char *bridge)
+{
+	return xasprintf("%s-sources", bridge);
+}
 
 static uint8_t nft_family(int family)
 {
@@ -57,9 +82,72 @@ static struct nftnl_rule *lead_nothing_back(uint8_t family, const char *chain,
 	return rule;
 }
 
+static void add_octets(struct nft_batch *batch, uint8_t family)
+{
+	const struct nft_set set = {
+		.name = OCTETS,
+		.key_type = OCTET_TYPE,
+		.key_size = OCTET_SIZE,
+	};
+
+	nft_batch_set(batch, NLM_F_CREATE, family, TABLE, &set);
+	for (unsigned int octet = 0; octet < OCTET_COUNT; octet++) {
+		struct nft_element pair = { .key_size = OCTET_SIZE };
+
+		pair.key[0] = pair.key[OCTET_SIZE / 2] = (unsigned char)octet;
+		nft_batch_element(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, TABLE, OCTETS,
+				  &pair);
+	}
+}
+
+/* Each octet of the source is that of its sender's MAC, which the port is bound to. */
+static struct nftnl_rule *let_own_sources_in(uint8_t family, const char *chain, const char *bridge)
+{
+	struct nftnl_rule *rule = nft_rule_new(family, TABLE, chain);
+
+	nft_match_link(rule, NFT_META_IIFNAME, true, bridge);
+	for (uint32_t i = 0; i < ADDRESS_SIZE; i++) {
+		nft_load_payload(rule, NFT_PAYLOAD_LL_HEADER,
+				 SOURCE_MAC_OFFSET + SOURCE_MAC_ADDRESS + i, 1, NFT_WORD(0));
+		nft_load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, SOURCE_ADDRESS_OFFSET + i, 1,
+				 NFT_WORD(1));
+		nft_match_set(rule, OCTETS, NFT_WORD(0), 0);
+	}
+	nft_accept(rule);
+	return rule;
+}
+
+static struct nftnl_rule *keep_other_sources_out(uint8_t family, const char *chain,
+						 const char *bridge)
+{
+	struct nftnl_rule *rule = nft_rule_new(family, TABLE, chain);
+
+	nft_match_link(rule, NFT_META_IIFNAME, true, bridge);
+	nft_drop(rule);
+	return rule;
+}
+
+/* Before connections are tracked. */
+static void add_sources(struct nft_batch *batch, uint8_t family, const char *bridge)
+{
+	_cleanup_free_ char *name = sources_of(bridge);
+	const struct nft_chain chain = {
+		.name = name,
+		.type = "filter",
+		.hook = NF_INET_PRE_ROUTING,
+		.priority = NF_IP_PRI_RAW,
+	};
+
+	add_octets(batch, family);
+	nft_batch_chain(batch, NLM_F_CREATE, family, TABLE, &chain);
+	nft_batch_flush(batch, family, TABLE, name);
+	nft_batch_rule(batch, let_own_sources_in(family, name, bridge));
+	nft_batch_rule(batch, keep_other_sources_out(family, name, bridge));
+}
+
 int bridge_guard_ensure(const struct link *bridge, int family, struct error *err)
 {
-	_cleanup_free_ char *name = xasprintf("%s-closed", bridge->name);
+	_cleanup_free_ char *name = closed_of(bridge->name);
 	_cleanup_free_ char *what = xasprintf("keep others from bridge %s", bridge->name);
 	const struct nft_chain chain = {
 		.name = name,
@@ -80,22 +168,34 @@ int bridge_guard_ensure(const struct link *bridge, int family, struct error *err
 	nft_batch_rule(batch, let_answers_in(nfproto, name, bridge->name));
 	nft_batch_rule(batch, keep_others_out(nfproto, name, bridge->name));
 	nft_batch_rule(batch, lead_nothing_back(nfproto, name, bridge));
+	if (family == AF_INET)
+		add_sources(batch, nfproto, bridge->name);
 	r = nft_batch_run(batch, what, NULL, err);
 	nft_batch_free(batch);
 	return r;
 }
 
-int bridge_guard_check(const char *bridge, int family, struct error *err)
+static int check_chain(const char *bridge, int family, const char *chain, int rules,
+		       struct error *err)
 {
-	_cleanup_free_ char *name = xasprintf("%s-closed", bridge);
-	int count = nft_rule_count(nft_family(family), TABLE, name, err);
+	int count = nft_rule_count(nft_family(family), TABLE, chain, err);
 
 	if (count < 0)
 		return count;
-	if (count < RULES)
+	if (count < rules)
 		return error_say(err, ENOENT,
 				 "the nftables rules that keep others from bridge %s are gone "
 				 "(table %s, chain %s)",
-				 bridge, TABLE, name);
+				 bridge, TABLE, chain);
 	return 0;
+}
+
+int bridge_guard_check(const char *bridge, int family, struct error *err)
+{
+	_cleanup_free_ char *closed = closed_of(bridge), *sources = sources_of(bridge);
+	int r = check_chain(bridge, family, closed, RULES, err);
+
+	if (r == 0 && family == AF_INET)
+		r = check_chain(bridge, family, sources, SOURCE_RULES, err);
+	return r;
 }

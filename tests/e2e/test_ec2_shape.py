@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -99,6 +100,20 @@ def reach_the_host_and_not_each_other(first, second):
     ip(first.pid, "route", "delete", f"{theirs}/32")
 
 
+def heard_by_the_host(pid, *sources):
+    """From which of these addresses of the task a packet comes to the host; the last one is its own."""
+    script = ("import socket, sys\nfor source in sys.argv[1:]:\n    s = socket.socket(type=socket.SOCK_DGRAM)\n"
+              "    s.bind((source, 0))\n    s.sendto(source.encode(), ('169.254.172.1', 4000))\n")
+    with socket.socket(type=socket.SOCK_DGRAM) as ear:
+        ear.bind(("169.254.172.1", 4000))
+        ear.settimeout(10)
+        inside(pid, "/usr/bin/python3", "-c", script, *sources)
+        heard = [ear.recv(100).decode()]
+        while heard[-1] != sources[-1]:
+            heard.append(ear.recv(100).decode())
+    return heard
+
+
 def ask_for_oneself_alone(first, second):
     """net-T21: each is told of itself, and neither can ask as the other."""
     for started, other in ((first, second), (second, first)):
@@ -110,6 +125,8 @@ def ask_for_oneself_alone(first, second):
     theirs = local_address(second)
     ip(first.pid, "address", "add", f"{theirs[:-3]}/32", "dev", "ecs-eth0")
     assert connects(first.pid, "169.254.170.2", 80) == "OK", "by its own address"
+    own = local_address(first)[:-3]
+    assert heard_by_the_host(first.pid, theirs[:-3], own) == [own], "what has a foreign address is dropped"
     assert connects(first.pid, "169.254.170.2", 80, theirs[:-3]) == "ETIMEDOUT"
     # It says that it is where the other's address is, which the host believes of nobody.
     subprocess.run(["ip", "neighbour", "flush", "dev", "ecs-bridge"], check=True)
