@@ -102,7 +102,8 @@ static int associate_vpc(struct ec2_call *call)
 				 BLOCKS_MAX);
 	str_list_add(&blocks, cidr);
 	r = set_vpc_blocks(call, vpc, ipv6, &blocks);
-	if (r == 0 && ipv6)
+	/* Once, with the first one: what is closed after that is meant to be. */
+	if (r == 0 && ipv6 && blocks.count == 1)
 		r = open_groups(call, vpc->id);
 	return r < 0 ? r : answer(call, EC2_BLOCK_OF_VPC, "vpcId", vpc->id, cidr, "associating");
 }

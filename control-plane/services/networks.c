@@ -145,7 +145,7 @@ static int refuse_overlap(const struct vpc_subnet_list *rows, const struct servi
 static int add_subnet(struct store *store, const struct services_subnet *subnet, struct error *err)
 {
 	_cleanup_(vpc_subnet_list_clear) struct vpc_subnet_list rows = { 0 };
-	const struct vpc_subnet_row row = {
+	struct vpc_subnet_row row = {
 		.id = (char *)(uintptr_t)subnet->id,
 		.vpc = (char[]){ NETWORKS_VPC },
 		.cidr = (char *)(uintptr_t)subnet->cidr,
@@ -167,6 +167,10 @@ static int add_subnet(struct store *store, const struct services_subnet *subnet,
 	/* Before it is written, as it is read back without a question. */
 	int r = subnet_new(&config, &pool, err);
 
+	if (r < 0)
+		return r;
+	/* As everybody writes it. */
+	row.ipv6_cidr = (char *)(uintptr_t)subnet_ipv6_block(pool);
 	if (r == 0)
 		r = vpc_subnet_find(store, NULL, &rows, err);
 	if (r == 0)

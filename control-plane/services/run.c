@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/str.h"
+#include "control-plane/scheduler/fit.h"
 #include "control-plane/services/create.h"
 #include "control-plane/services/definition.h"
 #include "control-plane/services/private.h"
@@ -92,6 +93,8 @@ static void gather_required(struct run *run)
 	run->scheduler.required = run->required;
 }
 
+#define IPV6_CAPABILITY "ecs.capability.task-eni.ipv6"
+
 /* A task that gets an IPv6 address whichever subnet it comes to needs an agent that can give it. */
 static void require_of_subnets(struct run *run)
 {
@@ -101,7 +104,7 @@ static void require_of_subnets(struct run *run)
 	for (size_t i = 0; i < network->count; i++)
 		with_ipv6 += subnet_ipv6_gateway(network->subnets[i]) != NULL;
 	if (network->count > 0 && with_ipv6 == network->count)
-		require(run, "ecs.capability.task-eni.ipv6", NULL);
+		require(run, IPV6_CAPABILITY, NULL);
 }
 
 /* What the scheduler must know of the subnets. */
@@ -124,14 +127,17 @@ static void gather_subnets(struct run *run)
 	}
 }
 
-/* The subnet of the instance's zone with an address left, in the order given. */
+/* The subnet of the instance's zone with an address left, in the order given, that the instance can
+ * give addresses of. */
 static struct subnet *subnet_for(const struct run *run, const struct scheduler_instance *instance)
 {
+	bool with_ipv6 = fit_attribute(instance, IPV6_CAPABILITY) != NULL;
+
 	for (size_t i = 0; i < run->network.count; i++) {
 		struct subnet *subnet = run->network.subnets[i];
 		const char *zone = subnet_zone(subnet);
 
-		if (subnet_free_count(subnet) > 0 &&
+		if (subnet_free_count(subnet) > 0 && (with_ipv6 || !subnet_ipv6_gateway(subnet)) &&
 		    (!zone || !instance->zone || strcmp(zone, instance->zone) == 0))
 			return subnet;
 	}

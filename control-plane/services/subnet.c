@@ -113,7 +113,7 @@ int subnet_set_ipv6(struct subnet *subnet, const char *cidr, struct error *err)
 	struct subnet_ipv6 *pool = NULL;
 	int r;
 
-	if (str_eq(cidr, subnet->ipv6 ? subnet_ipv6_cidr(subnet->ipv6) : NULL))
+	if (str_eq(cidr, subnet_ipv6_block(subnet)))
 		return 0;
 	r = cidr ? subnet_ipv6_new(cidr, &pool, err) : 0;
 	if (r < 0)
@@ -199,6 +199,11 @@ const char *subnet_zone(const struct subnet *subnet)
 const char *subnet_cidr(const struct subnet *subnet)
 {
 	return subnet->cidr ? subnet->cidr : subnet_ipv6_cidr(subnet->ipv6);
+}
+
+const char *subnet_ipv6_block(const struct subnet *subnet)
+{
+	return subnet->ipv6 ? subnet_ipv6_cidr(subnet->ipv6) : NULL;
 }
 
 const char *subnet_gateway(const struct subnet *subnet)

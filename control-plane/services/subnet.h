@@ -48,6 +48,7 @@ const char *subnet_vpc(const struct subnet *subnet);
 const char *subnet_zone(const struct subnet *subnet);         /* NULL: any */
 const char *subnet_cidr(const struct subnet *subnet);         /* of IPv4, if there is one */
 const char *subnet_gateway(const struct subnet *subnet);      /* "10.0.0.1/24"; NULL: IPv6 only */
+const char *subnet_ipv6_block(const struct subnet *subnet);   /* "fd00::/64"; NULL: IPv4 only */
 const char *subnet_ipv6_gateway(const struct subnet *subnet); /* "fd00::1/64"; NULL: IPv4 only */
 const char *subnet_dns_server(const struct subnet *subnet);
 /* How many interfaces there is room for. */

@@ -261,6 +261,10 @@ def test_groups_let_ipv6_out_where_the_vpc_has_it(ec2, vpc):
     assert egress(default(vpc)) == egress(plain) == [EVERYWHERE]
     ec2.associate_vpc_cidr_block(VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)
     assert egress(default(vpc)) == egress(plain) == everywhere and egress(changed) == []
+    # What is closed after that stays closed, whatever blocks there are more.
+    ec2.revoke_security_group_egress(GroupId=plain, IpPermissions=[{"IpProtocol": "-1", "Ipv6Ranges": [everywhere[1]]}])
+    ec2.associate_vpc_cidr_block(VpcId=vpc, Ipv6CidrBlock="fd00:1:2:400::/56")
+    assert egress(plain) == [EVERYWHERE]
 
 
 def test_subnets_of_both_families(ec2, vpc):
@@ -589,6 +593,20 @@ def test_tasks_of_subnets_with_ipv6(plane, agent, definition):
     # The subnet goes on without.
     later = run(plane, definition, [both["SubnetId"]])["tasks"][0]["taskArn"]
     assert "ipv6Address" not in {detail["name"] for detail in plane.task(later)["attachments"][0]["details"]}
+
+
+def test_a_host_without_ipv6_gets_tasks_of_subnets_without(plane, definition):
+    class Old(FakeAgent):
+        ATTRIBUTES = [name for name in FakeAgent.ATTRIBUTES if not name.endswith(".ipv6")]
+
+    Old(plane).connect()
+    ec2 = plane.boto("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16", Ipv6CidrBlock="fd00:1:2:300::/56")["Vpc"]["VpcId"]
+    both = ec2.create_subnet(VpcId=vpc, CidrBlock="10.77.0.0/28", Ipv6CidrBlock="fd00:1:2:301::/64")["Subnet"]["SubnetId"]
+    plain = ec2.create_subnet(VpcId=vpc, CidrBlock="10.77.1.0/28")["Subnet"]["SubnetId"]
+    assert "ATTRIBUTE" in run(plane, definition, [both])["failures"][0]["reason"]
+    task, = run(plane, definition, [both, plain])["tasks"]
+    assert {"name": "subnetId", "value": plain} in task["attachments"][0]["details"]
 
 
 def test_each_subnet_has_its_own_addresses(plane, agent, definition):
