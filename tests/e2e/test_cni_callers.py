@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our CNI plugins, run by programs that others wrote: podman, containerd's ctr, cnitool; alone and beside Debian's."""
+"""Our CNI plugins, run by programs that others wrote, podman and containerd's ctr, and as cnitool does it; alone and beside Debian's."""
 import json
 import os
 import shutil

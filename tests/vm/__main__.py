@@ -31,7 +31,7 @@ def units(pattern):
 
 
 def suite(everything):
-    return (("Debian's kernel", "", f"{units(ALL_UNITS if everything else UNITS)}{PYTEST}/test_kernel.py && exit $status"),
+    return (("Debian's kernel", "", f"{units(ALL_UNITS if everything else UNITS)}{PYTEST}/test_kernel.py tests/vm/guest/test_plugins.py && exit $status"),
             ("without IPv6", "ipv6.disable=1", f"{PYTEST}/test_without_ipv6.py"))
 
 
@@ -64,7 +64,7 @@ def main():
         return max([run(*part, LIMIT_SECONDS_ALL if options.all else LIMIT_SECONDS) for part in suite(options.all)])
     except Unavailable as error:
         print(f"skipped: there can be no guest here: {error}")
-        return 0
+        return int(os.environ.get("BERTH_NO_SKIP", "0") not in ("", "0"))
 
 
 sys.exit(main())
