@@ -90,6 +90,16 @@ static int bind_address(struct netlink *netlink, const struct link *bridge,
 	return r;
 }
 
+/* A bridge that somebody else has made may have got another MAC with its new port. */
+static int close_bridge(struct netlink *netlink, const struct link *bridge, int family,
+			struct error *err)
+{
+	struct link now = { 0 };
+	int r = link_by_index(netlink, bridge->index, &now, err);
+
+	return r == 0 ? bridge_guard_ensure(&now, family, err) : r;
+}
+
 int bridge_host_setup(struct netlink *netlink, const struct bridge_config *config,
 		      const struct link *bridge, const struct mac_address *task_mac,
 		      struct error *err)
@@ -104,7 +114,7 @@ int bridge_host_setup(struct netlink *netlink, const struct bridge_config *confi
 			r = bind_address(netlink, bridge, &config->task.addresses[i].address,
 					 task_mac, err);
 		if (r == 0 && bridge_is_closed(config))
-			r = bridge_guard_ensure(bridge, gateway.address.family, err);
+			r = close_bridge(netlink, bridge, gateway.address.family, err);
 		if (r == 0 && config->is_gateway)
 			r = forwarding_enable(netlink, gateway.address.family, err);
 		if (r == 0 && config->masquerades)
@@ -132,7 +142,7 @@ int bridge_host_check(struct netlink *netlink, const struct bridge_config *confi
 		else if (r > 0)
 			r = config->masquerades ? masquerade_check(bridge->name, &gateway, err) : 0;
 		if (r == 0 && bridge_is_closed(config))
-			r = bridge_guard_check(bridge->name, gateway.address.family, err);
+			r = bridge_guard_check(bridge, gateway.address.family, err);
 	}
 	return r;
 }

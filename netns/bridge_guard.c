@@ -2,6 +2,7 @@
 #include "netns/bridge_guard.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <linux/netfilter.h>
@@ -24,6 +25,7 @@
 #define OCTET_SIZE  8 /* two registers */
 /* Two numbers of one byte to nft(8), which knows them as protocols only. */
 #define OCTET_TYPE (12 << 6 | 12)
+#define MAC_TYPE   9
 
 /* Of an Ethernet header, and of one of IPv4. A task's MAC ends with its address. */
 #define SOURCE_MAC_OFFSET     6
@@ -39,6 +41,12 @@ static char *closed_of(const char *bridge)
 static char *sources_of(const char *bridge)
 {
 	return xasprintf("%s-sources", bridge);
+}
+
+/* The MACs that a bridge of this name has had. */
+static char *macs_of(const char *bridge)
+{
+	return xasprintf("%s-macs", bridge);
 }
 
 static uint8_t nft_family(int family)
@@ -70,16 +78,41 @@ static struct nftnl_rule *keep_others_out(uint8_t family, const char *chain, con
 
 /* What was sent to the host to be led back. Where the kernel filters bridges, what passes from port
  * to port is seen here as well, and is the ports' business. */
-static struct nftnl_rule *lead_nothing_back(uint8_t family, const char *chain,
-					    const struct link *bridge)
+static struct nftnl_rule *lead_nothing_back(uint8_t family, const char *chain, const char *bridge)
 {
+	_cleanup_free_ char *macs = macs_of(bridge);
 	struct nftnl_rule *rule = nft_rule_new(family, TABLE, chain);
 
-	nft_match_link(rule, NFT_META_IIFNAME, true, bridge->name);
-	nft_match_link(rule, NFT_META_OIFNAME, true, bridge->name);
-	nft_match_payload(rule, NFT_PAYLOAD_LL_HEADER, 0, bridge->mac.bytes, MAC_SIZE);
+	nft_match_link(rule, NFT_META_IIFNAME, true, bridge);
+	nft_match_link(rule, NFT_META_OIFNAME, true, bridge);
+	nft_load_payload(rule, NFT_PAYLOAD_LL_HEADER, 0, MAC_SIZE, NFT_WORD(0));
+	nft_match_set(rule, macs, NFT_WORD(0), 0);
 	nft_drop(rule);
 	return rule;
+}
+
+static struct nft_element mac_element(const struct link *bridge)
+{
+	struct nft_element element = { .key_size = MAC_SIZE };
+
+	memcpy(element.key, bridge->mac.bytes, MAC_SIZE);
+	return element;
+}
+
+static void add_macs_set(struct nft_batch *batch, uint8_t family, const char *name)
+{
+	const struct nft_set set = { .name = name, .key_type = MAC_TYPE, .key_size = MAC_SIZE };
+
+	nft_batch_set(batch, NLM_F_CREATE, family, TABLE, &set);
+}
+
+static void add_mac(struct nft_batch *batch, uint8_t family, const struct link *bridge)
+{
+	_cleanup_free_ char *name = macs_of(bridge->name);
+	const struct nft_element element = mac_element(bridge);
+
+	add_macs_set(batch, family, name);
+	nft_batch_element(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, TABLE, name, &element);
 }
 
 static void add_octets(struct nft_batch *batch, uint8_t family)
@@ -156,23 +189,32 @@ int bridge_guard_ensure(const struct link *bridge, int family, struct error *err
 	};
 	uint8_t nfproto = nft_family(family);
 	struct nft_batch *batch;
-	int r = bridge_guard_check(bridge->name, family, err);
+	int r = bridge_guard_check(bridge, family, err);
 
 	/* A transaction waits for the kernel, a look does not. */
 	if (r != -ENOENT)
 		return r;
 	batch = nft_batch_new();
 	nft_batch_table(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, nfproto, TABLE);
+	add_mac(batch, nfproto, bridge);
 	nft_batch_chain(batch, NLM_F_CREATE, nfproto, TABLE, &chain);
 	nft_batch_flush(batch, nfproto, TABLE, name);
 	nft_batch_rule(batch, let_answers_in(nfproto, name, bridge->name));
 	nft_batch_rule(batch, keep_others_out(nfproto, name, bridge->name));
-	nft_batch_rule(batch, lead_nothing_back(nfproto, name, bridge));
+	nft_batch_rule(batch, lead_nothing_back(nfproto, name, bridge->name));
 	if (family == AF_INET)
 		add_sources(batch, nfproto, bridge->name);
 	r = nft_batch_run(batch, what, NULL, err);
 	nft_batch_free(batch);
 	return r;
+}
+
+static int say_gone(const char *bridge, const char *what, const char *name, struct error *err)
+{
+	return error_say(err, ENOENT,
+			 "the nftables rules that keep others from bridge %s are gone "
+			 "(table %s, %s %s)",
+			 bridge, TABLE, what, name);
 }
 
 static int check_chain(const char *bridge, int family, const char *chain, int rules,
@@ -182,20 +224,27 @@ static int check_chain(const char *bridge, int family, const char *chain, int ru
 
 	if (count < 0)
 		return count;
-	if (count < rules)
-		return error_say(err, ENOENT,
-				 "the nftables rules that keep others from bridge %s are gone "
-				 "(table %s, chain %s)",
-				 bridge, TABLE, chain);
-	return 0;
+	return count < rules ? say_gone(bridge, "chain", chain, err) : 0;
 }
 
-int bridge_guard_check(const char *bridge, int family, struct error *err)
+static int check_mac(const struct link *bridge, int family, struct error *err)
 {
-	_cleanup_free_ char *closed = closed_of(bridge), *sources = sources_of(bridge);
-	int r = check_chain(bridge, family, closed, RULES, err);
+	_cleanup_free_ char *macs = macs_of(bridge->name);
+	struct nft_element element = mac_element(bridge);
+	int r = nft_element_find(nft_family(family), TABLE, macs, &element, err);
 
+	return r == -ENOENT ? say_gone(bridge->name, "set", macs, err) : r;
+}
+
+int bridge_guard_check(const struct link *bridge, int family, struct error *err)
+{
+	_cleanup_free_ char *closed = closed_of(bridge->name), *sources = sources_of(bridge->name);
+	int r = check_chain(bridge->name, family, closed, RULES, err);
+
+	/* One that was deleted and made again has another MAC. */
+	if (r == 0)
+		r = check_mac(bridge, family, err);
 	if (r == 0 && family == AF_INET)
-		r = check_chain(bridge, family, sources, SOURCE_RULES, err);
+		r = check_chain(bridge->name, family, sources, SOURCE_RULES, err);
 	return r;
 }

@@ -129,6 +129,20 @@ static void delete_link(const char *name)
 	netlink_close(netlink);
 }
 
+static void set_mac(const char *name, const char *text)
+{
+	struct netlink *netlink = open_at(-1);
+	struct netlink_batch *batch = netlink_batch_new();
+	struct link link = link_at(-1, name);
+	struct mac_address mac;
+
+	assert_int_equal(mac_parse(text, &mac, NULL), 0);
+	link_set_mac(batch, link.index, name, &mac);
+	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
+	netlink_batch_free(batch);
+	netlink_close(netlink);
+}
+
 static size_t leases_of(const char *network)
 {
 	char *path = xasprintf("find %s/ipam/%s/leases -type f 2>/dev/null | wc -l",
@@ -291,6 +305,42 @@ static void tasks_of_a_closed_bridge_are_apart(void **state)
 	task_free(&b);
 	task_free(&c);
 	free(with_previous);
+	free(theirs);
+	free(alone);
+	free(config);
+}
+
+/* Rules that know the MAC of a bridge are not those of the next one of its name. */
+static void tasks_of_a_bridge_that_was_made_again_are_apart(void **state)
+{
+	struct task a = task_new("again-a"), b = task_new("again-b");
+	char *config = config_of_agent(""), *previous, *theirs, *alone;
+	json_t *answer = run_good(run_bridge("ADD", &a, config)), *other;
+	struct run check;
+
+	json_decref(answer);
+	run_good(run_bridge("DEL", &a, config));
+	delete_link("ecs-bridge");
+	answer = run_good(run_bridge("ADD", &a, config));
+	other = run_good(run_bridge("ADD", &b, config));
+	theirs = xstrdup(text_at(other, "ips.0.address"));
+	*strchr(theirs, '/') = '\0';
+	alone = xasprintf("%s/32", theirs);
+	set_sysctl(-1, "net/ipv4/ip_forward", "1");
+	add_route(a.netns, alone, "169.254.172.1");
+	assert_false(talks(a.netns, b.netns, theirs, 80));
+	check = check_of(&a, config, answer, &previous);
+	json_decref(run_good(check));
+	/* By another MAC it could be sent to, and led back. */
+	set_mac("ecs-bridge", "02:00:00:00:00:99");
+	run_refused(check, 100, "keep others from bridge ecs-bridge are gone");
+	run_good(run_bridge("DEL", &a, config));
+	run_good(run_bridge("DEL", &b, config));
+	json_decref(answer);
+	json_decref(other);
+	task_free(&a);
+	task_free(&b);
+	free(previous);
 	free(theirs);
 	free(alone);
 	free(config);
@@ -1093,6 +1143,7 @@ int main(void)
 		cmocka_unit_test(a_previous_result_is_handed_on),
 		cmocka_unit_test(a_hundred_at_once_have_addresses_of_their_own),
 		cmocka_unit_test(tasks_of_a_closed_bridge_are_apart),
+		cmocka_unit_test(tasks_of_a_bridge_that_was_made_again_are_apart),
 		cmocka_unit_test(its_speed_is_printed),
 	};
 	char *path;
