@@ -104,7 +104,8 @@ int bridge_host_setup(struct netlink *netlink, const struct bridge_config *confi
 		      const struct link *bridge, const struct mac_address *task_mac,
 		      struct error *err)
 {
-	int r = 0;
+	/* It may have been closed by another configuration. */
+	int r = bridge_is_closed(config) ? 0 : bridge_guard_remove(bridge->name, err);
 
 	for (size_t i = 0; r == 0 && i < config->task.address_count; i++) {
 		const struct ip_prefix gateway = bridge_address(config, i);

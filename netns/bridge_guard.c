@@ -248,3 +248,46 @@ int bridge_guard_check(const struct link *bridge, int family, struct error *err)
 		r = check_chain(bridge->name, family, sources, SOURCE_RULES, err);
 	return r;
 }
+
+/* Adds to the batch that the chain goes, where it has rules. 1: it has. */
+static int drop_chain(struct nft_batch *batch, uint8_t family, const char *chain, struct error *err)
+{
+	int count = nft_rule_count(family, TABLE, chain, err);
+
+	if (count > 0)
+		nft_batch_delete_chain(batch, family, TABLE, chain);
+	return count < 0 ? count : count > 0;
+}
+
+static int drop_family(struct nft_batch *batch, uint8_t family, const char *bridge,
+		       struct error *err)
+{
+	_cleanup_free_ char *closed = closed_of(bridge), *sources = sources_of(bridge),
+			    *macs = macs_of(bridge);
+	int was_closed = drop_chain(batch, family, closed, err);
+	int r = was_closed < 0 ? was_closed : drop_chain(batch, family, sources, err);
+
+	if (r < 0 || !was_closed)
+		return r < 0 ? r : 0;
+	/* It may not be there. */
+	add_macs_set(batch, family, macs);
+	nft_batch_delete_set(batch, family, TABLE, macs);
+	return 0;
+}
+
+int bridge_guard_remove(const char *bridge, struct error *err)
+{
+	static const uint8_t families[2] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+	_cleanup_free_ char *what = xasprintf("open bridge %s to others", bridge);
+	struct nft_batch *batch = nft_batch_new();
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < 2; i++)
+		r = drop_family(batch, families[i], bridge, err);
+	/* A transaction waits for the kernel, a look does not. */
+	if (r == 0 && nft_batch_count(batch) > 0)
+		r = nft_batch_run(batch, what, NULL, err);
+	nft_batch_free(batch);
+	/* Another task's ADD was faster. */
+	return r == -ENOENT ? 0 : r;
+}

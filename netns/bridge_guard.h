@@ -18,4 +18,7 @@ int bridge_guard_ensure(const struct link *bridge, int family, struct error *err
 /* -ENOENT: it is gone, or is another bridge's that had the name. */
 int bridge_guard_check(const struct link *bridge, int family, struct error *err);
 
+/* Of both families, for a bridge that is to be reached by others again; none is no error. */
+int bridge_guard_remove(const char *bridge, struct error *err);
+
 #endif

@@ -276,6 +276,8 @@ static void tasks_of_a_closed_bridge_are_apart(void **state)
 	*strchr(theirs, '/') = '\0';
 	alone = xasprintf("%s/32", theirs);
 	set_sysctl(-1, "net/ipv4/ip_forward", "1");
+	/* The answer would come back. */
+	add_route(b.netns, "169.254.172.0/24", "169.254.172.1");
 	for (int nf_call = 0; nf_call < 2; nf_call++) {
 		set_sysctl(-1, "net/bridge/bridge-nf-call-iptables", nf_call ? "1" : "0");
 		add_route(a.netns, alone, NULL);
@@ -328,6 +330,8 @@ static void tasks_of_a_bridge_that_was_made_again_are_apart(void **state)
 	alone = xasprintf("%s/32", theirs);
 	set_sysctl(-1, "net/ipv4/ip_forward", "1");
 	add_route(a.netns, alone, "169.254.172.1");
+	/* And the answer would come back. */
+	add_route(b.netns, "169.254.172.0/24", "169.254.172.1");
 	assert_false(talks(a.netns, b.netns, theirs, 80));
 	check = check_of(&a, config, answer, &previous);
 	json_decref(run_good(check));
@@ -344,6 +348,37 @@ static void tasks_of_a_bridge_that_was_made_again_are_apart(void **state)
 	free(theirs);
 	free(alone);
 	free(config);
+}
+
+/* What one configuration has closed another one opens, and the next closes it again. */
+static void a_closed_bridge_can_be_opened(void **state)
+{
+	struct task a = task_new("opened-a"), b = task_new("opened-b");
+	char *closed = config_of_agent(""), *previous, *theirs;
+	char *open = config_of_agent(",\"isDefaultGateway\":true");
+	json_t *answer = run_good(run_bridge("ADD", &a, closed)), *other;
+	struct run check = check_of(&a, closed, answer, &previous);
+
+	json_decref(run_good(check));
+	other = run_good(run_bridge("ADD", &b, open));
+	theirs = xstrdup(text_at(other, "ips.0.address"));
+	*strchr(theirs, '/') = '\0';
+	add_route_of_world("169.254.172.0/22");
+	assert_true(talks(world, b.netns, theirs, 80));
+	run_refused(check, 100, "keep others from bridge ecs-bridge are gone");
+	run_good(run_bridge("DEL", &a, closed));
+	json_decref(run_good(run_bridge("ADD", &a, closed)));
+	assert_false(talks(world, b.netns, theirs, 80));
+	run_good(run_bridge("DEL", &a, closed));
+	run_good(run_bridge("DEL", &b, open));
+	json_decref(answer);
+	json_decref(other);
+	task_free(&a);
+	task_free(&b);
+	free(previous);
+	free(closed);
+	free(theirs);
+	free(open);
 }
 
 /* The subnet is on the link where its length is given, and instance metadata is not reached where
@@ -1144,6 +1179,7 @@ int main(void)
 		cmocka_unit_test(a_hundred_at_once_have_addresses_of_their_own),
 		cmocka_unit_test(tasks_of_a_closed_bridge_are_apart),
 		cmocka_unit_test(tasks_of_a_bridge_that_was_made_again_are_apart),
+		cmocka_unit_test(a_closed_bridge_can_be_opened),
 		cmocka_unit_test(its_speed_is_printed),
 	};
 	char *path;
