@@ -37,15 +37,12 @@ static void close_place(struct branch_place *place)
 static int set_trunk_up(struct branch_place *place, struct error *err)
 {
 	struct netlink_batch *batch;
-	int r;
 
 	if (place->trunk.is_up)
 		return 0;
 	batch = netlink_batch_new();
 	link_set_up(batch, place->trunk.index, place->trunk.name);
-	r = netlink_run(place->host, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(place->host, batch, err);
 }
 
 /* An ADD that has answered is one that works: what is sent to a link that does not run yet is lost.

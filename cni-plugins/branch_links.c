@@ -46,14 +46,6 @@ static int create_branch(struct branch_place *place, const char *name,
 	return r == 0 ? link_by_name(place->task.netlink, name, ret, err) : r;
 }
 
-static int run(struct netlink *netlink, struct netlink_batch *batch, struct error *err)
-{
-	int r = netlink_run(netlink, batch, err);
-
-	netlink_batch_free(batch);
-	return r;
-}
-
 /* ---- vlan ---- */
 
 /* By another name first: before Linux 6.14 a new link's name must be free on the host, too, and
@@ -72,7 +64,7 @@ static int create_vlan(struct branch_place *place, struct error *err)
 	if (r == 0 && !str_eq(name, ifname)) {
 		batch = netlink_batch_new();
 		link_rename(batch, branch.index, name, ifname);
-		r = run(netlink, batch, err);
+		r = netlink_finish(netlink, batch, err);
 	}
 	return r == 0 ? link_by_name(netlink, ifname, &place->task.link, err) : r;
 }
@@ -105,7 +97,7 @@ static int create_macvtap(struct branch_place *place, struct error *err)
 	netlink_tolerate(batch, EAFNOSUPPORT);
 	netlink_tolerate(batch, EOPNOTSUPP);
 	link_set_up(batch, branch.index, name);
-	return run(netlink, batch, err);
+	return netlink_finish(netlink, batch, err);
 }
 
 /* ---- tap ---- */
@@ -158,15 +150,15 @@ int branch_links_delete(struct branch_place *place, struct error *err)
 	static const char *const bridge_kinds[] = { "bridge", NULL };
 	char name[IFNAMSIZ];
 	struct error second = ERROR_INIT;
-	int r = tap_bridge_delete_link(netlink, place->request->ifname, kinds, err), next;
+	int r = link_delete_named(netlink, place->request->ifname, kinds, err), next;
 
 	if (place->config->vlan_id == 0)
 		return r;
 	branch_name(place->config, name);
-	next = tap_bridge_delete_link(netlink, name, kinds, &second);
+	next = link_delete_named(netlink, name, kinds, &second);
 	if (next == 0) {
 		bridge_name(place->config, name);
-		next = tap_bridge_delete_link(netlink, name, bridge_kinds, &second);
+		next = link_delete_named(netlink, name, bridge_kinds, &second);
 	}
 	if (r == 0 && next < 0) {
 		if (err)
@@ -184,17 +176,17 @@ int branch_links_check(struct branch_place *place, struct error *err)
 	struct tap_bridge tap = tap_bridge_of(place, bridge);
 	int r;
 
-	r = tap_bridge_expect(place->task.netlink, place->request->ifname,
-			      config->type == BRANCH_VLAN  ? place->maker->kind
-			      : config->type == BRANCH_TAP ? TAP_BRIDGE_KIND
-							   : MACVTAP_KIND,
-			      link, err);
+	r = link_expect(place->task.netlink, place->request->ifname,
+			config->type == BRANCH_VLAN  ? place->maker->kind
+			: config->type == BRANCH_TAP ? TAP_BRIDGE_KIND
+						     : MACVTAP_KIND,
+			link, err);
 	if (r == 0 && config->type != BRANCH_TAP && !mac_equal(&link->mac, &config->mac))
 		r = error_say(err, EINVAL, "link %s has another MAC address", link->name);
 	branch = *link;
 	branch_name(config, name);
 	if (r == 0 && config->type != BRANCH_VLAN)
-		r = tap_bridge_expect(place->task.netlink, name, place->maker->kind, &branch, err);
+		r = link_expect(place->task.netlink, name, place->maker->kind, &branch, err);
 	if (r == 0 && branch.peer_index != place->trunk.index)
 		r = error_say(err, EINVAL, "link %s is not on trunk %s", branch.name,
 			      place->trunk.name);

@@ -77,9 +77,7 @@ static int set_task_end_up(struct task_setup *task, const struct cni_request *re
 	if (!task_config_has(&config->task, AF_INET6))
 		keep_link_local_away(batch, &task->link);
 	link_set_up(batch, task->link.index, task->link.name);
-	r = netlink_run(task->netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(task->netlink, batch, err);
 }
 
 static int set_host_end_up(struct netlink *netlink, const struct cni_request *request,
@@ -87,7 +85,6 @@ static int set_host_end_up(struct netlink *netlink, const struct cni_request *re
 			   struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
-	int r;
 
 	keep_link_local_away(batch, host);
 	if (bridge_is_closed(config)) {
@@ -99,9 +96,7 @@ static int set_host_end_up(struct netlink *netlink, const struct cni_request *re
 	if (config->has_hairpin)
 		bridge_port_set_hairpin(batch, host->index, host->name);
 	link_set_up(batch, host->index, host->name);
-	r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(netlink, batch, err);
 }
 
 /* An ADD that has answered is one that works: what is sent to a link that does not run yet is
@@ -201,12 +196,9 @@ int bridge_attach(const struct cni_request *request, const struct bridge_config 
 static int disable_port(struct netlink *netlink, const struct link *host, struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
-	int r;
 
 	bridge_port_disable(batch, host->index, host->name);
-	r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(netlink, batch, err);
 }
 
 /* What the host knows of the task beside its port. When the namespace is gone it is left to whoever

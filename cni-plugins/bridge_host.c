@@ -71,9 +71,7 @@ static int give_address(struct netlink *netlink, const struct link *bridge,
 	address_add(batch, bridge->index, bridge->name, wanted);
 	/* Another task's ADD may have been faster. */
 	netlink_tolerate(batch, EEXIST);
-	r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(netlink, batch, err);
 }
 
 /* The way to a task's address is known, not asked for: no other task can answer for it. */
@@ -82,12 +80,9 @@ static int bind_address(struct netlink *netlink, const struct link *bridge,
 			struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
-	int r;
 
 	neighbour_set(batch, bridge->index, bridge->name, address, mac);
-	r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(netlink, batch, err);
 }
 
 /* A bridge that somebody else has made may have got another MAC with its new port. */

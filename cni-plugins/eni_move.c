@@ -34,9 +34,7 @@ static int move_back(struct task_setup *task, const char *name, struct error *er
 	batch = netlink_batch_new();
 	link_set_down(batch, task->link.index, task->link.name);
 	link_move(batch, task->link.index, task->link.name, own, name);
-	r = netlink_run(task->netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(task->netlink, batch, err);
 }
 
 /* Into the namespace under its final name; a name that it had on the host may be taken there. */
@@ -53,8 +51,7 @@ static int fetch(struct netlink *netlink, struct task_setup *task,
 	memcpy(old_name, link.name, IFNAMSIZ);
 	batch = netlink_batch_new();
 	link_move(batch, link.index, link.name, request->netns_fd, request->ifname);
-	r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
+	r = netlink_finish(netlink, batch, err);
 	if (r < 0)
 		return r;
 	r = link_by_name(task->netlink, request->ifname, &task->link, err);
@@ -69,8 +66,7 @@ static int rename_in_task(struct task_setup *task, const char *ifname, struct er
 	int r;
 
 	link_rename(batch, task->link.index, task->link.name, ifname);
-	r = netlink_run(task->netlink, batch, err);
-	netlink_batch_free(batch);
+	r = netlink_finish(task->netlink, batch, err);
 	if (r == 0)
 		snprintf(task->link.name, sizeof(task->link.name), "%s", ifname);
 	return r;
@@ -82,8 +78,7 @@ static int set_mtu(struct task_setup *task, uint32_t mtu, struct error *err)
 	int r;
 
 	link_set_mtu(batch, task->link.index, task->link.name, mtu);
-	r = netlink_run(task->netlink, batch, err);
-	netlink_batch_free(batch);
+	r = netlink_finish(task->netlink, batch, err);
 	if (r == 0)
 		task->link.mtu = mtu;
 	return r;

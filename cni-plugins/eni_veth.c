@@ -112,8 +112,7 @@ static int configure_host(struct netlink *netlink, const struct link *host,
 		neighbour_set(batch, host->index, host->name, &config->task.addresses[i].address,
 			      &config->mac);
 	}
-	r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
+	r = netlink_finish(netlink, batch, err);
 	if (r == -EEXIST)
 		say_who_has_it(netlink, host, config, err);
 	return r;
@@ -122,12 +121,9 @@ static int configure_host(struct netlink *netlink, const struct link *host,
 static int set_task_end_up(struct task_setup *task, struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
-	int r;
 
 	link_set_up(batch, task->link.index, task->link.name);
-	r = netlink_run(task->netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(task->netlink, batch, err);
 }
 
 static int plug(struct netlink *netlink, struct task_setup *task, const struct cni_request *request,
@@ -218,9 +214,7 @@ static int remove_host_routes(struct netlink *netlink, const struct link *host, 
 		if (routes.items[i].link_index == host->index)
 			route_delete(batch, &routes.items[i]);
 	route_list_free(&routes);
-	r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(netlink, batch, err);
 }
 
 static int unplug(const struct cni_request *request, const struct eni_config *config,

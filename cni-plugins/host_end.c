@@ -153,12 +153,9 @@ int host_end_check_peer(const struct link *host, const struct link *task,
 int host_end_delete(struct netlink *netlink, const struct link *host, struct error *err)
 {
 	struct netlink_batch *batch = netlink_batch_new();
-	int r;
 
 	link_delete(batch, host->index, host->name);
-	r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(netlink, batch, err);
 }
 
 /* Whether the alias is one of this network's attachments that nobody wants any more. */
@@ -188,8 +185,7 @@ int host_end_collect(const struct cni_request *request, struct cni_error *err)
 		for (size_t i = 0; i < links.count; i++)
 			if (is_garbage(request, links.items[i].alias))
 				link_delete(batch, links.items[i].index, links.items[i].name);
-		r = netlink_run(netlink, batch, &why);
-		netlink_batch_free(batch);
+		r = netlink_finish(netlink, batch, &why);
 	}
 	link_list_free(&links);
 	netlink_close(netlink);

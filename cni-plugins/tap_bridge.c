@@ -3,18 +3,9 @@
 
 #include <errno.h>
 
-#include "base/str.h"
 #include "netns/bridge.h"
 #include "netns/namespace.h"
 #include "netns/stacked_link.h"
-
-static int run(struct netlink *netlink, struct netlink_batch *batch, struct error *err)
-{
-	int r = netlink_run(netlink, batch, err);
-
-	netlink_batch_free(batch);
-	return r;
-}
 
 static void queue_port(struct netlink_batch *batch, const struct link *port,
 		       const struct link *bridge)
@@ -54,7 +45,7 @@ static int join(void *data, struct error *err)
 	queue_port(batch, port, &bridge);
 	link_set_mtu(batch, tap->index, tap->name, TAP_BRIDGE_MTU);
 	queue_port(batch, tap, &bridge);
-	r = run(spec->netlink, batch, err);
+	r = netlink_finish(spec->netlink, batch, err);
 	return r == 0 ? link_by_name(spec->netlink, spec->tap, tap, err) : r;
 }
 
@@ -70,44 +61,10 @@ int tap_bridge_check(const struct tap_bridge *spec, const struct link *port, con
 		     struct error *err)
 {
 	struct link bridge = { 0 };
-	int r = tap_bridge_expect(spec->netlink, spec->bridge, "bridge", &bridge, err);
+	int r = link_expect(spec->netlink, spec->bridge, "bridge", &bridge, err);
 
 	if (r == 0 && (port->master_index != bridge.index || tap->master_index != bridge.index))
 		r = error_say(err, ENOENT, "links %s and %s are not both ports of bridge %s",
 			      port->name, tap->name, spec->bridge);
 	return r;
-}
-
-int tap_bridge_expect(struct netlink *netlink, const char *name, const char *kind, struct link *ret,
-		      struct error *err)
-{
-	int r = link_by_name(netlink, name, ret, err);
-
-	if (r < 0)
-		return r;
-	if (!str_eq(ret->kind, kind))
-		return error_say(err, EINVAL, "link %s is a %s, not a %s", name,
-				 ret->kind[0] ? ret->kind : "device", kind);
-	return ret->is_up ? 0 : error_say(err, ENETDOWN, "link %s is down", name);
-}
-
-int tap_bridge_delete_link(struct netlink *netlink, const char *name, const char *const *kinds,
-			   struct error *err)
-{
-	struct netlink_batch *batch;
-	struct link link = { 0 };
-	int r = link_by_name(netlink, name, &link, err);
-
-	if (r == -ENODEV)
-		return 0;
-	if (r < 0)
-		return r;
-	for (; *kinds; kinds++) {
-		if (!str_eq(link.kind, *kinds))
-			continue;
-		batch = netlink_batch_new();
-		link_delete(batch, link.index, name);
-		return run(netlink, batch, err);
-	}
-	return 0;
 }

@@ -30,12 +30,4 @@ int tap_bridge_create(const struct tap_bridge *spec, const struct link *port, st
 int tap_bridge_check(const struct tap_bridge *spec, const struct link *port, const struct link *tap,
 		     struct error *err);
 
-/* The link of this name, which is of this kind and up, or an error. */
-int tap_bridge_expect(struct netlink *netlink, const char *name, const char *kind, struct link *ret,
-		      struct error *err);
-/* Deletes the link of this name if it is of one of the kinds (ended by NULL); another is somebody
- * else's. */
-int tap_bridge_delete_link(struct netlink *netlink, const char *name, const char *const *kinds,
-			   struct error *err);
-
 #endif

@@ -182,7 +182,6 @@ int task_setup_configure(struct task_setup *task, const struct task_config *conf
 {
 	struct netlink_batch *batch = netlink_batch_new();
 	const char *name = task->link.name;
-	int r;
 
 	link_set_up(batch, LOOPBACK_INDEX, "lo");
 	for (size_t i = 0; i < config->loopback_count; i++) {
@@ -201,9 +200,7 @@ int task_setup_configure(struct task_setup *task, const struct task_config *conf
 	/* Last, so that a failure here does not leave the task without the rest unnoticed. */
 	if (config->block_metadata)
 		queue_blackholes(batch, config);
-	r = netlink_run(task->netlink, batch, err);
-	netlink_batch_free(batch);
-	return r;
+	return netlink_finish(task->netlink, batch, err);
 }
 
 void task_setup_undo(struct task_setup *task, const struct task_config *config)
@@ -216,8 +213,7 @@ void task_setup_undo(struct task_setup *task, const struct task_config *config)
 	for (size_t i = 0; config->block_metadata && i < 2; i++)
 		if (!task->had_block[i])
 			route_delete(batch, &blackholes[i]);
-	(void)netlink_run(task->netlink, batch, NULL);
-	netlink_batch_free(batch);
+	(void)netlink_finish(task->netlink, batch, NULL);
 }
 
 int task_setup_undo_in(int netns_fd, const struct task_config *config, struct error *err)

@@ -49,14 +49,6 @@ static struct tap_bridge tap_bridge_of(const struct task_tunnel_place *place, ch
 	};
 }
 
-static int run(struct netlink *netlink, struct netlink_batch *batch, struct error *err)
-{
-	int r = netlink_run(netlink, batch, err);
-
-	netlink_batch_free(batch);
-	return r;
-}
-
 /* What the kernel has refused to make: `why` is -EEXIST or -EBUSY. */
 static int take_tunnel(struct task_tunnel_place *place, const char *name, int why,
 		       struct error *err)
@@ -114,7 +106,7 @@ static int name_tunnel(struct task_tunnel_place *place, struct error *err)
 		link_rename(batch, tunnel->index, tunnel->name, ifname);
 		link_add_name(batch, tunnel->index, ifname, tunnel->name);
 	}
-	if (run(place->task.netlink, batch, err) < 0)
+	if (netlink_finish(place->task.netlink, batch, err) < 0)
 		return -EIO;
 	return link_by_name(place->task.netlink, ifname, &place->task.link, err);
 }
@@ -166,7 +158,7 @@ int task_tunnel_links_reset(struct task_tunnel_place *place, struct error *err)
 	route_delete(batch, &route);
 	for (size_t i = 0; i < config->address_count; i++)
 		address_delete(batch, tunnel->index, tunnel->name, &config->addresses[i]);
-	return run(place->task.netlink, batch, err);
+	return netlink_finish(place->task.netlink, batch, err);
 }
 
 /* What a reset that failed has taken. */
@@ -198,19 +190,19 @@ void task_tunnel_links_undo(struct task_tunnel_place *place)
 
 	if (!place->made && !place->took)
 		return;
-	(void)tap_bridge_delete_link(netlink, place->request->ifname, kinds, NULL);
+	(void)link_delete_named(netlink, place->request->ifname, kinds, NULL);
 	bridge_name(&place->config->tunnel, name);
-	(void)tap_bridge_delete_link(netlink, name, bridge_kinds, NULL);
+	(void)link_delete_named(netlink, name, bridge_kinds, NULL);
 	if (place->made) {
 		tunnel_name(&place->config->tunnel, name);
-		(void)tap_bridge_delete_link(netlink, name, kinds, NULL);
+		(void)link_delete_named(netlink, name, kinds, NULL);
 		return;
 	}
 	batch = netlink_batch_new();
 	link_set_mac(batch, tunnel->index, tunnel->name, &tunnel->mac);
 	if (!tunnel->is_up)
 		link_set_down(batch, tunnel->index, tunnel->name);
-	(void)run(netlink, batch, NULL);
+	(void)netlink_finish(netlink, batch, NULL);
 	give_back(place);
 }
 
@@ -225,7 +217,7 @@ static int delete_tunnel(struct task_tunnel_place *place, struct error *err)
 		return r == -ENODEV ? 0 : r;
 	batch = netlink_batch_new();
 	link_delete(batch, found.index, found.name);
-	return run(netlink, batch, err);
+	return netlink_finish(netlink, batch, err);
 }
 
 /* Whatever its type: the configuration may have become another. */
@@ -235,14 +227,14 @@ int task_tunnel_links_delete(struct task_tunnel_place *place, struct error *err)
 	const char *const kinds[] = { place->maker->kind, TAP_BRIDGE_KIND, NULL };
 	struct error second = ERROR_INIT;
 	char bridge[IFNAMSIZ];
-	int r = tap_bridge_delete_link(netlink, place->request->ifname, kinds, err), next;
+	int r = link_delete_named(netlink, place->request->ifname, kinds, err), next;
 
 	if (place->config->tunnel.port == 0)
 		return r;
 	next = delete_tunnel(place, &second);
 	if (next == 0) {
 		bridge_name(&place->config->tunnel, bridge);
-		next = tap_bridge_delete_link(netlink, bridge, bridge_kinds, &second);
+		next = link_delete_named(netlink, bridge, bridge_kinds, &second);
 	}
 	if (r == 0 && next < 0) {
 		if (err)
@@ -258,8 +250,8 @@ int task_tunnel_links_check(struct task_tunnel_place *place, struct error *err)
 	struct link *link = &place->task.link;
 	char bridge[IFNAMSIZ];
 	struct tap_bridge tap = tap_bridge_of(place, bridge);
-	int r = tap_bridge_expect(place->task.netlink, place->request->ifname,
-				  is_tap ? TAP_BRIDGE_KIND : place->maker->kind, link, err);
+	int r = link_expect(place->task.netlink, place->request->ifname,
+			    is_tap ? TAP_BRIDGE_KIND : place->maker->kind, link, err);
 
 	if (r == 0)
 		r = place->maker->find(place->task.netlink, &place->config->tunnel, &place->tunnel,

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 
 static int read_port(const struct nlattr *attr, void *data)
 {
@@ -449,4 +450,38 @@ void link_delete(struct netlink_batch *batch, int index, const char *name)
 {
 	put_link(netlink_request(batch, RTM_DELLINK, 0, "delete link %s", name), index);
 	netlink_tolerate(batch, ENODEV);
+}
+
+int link_expect(struct netlink *netlink, const char *name, const char *kind, struct link *ret,
+		struct error *err)
+{
+	int r = link_by_name(netlink, name, ret, err);
+
+	if (r < 0)
+		return r;
+	if (!str_eq(ret->kind, kind))
+		return error_say(err, EINVAL, "link %s is a %s, not a %s", name,
+				 ret->kind[0] ? ret->kind : "device", kind);
+	return ret->is_up ? 0 : error_say(err, ENETDOWN, "link %s is down", name);
+}
+
+int link_delete_named(struct netlink *netlink, const char *name, const char *const *kinds,
+		      struct error *err)
+{
+	struct netlink_batch *batch;
+	struct link link = { 0 };
+	int r = link_by_name(netlink, name, &link, err);
+
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0)
+		return r;
+	for (; *kinds; kinds++) {
+		if (!str_eq(link.kind, *kinds))
+			continue;
+		batch = netlink_batch_new();
+		link_delete(batch, link.index, name);
+		return netlink_finish(netlink, batch, err);
+	}
+	return 0;
 }

@@ -52,6 +52,10 @@ int link_by_index(struct netlink *netlink, int index, struct link *ret, struct e
 int link_by_mac(struct netlink *netlink, const struct mac_address *mac, struct link *ret,
 		struct error *err);
 
+/* The link of this name, which is of this kind and up, or an error. */
+int link_expect(struct netlink *netlink, const char *name, const char *kind, struct link *ret,
+		struct error *err);
+
 /* All links; with `group` not 0 only those of that group. The caller frees. */
 int link_list(struct netlink *netlink, uint32_t group, struct link_list *ret, struct error *err);
 void link_list_free(struct link_list *list);
@@ -108,6 +112,11 @@ void link_move(struct netlink_batch *batch, int index, const char *name, int net
 	       const char *new_name);
 /* Blocks 15 to 30 ms for a veth. A link that is gone already is no error. */
 void link_delete(struct netlink_batch *batch, int index, const char *name);
+
+/* Deletes the link of this name if it is of one of the kinds (ended by NULL); another is somebody
+ * else's. */
+int link_delete_named(struct netlink *netlink, const char *name, const char *const *kinds,
+		      struct error *err);
 
 /*
  * Waits until none of the named links exists in the socket's namespace; those that are left at the

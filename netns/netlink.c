@@ -295,6 +295,14 @@ int netlink_run(struct netlink *netlink, struct netlink_batch *batch, struct err
 	return r;
 }
 
+int netlink_finish(struct netlink *netlink, struct netlink_batch *batch, struct error *err)
+{
+	int r = netlink_run(netlink, batch, err);
+
+	netlink_batch_free(batch);
+	return r;
+}
+
 struct reading {
 	int (*row)(const struct nlmsghdr *message, void *data);
 	void *data;

@@ -58,6 +58,9 @@ void netlink_tolerate(struct netlink_batch *batch, int error);
  */
 int netlink_run(struct netlink *netlink, struct netlink_batch *batch, struct error *err);
 
+/* The same, and frees the batch. */
+int netlink_finish(struct netlink *netlink, struct netlink_batch *batch, struct error *err);
+
 /*
  * Sends one query (a batch of one request, with NLM_F_DUMP or not) and calls `row` for each answer;
  * a negative result of `row` ends it with that result. A dump that the kernel saw change meanwhile
