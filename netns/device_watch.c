@@ -218,12 +218,19 @@ static void take(struct device_watch *watch, const struct uevent *event)
 	}
 }
 
+/* Lost messages are an error of the socket, which the loop then watches no more. */
+static void watch_on(struct loop_fd *fd, int events)
+{
+	if (events & LOOP_ERROR)
+		loop_fd_set(fd, LOOP_READ);
+}
+
 static void on_uevent(void *data, int events)
 {
 	struct device_watch *watch = data;
 	struct uevent event;
 
-	(void)events;
+	watch_on(watch->on_uevent, events);
 	for (int i = 0; i < MESSAGES_MAX; i++) {
 		int r = uevent_receive(watch->uevents, &event);
 
@@ -245,7 +252,7 @@ static void on_link(void *data, int events)
 	struct device_watch *watch = data;
 	char buffer[8192];
 
-	(void)events;
+	watch_on(watch->on_link, events);
 	for (int i = 0; i < MESSAGES_MAX; i++)
 		if (recv(watch->links, buffer, sizeof(buffer), MSG_DONTWAIT) < 0 &&
 		    errno != ENOBUFS)

@@ -283,6 +283,49 @@ static void after_an_overflow_all_devices_are_looked_at(void **state)
 	run_until_told(1, before + 1);
 }
 
+/* Until what was lost has been made up for, and nothing more comes by itself. */
+static void run_until_quiet(void)
+{
+	unsigned before;
+
+	do {
+		before = world.total;
+		for (int64_t end_ms = clock_monotonic_ms() + 300; clock_monotonic_ms() < end_ms;)
+			loop_run_once(world.loop, true);
+	} while (world.total != before);
+}
+
+/* net-T11: and the kernel is listened to as before. */
+static void after_an_overflow_the_watch_goes_on(void **state)
+{
+	plug(1);
+	start_watch(DEADLINE_MS * 10, NULL);
+	for (unsigned i = 0; i < 20000; i++)
+		say_added("/devices/virtual", 9);
+	run_until_quiet();
+	assert_int_equal(world.total, 0);
+	say_added(HARDWARE, 1);
+	run_until_told(1, 1);
+}
+
+static void after_an_overflow_of_links_the_watch_goes_on(void **state)
+{
+	struct netlink_batch *batch;
+	struct link link = plug(1);
+
+	start_watch(DEADLINE_MS * 10, "veth");
+	run_until_told(1, 1);
+	for (unsigned i = 0; i < 2000; i++) {
+		batch = netlink_batch_new();
+		link_set_mtu(batch, link.index, "card1", 1400 + i % 2);
+		assert_int_equal(netlink_run(world.netlink, batch, NULL), 0);
+		netlink_batch_free(batch);
+	}
+	run_until_quiet();
+	plug(2);
+	run_until_told(2, 1);
+}
+
 static void a_look_finds_what_was_there_before(void **state)
 {
 	plug(1);
@@ -368,6 +411,10 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(after_an_overflow_all_devices_are_looked_at, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(after_an_overflow_the_watch_goes_on, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(after_an_overflow_of_links_the_watch_goes_on,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_look_finds_what_was_there_before, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(all_are_looked_at_every_so_often, set_up,
