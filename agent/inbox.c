@@ -116,15 +116,17 @@ static int credentials(void *data, struct acs_credentials *message, struct error
 	return 0;
 }
 
-static void attach(void *data, const struct acs_attach_interfaces *message)
+static int attach(void *data, const struct acs_attach_interfaces *message)
 {
 	struct agent *agent = data;
+	int r;
 
 	/* Forgotten with its task, it would be taken for a new one. */
 	if (message->task_arn && engine_has_ended(agent->engine, message->task_arn))
-		return;
-	attachments_add(agent->attachments, message);
+		return 0;
+	r = attachments_add(agent->attachments, message);
 	devices_look(agent);
+	return r;
 }
 
 static void network(void *data, const struct acs_network *message)

@@ -16,7 +16,7 @@
 
 /* ---- attachments survive a restart ---- */
 
-static void save_attachment(void *data, const struct attachment *attachment)
+static int save_attachment(void *data, const struct attachment *attachment)
 {
 	struct agent *agent = data;
 	const struct store_attachment row = {
@@ -27,14 +27,16 @@ static void save_attachment(void *data, const struct attachment *attachment)
 		.sent = attachment->sent,
 	};
 	struct error err = ERROR_INIT;
+	int r;
 
 	crash_point(agent->crash_points, "save-before", "ATTACHMENT", NULL);
-	/* Without it the attachment is announced again, or expires: the task is then reported as it
-	 * is. */
-	if (store_save_attachment(agent->store, &row, &err) < 0)
+	/* Not acknowledged, it is announced again. */
+	r = store_save_attachment(agent->store, &row, &err);
+	if (r < 0)
 		log_error("a network attachment cannot be saved", "attachment",
 			  attachment->attachment_arn, "error", err.text);
 	crash_point(agent->crash_points, "save-after", "ATTACHMENT", NULL);
+	return r;
 }
 
 static void forget_attachment(void *data, const char *attachment_arn)

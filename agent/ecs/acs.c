@@ -124,6 +124,15 @@ static void take_credentials(struct acs_session *acs, struct acs_credentials *cr
 	log_warn("Credentials were not taken", "task", credentials->task_arn, "error", err.text);
 }
 
+/* Acknowledged, it does not come again: it is saved before. */
+static void take_attach(struct acs_session *acs, const struct acs_attach_interfaces *attach)
+{
+	const struct acs_handler *handler = acs->context.handler;
+
+	if (handler->attach(handler->data, attach) == 0)
+		ack(acs, attach->cluster_arn, attach->container_instance_arn, attach->message_id);
+}
+
 static void take_network(struct acs_session *acs, const struct acs_network *network)
 {
 	const struct acs_handler *handler = acs->context.handler;
@@ -159,10 +168,7 @@ static void dispatch(struct acs_session *acs, struct acs_message *message)
 		return;
 	case ACS_ATTACH_TASK_INTERFACES:
 	case ACS_ATTACH_INSTANCE_INTERFACES:
-		/* Acknowledged, it does not come again: it is saved before. */
-		handler->attach(handler->data, &message->attach);
-		ack(acs, message->attach.cluster_arn, message->attach.container_instance_arn,
-		    message->attach.message_id);
+		take_attach(acs, &message->attach);
 		return;
 	case ACS_CONFIRM_ATTACHMENT:
 		ack(acs, message->confirm.cluster_arn, message->confirm.container_instance_arn,

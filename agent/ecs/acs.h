@@ -36,8 +36,9 @@ struct acs_handler {
 	void (*stop_verified)(void *data, const struct acs_stop_verification *verification);
 	/* 0: stored and the task is known, it is acknowledged at once. Else -errno: it is not. */
 	int (*credentials)(void *data, struct acs_credentials *credentials, struct error *err);
-	/* Interfaces that will appear. Acknowledged at once. */
-	void (*attach)(void *data, const struct acs_attach_interfaces *attach);
+	/* Interfaces that will appear. 0: saved, or not to be sent again: it is acknowledged at
+	 * once. Else -errno: it is not. */
+	int (*attach)(void *data, const struct acs_attach_interfaces *attach);
 	/*
 	 * The network around the tasks, whole each time. Answered by acs_session_acknowledge() once
 	 * it is in force; what came before with a lower version is replaced. NULL: this agent

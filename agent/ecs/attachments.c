@@ -50,28 +50,33 @@ static void announced_free(struct announced *announced)
 	free(announced);
 }
 
-static void save(const struct announced *announced)
+static int save(const struct announced *announced)
 {
 	const struct attachments_keeper *keeper = &announced->attachments->keeper;
+	const struct attachment attachment = {
+		.mac = announced->mac,
+		.attachment_arn = announced->arn,
+		.task_arn = announced->task_arn,
+		.expires_at_ms = announced->expires_at_ms,
+		.sent = announced->sent,
+	};
 
-	if (keeper->save)
-		keeper->save(keeper->data, &(struct attachment){
-						   .mac = announced->mac,
-						   .attachment_arn = announced->arn,
-						   .task_arn = announced->task_arn,
-						   .expires_at_ms = announced->expires_at_ms,
-						   .sent = announced->sent,
-					   });
+	return keeper->save ? keeper->save(keeper->data, &attachment) : 0;
+}
+
+static void drop(struct announced *announced)
+{
+	map_remove(announced->attachments->announced, announced->arn);
+	announced_free(announced);
 }
 
 static void forget(struct announced *announced)
 {
-	struct attachments *attachments = announced->attachments;
+	const struct attachments_keeper *keeper = &announced->attachments->keeper;
 
-	if (attachments->keeper.forget)
-		attachments->keeper.forget(attachments->keeper.data, announced->arn);
-	map_remove(attachments->announced, announced->arn);
-	announced_free(announced);
+	if (keeper->forget)
+		keeper->forget(keeper->data, announced->arn);
+	drop(announced);
 }
 
 static void on_expiry(void *data)
@@ -101,7 +106,8 @@ static void on_response(void *data, const struct ecs_response *response)
 	/* It is remembered until its task is forgotten, or until it would have expired, so that a
 	 * copy of the announcement is not reported again. */
 	announced->sent = true;
-	save(announced);
+	/* Not saved, it is reported once more after a restart. */
+	(void)save(announced);
 }
 
 static void report(void *data)
@@ -206,15 +212,18 @@ static bool is_taken(const struct attachments *attachments, const char *mac, con
 	return other != NULL;
 }
 
-void attachments_add(struct attachments *attachments, const struct acs_attach_interfaces *attach)
+int attachments_add(struct attachments *attachments, const struct acs_attach_interfaces *attach)
 {
 	int64_t now_ms = clock_wall_ms(), expires_at_ms;
+	int result = 0;
 
 	if (__builtin_add_overflow(now_ms, attach->wait_timeout_ms, &expires_at_ms))
 		expires_at_ms = INT64_MAX;
 	for (size_t i = 0; i < attach->eni_count; i++) {
 		const struct eni_spec *eni = &attach->enis[i];
 		const char *arn = eni->attachment_arn ? eni->attachment_arn : eni->mac_address;
+		struct announced *announced;
+		int r;
 
 		if (map_get(attachments->announced, arn) ||
 		    is_taken(attachments, eni->mac_address, arn))
@@ -225,13 +234,19 @@ void attachments_add(struct attachments *attachments, const struct acs_attach_in
 				"attachment", arn);
 			continue;
 		}
-		save(announce(attachments, &(struct attachment){
-						   .mac = eni->mac_address,
-						   .attachment_arn = arn,
-						   .task_arn = attach->task_arn,
-						   .expires_at_ms = expires_at_ms,
-					   }));
+		announced = announce(attachments, &(struct attachment){
+							  .mac = eni->mac_address,
+							  .attachment_arn = arn,
+							  .task_arn = attach->task_arn,
+							  .expires_at_ms = expires_at_ms,
+						  });
+		r = save(announced);
+		if (r < 0) {
+			drop(announced);
+			result = r;
+		}
 	}
+	return result;
 }
 
 void attachments_restore(struct attachments *attachments, const struct attachment *attachment)

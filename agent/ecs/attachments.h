@@ -29,9 +29,9 @@ struct attachment {
 };
 
 /* Called on each change, and on its end; may be NULL. What is saved comes back by
- * attachments_restore(). */
+ * attachments_restore(). save() logs why it failed, with -errno. */
 struct attachments_keeper {
-	void (*save)(void *data, const struct attachment *attachment);
+	int (*save)(void *data, const struct attachment *attachment);
 	void (*forget)(void *data, const char *attachment_arn);
 	void *data;
 };
@@ -43,8 +43,9 @@ struct attachments *attachments_new(struct loop *loop, struct ecs_client *client
 void attachments_free(struct attachments *attachments);
 
 /* One interface each. One that is known already, by its attachment, is left as it is; so is another
- * with a MAC that one still waits for. */
-void attachments_add(struct attachments *attachments, const struct acs_attach_interfaces *attach);
+ * with a MAC that one still waits for. -errno: one could not be saved, and is not known: it must be
+ * announced again. */
+int attachments_add(struct attachments *attachments, const struct acs_attach_interfaces *attach);
 /* A saved one. One that has expired without having been sent is forgotten. */
 void attachments_restore(struct attachments *attachments, const struct attachment *attachment);
 /* A device with this MAC address (any case) is there. False: it has not been announced. */

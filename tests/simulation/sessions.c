@@ -118,7 +118,7 @@ void control_deliver(struct sim *sim, const struct sim_event *event)
 		const struct sim_task *task = &sim->tasks[i];
 
 		if (task->wanted && task->own_network && !task->attach_reported &&
-		    task->reported != TASK_STATUS_STOPPED)
+		    sim->now_ms >= task->attach_again_ms && task->reported != TASK_STATUS_STOPPED)
 			send_attach(sim, i);
 		if (must_send_run(task) || must_send_stop(task)) {
 			stops[count] = task->stop_wanted;
@@ -286,6 +286,7 @@ static void acs_message(struct sim *sim, const char *text, size_t size)
 {
 	_cleanup_(acs_message_free_cleanup) struct acs_message *message = NULL;
 	struct error err = ERROR_INIT;
+	int task;
 
 	if (acs_decode(text, size, &message, &err) < 0) {
 		sim_fail(sim, "the agent sent %s: %s", text, err.text);
@@ -295,6 +296,8 @@ static void acs_message(struct sim *sim, const char *text, size_t size)
 	case ACS_ACK:
 		if (message->ack.message_id[0] >= '0' && message->ack.message_id[0] <= '9')
 			acknowledged(sim, message->ack.message_id);
+		else if (sscanf(message->ack.message_id, "attach %d", &task) == 1)
+			sim->tasks[task].attach_again_ms = sim->now_ms + ATTACH_MS;
 		break;
 	case ACS_STOP_VERIFICATION:
 		answer_verification(sim, &message->stop_verification);

@@ -138,7 +138,8 @@ struct sim_task {
 
 	/* the control plane */
 	bool wanted, stop_wanted;
-	bool attach_reported;                     /* the interface of an awsvpc task is ATTACHED */
+	bool attach_reported;    /* the interface of an awsvpc task is ATTACHED */
+	int64_t attach_again_ms; /* acknowledged: not announced before it has expired */
 	bool run_acknowledged, stop_acknowledged; /* it heard so */
 	bool run_safe, stop_safe; /* the agent said so: it must never be forgotten */
 	enum task_status reported;

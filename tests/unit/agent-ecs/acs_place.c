@@ -51,9 +51,12 @@ static int on_credentials(void *data, struct acs_credentials *credentials, struc
 	return f->credentials_result ? error_say(err, ENOENT, "no such task") : 0;
 }
 
-static void on_attach(void *data, const struct acs_attach_interfaces *attach)
+static int on_attach(void *data, const struct acs_attach_interfaces *attach)
 {
-	((struct acs_place *)data)->attached += (int)attach->eni_count;
+	struct acs_place *f = data;
+
+	f->attached += (int)attach->eni_count;
+	return f->attach_result;
 }
 
 static void on_network(void *data, const struct acs_network *network)

@@ -20,7 +20,7 @@ struct acs_place {
 	size_t tasks, refused;
 	char message_id[64];
 	bool ack_at_once;
-	int credentials_result;
+	int credentials_result, attach_result;
 };
 
 /* `scale`: BERTH_TIME_SCALE=...; `path`: of the endpoint. The session is not started. */

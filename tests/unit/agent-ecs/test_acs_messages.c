@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the agent answers to each message of ACS, and what gets no answer. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -172,25 +173,25 @@ static void refreshed_credentials_are_acknowledged_only_when_taken(void **state)
 	acs_tear_down(&f);
 }
 
-static void interfaces_are_acknowledged_on_receipt(void **state)
+#define ATTACH                                                                                     \
+	"{\"type\":\"AttachTaskNetworkInterfacesMessage\",\"message\":{\"messageId\":"             \
+	"\"m\"," INSTANCE ",\"taskArn\":\"" TASK                                                   \
+	"\",\"waitTimeoutMs\":1000,\"elasticNetworkInterfaces\":[{\"attachmentArn\":\"arn:a\","    \
+	"\"ec2Id\":\"eni-1\",\"macAddress\":\"0a:00:00:00:00:01\",\"ipv4Addresses\":"              \
+	"[{\"primary\":true,\"privateAddress\":\"10.0.0.5\"}],"                                    \
+	"\"subnetGatewayIpv4Address\":\"10.0.0.1/24\"}]}}"
+
+static void interfaces_are_acknowledged_when_they_are_saved(void **state)
 {
 	struct acs_place f;
 	struct fake_upgrade *peer = acs_start(&f, REAL);
 
-	assert_string_equal(
-		acs_ask(&f, peer,
-			"{\"type\":\"AttachTaskNetworkInterfacesMessage\",\"message\":{"
-			"\"messageId\":"
-			"\"m\"," INSTANCE ",\"taskArn\":\"" TASK
-			"\",\"waitTimeoutMs\":1000,\"elasticNetworkInterfaces\":[{"
-			"\"attachmentArn\":"
-			"\"arn:a\",\"ec2Id\":\"eni-1\",\"macAddress\":\"0a:00:00:00:00:01\","
-			"\"ipv4Addresses\":"
-			"[{\"primary\":true,\"privateAddress\":\"10.0.0.5\"}],"
-			"\"subnetGatewayIpv4Address\":"
-			"\"10.0.0.1/24\"}]}}"),
-		ACK("m"));
+	f.attach_result = -ENOSPC;
+	acs_ask_in_vain(&f, peer, ATTACH);
 	assert_int_equal(f.attached, 1);
+	f.attach_result = 0;
+	assert_string_equal(acs_ask(&f, peer, ATTACH), ACK("m"));
+	assert_int_equal(f.attached, 2);
 	acs_tear_down(&f);
 }
 
@@ -292,7 +293,7 @@ int main(void)
 		cmocka_unit_test(a_payload_with_a_refused_task_is_never_acknowledged),
 		cmocka_unit_test(credentials_of_a_payload_are_acknowledged_with_it),
 		cmocka_unit_test(refreshed_credentials_are_acknowledged_only_when_taken),
-		cmocka_unit_test(interfaces_are_acknowledged_on_receipt),
+		cmocka_unit_test(interfaces_are_acknowledged_when_they_are_saved),
 		cmocka_unit_test(a_manifest_is_acknowledged_and_candidates_asked_about),
 		cmocka_unit_test(a_network_is_acknowledged_when_it_is_in_force),
 		cmocka_unit_test(updates_are_refused),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/ecs/attachments.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,16 +19,17 @@
 struct fixture {
 	struct fake fake;
 	struct attachments *attachments;
-	int saved, sent, forgotten;
+	int saved, sent, forgotten, save_result;
 };
 
-static void save(void *data, const struct attachment *attachment)
+static int save(void *data, const struct attachment *attachment)
 {
 	struct fixture *f = data;
 
 	f->saved++;
 	f->sent += attachment->sent;
 	assert_string_equal(attachment->mac, MAC);
+	return f->save_result;
 }
 
 static void forget(void *data, const char *attachment_arn)
@@ -58,17 +60,18 @@ static void tear_down(struct fixture *f)
 	fake_stop(&f->fake);
 }
 
-static void announce(struct fixture *f, const char *task_arn, int64_t wait_ms)
+static int announce(struct fixture *f, const char *task_arn, int64_t wait_ms)
 {
 	const struct eni_spec eni = { .attachment_arn = "arn:a",
 				      .ec2_id = "eni-1",
 				      .mac_address = MAC };
 
-	attachments_add(f->attachments, &(struct acs_attach_interfaces){ .message_id = "m",
-									 .task_arn = task_arn,
-									 .wait_timeout_ms = wait_ms,
-									 .enis = &eni,
-									 .eni_count = 1 });
+	return attachments_add(f->attachments,
+			       &(struct acs_attach_interfaces){ .message_id = "m",
+								.task_arn = task_arn,
+								.wait_timeout_ms = wait_ms,
+								.enis = &eni,
+								.eni_count = 1 });
 }
 
 static bool is_sent(void *data)
@@ -312,6 +315,28 @@ static void saved_ones_come_back_unless_they_have_expired(void **state)
 	tear_down(&f);
 }
 
+/* It is announced again, for it is not acknowledged: and then it is as the first time. */
+static void an_interface_that_cannot_be_saved_is_not_known(void **state)
+{
+	struct fixture f;
+
+	set_up(&f, VETH);
+	f.save_result = -ENOSPC;
+	assert_int_equal(announce(&f, "arn:t1", 60000), -ENOSPC);
+	assert_int_equal(attachments_count(f.attachments), 0);
+	fake_run_for(&f.fake, 20);
+	assert_int_equal(f.fake.request_count, 0);
+	f.save_result = 0;
+	assert_int_equal(announce(&f, "arn:t1", 60000), 0);
+	assert_int_equal(attachments_count(f.attachments), 1);
+	/* A copy of what is saved needs no room. */
+	f.save_result = -ENOSPC;
+	assert_int_equal(announce(&f, "arn:t1", 60000), 0);
+	fake_run_until(&f.fake, is_sent, &f);
+	assert_int_equal(attachments_count(f.attachments), 1);
+	tear_down(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +350,7 @@ int main(void)
 		cmocka_unit_test(a_new_one_is_not_held_up_by_the_failures_of_another),
 		cmocka_unit_test(those_of_a_task_go_with_it),
 		cmocka_unit_test(saved_ones_come_back_unless_they_have_expired),
+		cmocka_unit_test(an_interface_that_cannot_be_saved_is_not_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
