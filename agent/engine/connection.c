@@ -4,8 +4,9 @@
  * beside its pull; it is taken away when the container is STOPPED, so that its ports are free when
  * that is told of the task.
  *
- * With Service Connect the relay's is the first, as the others have their ways by its address; and
- * all of them are there before the relay is made, which is told their addresses.
+ * With Service Connect the relay's is the first, as the others have their ways by its address (also
+ * those on which it depends, such as its log router); and all of them are there before the relay is
+ * made, which is told their addresses.
  */
 #include <stdlib.h>
 
@@ -62,7 +63,9 @@ bool connection_is_due(const struct task *task, size_t index, bool may_begin)
 {
 	size_t relay = relay_of(task);
 
-	return relay == SIZE_MAX || relay == index ? may_begin : connection_ready(task, relay);
+	if (relay == SIZE_MAX)
+		return may_begin;
+	return relay == index || connection_ready(task, relay);
 }
 
 bool connection_is_hopeless(const struct task *task, size_t index)

@@ -154,17 +154,43 @@ static void add_log_router(struct task *task)
 	}
 }
 
-/* All others speak by way of Service Connect's relay: it is there first, and last. */
+/* Which containers this one depends on, directly or through others, and itself. The caller frees.
+ */
+static bool *needed_by(const struct task *task, size_t index)
+{
+	size_t count = task->state->container_count;
+	bool *needed = xcalloc(count, sizeof(*needed));
+	bool moved = true;
+
+	needed[index] = true;
+	while (moved) {
+		moved = false;
+		for (size_t i = 0; i < count; i++)
+			for (size_t j = 0; needed[i] && j < task->containers[i].dependency_count;
+			     j++) {
+				bool *on = &needed[task->containers[i].dependencies[j].on];
+
+				moved |= !*on;
+				*on = true;
+			}
+	}
+	return needed;
+}
+
+/* All others speak by way of Service Connect's relay: it is there first, and last; but for those
+ * that it needs itself, such as its log router. */
 static void add_relay(struct task *task)
 {
 	const struct task_spec *spec = task->state->spec;
+	_cleanup_free_ bool *needed = NULL;
 	size_t relay;
 
 	if (!spec->service_connect)
 		return;
 	relay = find(spec, spec->service_connect->container);
+	needed = needed_by(task, relay);
 	for (size_t i = 0; i < spec->container_count; i++)
-		if (i != relay)
+		if (!needed[i])
 			add(&task->containers[i], relay,
 			    spec->containers[relay].health_check_docker
 				    ? CONTAINER_CONDITION_HEALTHY

@@ -173,16 +173,44 @@ static void write_task(struct sim_task *task, int index)
 	task->stop_json = task_text(task, index, "STOPPED");
 }
 
-/* What the agent adds by itself: all others depend on the relay. */
+/* As on a log router. */
+static void make_relay_depend(struct sim_task *task)
+{
+	struct sim_container *relay = &task->containers[task->container_count - 1];
+
+	if (task->container_count == 1 || task->memory_mib % 8 != 0 ||
+	    task->containers[0].dependency_count > 0)
+		return;
+	relay->dependencies[relay->dependency_count].on = 0;
+	relay->dependencies[relay->dependency_count++].condition = CONTAINER_CONDITION_START;
+}
+
+static void mark_needed(const struct sim_task *task, int index, bool needed[MAX_CONTAINERS])
+{
+	const struct sim_container *container = &task->containers[index];
+
+	if (needed[index])
+		return;
+	needed[index] = true;
+	for (int i = 0; i < container->dependency_count; i++)
+		mark_needed(task, container->dependencies[i].on, needed);
+}
+
+/* What the agent adds by itself: all depend on the relay but those on which it depends. */
 static void depend_on_relay(struct sim_task *task)
 {
+	bool needed[MAX_CONTAINERS] = { false };
 	int relay = task->container_count - 1;
 
+	mark_needed(task, relay, needed);
 	for (int i = 0; i < relay; i++) {
 		struct sim_container *container = &task->containers[i];
 		struct sim_dependency *added =
-			&container->dependencies[container->dependency_count++];
+			&container->dependencies[container->dependency_count];
 
+		if (needed[i])
+			continue;
+		container->dependency_count++;
 		added->on = relay;
 		added->condition = task->containers[relay].has_health ? CONTAINER_CONDITION_HEALTHY
 								      : CONTAINER_CONDITION_START;
@@ -213,6 +241,8 @@ static void invent_task(struct sim *sim, int index)
 	}
 	/* Not by a draw of its own: the histories of all others stay what they were. */
 	task->relayed = (task->connects || task->own_network) && task->memory_mib % 4 == 0;
+	if (task->relayed)
+		make_relay_depend(task);
 	write_task(task, index);
 	if (task->relayed)
 		depend_on_relay(task);

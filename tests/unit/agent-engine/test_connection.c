@@ -200,11 +200,12 @@ static void after_a_reboot_what_has_not_run_is_connected_anew(void **state)
 	",\"healthCheckType\":\"docker\",\"dockerConfig\":{\"config\":\"{\\\"Healthcheck\\\":{"    \
 	"\\\"Test\\\":[\\\"CMD\\\",\\\"true\\\"]}}\"}"
 
-/* "app", which is essential, "side", which is not, and "relay". */
-static void run_relayed(struct world *world)
+/* "app", which is essential, "side", which is not, and "relay", with more of the last two. */
+static void run_relayed_with(struct world *world, const char *side_more, const char *relay_more)
 {
-	char *app = container_json("app", true, ""), *side = container_json("side", false, "");
-	char *relay = container_json("relay", true, HEALTHY_SOME_TIME);
+	char *app = container_json("app", true, "");
+	char *side = container_json("side", false, side_more);
+	char *relay = container_json("relay", true, relay_more);
 
 	world_payload(
 		world,
@@ -219,6 +220,11 @@ static void run_relayed(struct world *world)
 	free(app);
 	free(side);
 	free(relay);
+}
+
+static void run_relayed(struct world *world)
+{
+	run_relayed_with(world, "", HEALTHY_SOME_TIME);
 }
 
 static bool connects(struct world *world, const char *container)
@@ -257,6 +263,51 @@ static void the_relays_network_is_the_first(void **state)
 	assert_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "relay"));
 	world_exited_with(world, "t", "side", 0);
 	assert_non_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "relay"));
+	world_free(world);
+}
+
+/* Neither waits for the other: the router has its way by the relay's address, and starts first. */
+static void the_relays_own_log_router_is_there_before_it(void **state)
+{
+	struct world *world = world_new();
+
+	run_relayed_with(world, ",\"firelensConfiguration\":{\"type\":\"fluentbit\"}",
+			 ",\"dockerConfig\":{\"hostConfig\":\"{\\\"LogConfig\\\":{"
+			 "\\\"Type\\\":\\\"awsfirelens\\\"}}\"}");
+	assert_true(connects(world, "relay"));
+	assert_false(connects(world, "app") || connects(world, "side"));
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "relay");
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "side");
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "app");
+	assert_null(world_find(world, EFFECT_PULL_IMAGE, "t", "relay"));
+	world_start(world, "t", "side");
+	assert_null(world_find(world, EFFECT_PULL_IMAGE, "t", "app"));
+	world_start(world, "t", "relay");
+	world_start(world, "t", "app");
+	assert_int_equal(world_task(world, "t")->known, TASK_STATUS_RUNNING);
+	world_stop(world, "t");
+	world_exited_with(world, "t", "app", 0);
+	assert_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "side"));
+	world_exited_with(world, "t", "relay", 0);
+	assert_non_null(world_find(world, EFFECT_STOP_CONTAINER, "t", "side"));
+	world_free(world);
+}
+
+/* Through others, too; who is not among them waits. */
+static void what_the_relay_needs_does_not_wait_for_it(void **state)
+{
+	struct world *world = world_new();
+
+	run_relayed_with(world,
+			 ",\"dependsOn\":[{\"containerName\":\"app\",\"condition\":\"START\"}]",
+			 ",\"volumesFrom\":[{\"sourceContainer\":\"side\"}]");
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "relay");
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "side");
+	world_done(world, EFFECT_CONNECT_CONTAINER, "t", "app");
+	world_start(world, "t", "app");
+	world_start(world, "t", "side");
+	world_start(world, "t", "relay");
+	assert_int_equal(world_task(world, "t")->known, TASK_STATUS_RUNNING);
 	world_free(world);
 }
 
@@ -300,6 +351,8 @@ int main(void)
 		cmocka_unit_test(a_network_that_is_there_is_kept_after_a_restart_of_the_agent),
 		cmocka_unit_test(after_a_reboot_what_has_not_run_is_connected_anew),
 		cmocka_unit_test(the_relays_network_is_the_first),
+		cmocka_unit_test(the_relays_own_log_router_is_there_before_it),
+		cmocka_unit_test(what_the_relay_needs_does_not_wait_for_it),
 		cmocka_unit_test(who_has_no_network_does_not_hold_the_relay_back),
 		cmocka_unit_test(without_the_relays_network_nobody_is_connected),
 	};
