@@ -189,15 +189,15 @@ class Lab:
     """One private host. Use it as a context; at the end everything is stopped, and what is left is an error."""
 
     def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1,
-                 containerd_size=None, host_count=0):
+                 containerd_size=None, host_count=0, host_mtu=1500):
         self.turn = Turn()
         self.directory = tempfile.mkdtemp(prefix="berth-lab-")
         self.cgroup = "/" + os.path.basename(self.directory)
         self.keep = keep
-        self.wire = hosts.Wire() if host_count else None
-        self.hosts = [hosts.Host(number + 1) for number in range(host_count)]
+        self.hosts = [hosts.Host(number + 1, host_mtu) for number in range(host_count)]
+        self.parts = [hosts.Wire(), *self.hosts] if host_count else []
         self.agents = []
-        self.before = leaks.snapshot(self)
+        self.before = set()
         self.containerd = Containerd(os.path.join(self.directory, "containerd"), containerd_size)
         self.registry = Registry(os.path.join(self.directory, "registry"))
         self.control = Control(os.path.join(self.directory, "control"), subnet, state, control_arguments, scale,
@@ -222,11 +222,14 @@ class Lab:
                 self.report()
             if not self.keep:
                 shutil.rmtree(self.directory, ignore_errors=True)
-            for part in [*self.hosts, *([self.wire] if self.wire else [])]:
+            for part in reversed(self.parts):
                 part.close()
             self.turn.end()
 
     def start(self):
+        for part in self.parts:
+            part.start()
+        self.before = leaks.snapshot(self)
         self.containerd.start()
         self.registry.start()
         self.control.start()
