@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks of one VPC on two hosts, each a network namespace on a wire: they reach each other, and nobody else gets in."""
+import contextlib
 import json
 import socket
 import subprocess
@@ -114,14 +115,18 @@ class Stream:
     """A TCP connection from one task to another that was told to run TELL, kept open."""
 
     def __init__(self, hosts, client, server):
-        self.server = subprocess.Popen(["nsenter", "-t", str(hosts.pid(server)), "-n", PYTHON, "-c", TELL, "5000"],
-                                       stdout=subprocess.PIPE, text=True)
-        assert self.server.stdout.readline() == "ready\n"
         self.source = address(client)
-        relay = ("import socket,sys\ns=socket.create_connection((sys.argv[1],5000),10);f=s.makefile()\n"
+        pids = hosts.pid(client), hosts.pid(server)
+        self.server = subprocess.Popen(["nsenter", "-t", str(pids[1]), "-n", PYTHON, "-c", TELL, "5000"],
+                                       stdout=subprocess.PIPE, text=True)
+        ready = self.server.stdout.readline()
+        relay = ("import socket,sys\ns=socket.create_connection((sys.argv[1],5000),30);f=s.makefile()\n"
                  "for line in sys.stdin:\n s.sendall(line.encode());print(f.readline(),end='',flush=True)")
-        self.client = subprocess.Popen(["nsenter", "-t", str(hosts.pid(client)), "-n", PYTHON, "-c", relay, address(server)],
+        self.client = subprocess.Popen(["nsenter", "-t", str(pids[0]), "-n", PYTHON, "-c", relay, address(server)],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if ready != "ready\n":
+            self.close()
+            raise RuntimeError("the server has not come up")
 
     def says(self, word):
         self.client.stdin.write(word + "\n")
@@ -160,9 +165,8 @@ def test_tasks_of_a_vpc_reach_each_other_by_their_own_addresses(hosts):
     wait_for("the server", lambda: hosts.asked(client, web) == ANSWER)
     wait_for("the server of the other subnet", lambda: hosts.asked(web, far) == ANSWER)
     wait_for("the server by IPv6", lambda: hosts.asked(client, six(web)) == ANSWER)
-    stream = Stream(hosts, client, web)
-    assert stream.says("hello"), "the server sees the client's own address"
-    stream.close()
+    with contextlib.closing(Stream(hosts, client, web)) as stream:
+        assert stream.says("hello"), "the server sees the client's own address"
     assert hosts.entries(0) == of_host(1, client, far) and hosts.entries(1) == of_host(0, web)
 
     # What is left of 1500 bytes.
@@ -219,23 +223,22 @@ def test_an_address_that_goes_to_the_other_host_leaves_nothing_stale(hosts):
 def test_a_host_that_comes_back_finds_what_it_left(hosts):
     client, server = hosts.start(0), hosts.start(1)
     passing = hosts.start(0)
-    stream = Stream(hosts, client, server)
-    assert stream.says("before")
-    agent = hosts.agents[1]
-    agent.kill()
-    assert stream.says("without an agent")
-    # What goes meanwhile is stale until it is back.
-    hosts.stop(passing)
-    assert hosts.entries(1) == of_host(0, client, passing)
-    agent.start()
-    wait_for("what is stale to go", lambda: hosts.entries(1) == of_host(0, client))
-    assert stream.says("after")
-    # And when it ends in good order, its tasks go on.
-    agent.stop()
-    assert stream.says("at its end") and hosts.entries(1) == of_host(0, client)
-    agent.start()
-    assert stream.says("once more")
-    stream.close()
+    with contextlib.closing(Stream(hosts, client, server)) as stream:
+        assert stream.says("before")
+        agent = hosts.agents[1]
+        agent.kill()
+        assert stream.says("without an agent")
+        # What goes meanwhile is stale until it is back.
+        hosts.stop(passing)
+        assert hosts.entries(1) == of_host(0, client, passing)
+        agent.start()
+        wait_for("what is stale to go", lambda: hosts.entries(1) == of_host(0, client))
+        assert stream.says("after")
+        # And when it ends in good order, its tasks go on.
+        agent.stop()
+        assert stream.says("at its end") and hosts.entries(1) == of_host(0, client)
+        agent.start()
+        assert stream.says("once more")
     hosts.stop(client, server)
     for number in range(2):
         wait_for("the device to go", lambda number=number: "vx" not in hosts.lab.hosts[number].run("ip", "link"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """IPv6 as the programs of real tasks have it: beside IPv4, and alone."""
 import ipaddress
+import os
 import subprocess
 
 import pytest
@@ -22,6 +23,7 @@ LISTEN = """
 import socket
 made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 made.bind(("::", 4321))
+made.settimeout(30)
 print("ready", flush=True)
 while True:
     print(made.recvfrom(99)[1][0], flush=True)
@@ -122,11 +124,13 @@ def test_groups_hold_for_both_families(host):
     # Who speaks with a member's address is not believed: what the member says arrives, what was said before does not.
     with subprocess.Popen(["nsenter", "-t", str(main_pid(host, web["taskArn"])), "-n", PYTHON, "-c", LISTEN],
                           stdout=subprocess.PIPE, text=True) as listener:
-        assert listener.stdout.readline() == "ready\n"
-        for task, source in ((other, clients[0]), (other, other), (clients[1], clients[0]), (clients[1], clients[1])):
-            inside(main_pid(host, task["taskArn"]), PYTHON, "-c", SEND, six(source), six(web))
-        assert listener.stdout.readline().strip() == six(clients[1])
-        listener.kill()
+        try:
+            assert listener.stdout.readline() == "ready\n"
+            for task, source in ((other, clients[0]), (other, other), (clients[1], clients[0]), (clients[1], clients[1])):
+                inside(main_pid(host, task["taskArn"]), PYTHON, "-c", SEND, six(source), six(web))
+            assert listener.stdout.readline().strip() == six(clients[1])
+        finally:
+            listener.kill()
     ec2.authorize_security_group_ingress(**let_in(Ipv6Ranges=[{"CidrIpv6": PREFIX_ALONE}]))
     wait_for("the rule to be in force", lambda: asked(host, other, six(web)) == ANSWER)
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import subprocess
+import threading
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.e2e.test_endpoints import PYTHON
 from tests.e2e.test_first_task import address
 from tests.e2e.test_ipv6 import six
 from tests.lab.berth import wait_for
+from tests.lab.processes import PATIENCE
 
 IPV4, IPV6 = ("10.60.0.0/16", "10.60.0.0/28"), ("fd00:60::/56", "fd00:60::/64")
 PORT = 80
@@ -96,11 +98,17 @@ class Vpc:
         self.hosts.run(self.client, SEND, source, of(self.web), word)
 
     def heard_before(self, last):
-        """What the server has heard until that word."""
-        heard = []
-        while not heard or heard[-1] != last:
-            heard.append(self.server.stdout.readline().strip())
-        return heard[:-1]
+        """What the server has heard until that word. One that never hears it is ended, which ends the lines."""
+        heard, end = [], threading.Timer(30 * PATIENCE, self.server.kill)
+        end.start()
+        try:
+            for line in self.server.stdout:
+                if line.strip() == last:
+                    return heard
+                heard.append(line.strip())
+        finally:
+            end.cancel()
+        raise AssertionError(f"{self.name} has not heard {last!r}, but {heard}")
 
     def close(self):
         if self.server.poll() is None:

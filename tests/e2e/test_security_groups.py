@@ -78,12 +78,15 @@ def test_a_group_is_let_in_while_a_rule_says_so(host, ec2, groups):
     assert asked(host, start(host, FOREVER, client_group), web) == ANSWER
 
     # What is established goes on when its rule goes.
-    flow = subprocess.Popen(["nsenter", "-t", str(main_pid(host, client["taskArn"])), "-n", PYTHON, "-c", ASK, address(web),
-                             str(PORT), "wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert flow.stdout.readline() == "open\n"
-    ec2.revoke_security_group_ingress(**from_client)
-    wait_for("the rule to be gone", lambda: asked(host, client, web) == TIMEOUT)
-    assert flow.communicate("\n", 60)[0] == ANSWER + "\n"
+    with subprocess.Popen(["nsenter", "-t", str(main_pid(host, client["taskArn"])), "-n", PYTHON, "-c", ASK, address(web),
+                           str(PORT), "wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as flow:
+        try:
+            assert flow.stdout.readline() == "open\n"
+            ec2.revoke_security_group_ingress(**from_client)
+            wait_for("the rule to be gone", lambda: asked(host, client, web) == TIMEOUT)
+            assert flow.communicate("\n", 60)[0] == ANSWER + "\n"
+        finally:
+            flow.kill()
 
     for task in (web, client, other):
         host.stop_task(task["taskArn"])
