@@ -2,17 +2,16 @@
 """Service Connect, the agent's half: a control plane that is scripted here sends tasks with the attachment, real containers
 run. The relay is not the one of AWS: what comes to its ports is shown, not what it makes of it."""
 import contextlib
-import ctypes
 import json
 import os
 import socket
 import subprocess
-import threading
 
 import pytest
 
 from tests.conformance import peer as peers
 from tests.e2e.test_first_task import shared
+from tests.lab import network
 from tests.lab.berth import wait_for
 
 ARN = f"arn:aws:ecs:{peers.REGION}:{peers.ACCOUNT}:task/demo/"
@@ -132,20 +131,6 @@ def test_an_awsvpc_task_speaks_by_way_of_its_relay(plane):
     plane.end("vpc", task)
 
 
-def in_namespace_of(pid, work):
-    """work() in the network namespace of a process, by a thread of its own, which ends with it."""
-    result = []
-
-    def enter():
-        with open(f"/proc/{pid}/ns/net") as namespace:
-            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) == 0:
-                result.append(work())
-    thread = threading.Thread(target=enter)
-    thread.start()
-    thread.join()
-    return result[0]
-
-
 def transparent_server(port):
     server = socket.socket()
     server.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)
@@ -174,8 +159,8 @@ def test_containers_of_a_bridge_task_speak_by_way_of_the_relays_namespace(plane)
     addresses = json.loads(env["APPNET_CONTAINER_IP_MAPPING"])
     assert set(addresses) == {"app", "sc"} and addresses["app"] != addresses["sc"]
 
-    with contextlib.closing(in_namespace_of(plane.agent.process(ARN + "bridge", "sc"),
-                                            lambda: transparent_server(15001))) as server:
+    relays = f"/proc/{plane.agent.process(ARN + 'bridge', 'sc')}/ns/net"
+    with contextlib.closing(network.inside(relays, lambda: transparent_server(15001))) as server:
         connection, (source, _) = server.accept()
         with connection:
             assert source == addresses["app"]
