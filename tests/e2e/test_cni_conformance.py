@@ -12,6 +12,7 @@ import time
 import pytest
 
 from tests.lab import network
+from tests.lab.berth import wait_for
 from tests.lab.private_host import OWN, PrivateHost
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="it needs root")
@@ -113,10 +114,8 @@ def state(binary):
 
 
 def eventually(binary, before):
-    for _ in range(50):
-        if state(binary) <= before:
-            return True
-    return False
+    """The kernel takes a link away some time after it was told."""
+    return wait_for("all to be as before", lambda: state(binary) <= before, every=0.05)
 
 
 @pytest.mark.parametrize("binary", BINARIES + OTHERS, indirect=True, ids=lambda binary: binary.name)

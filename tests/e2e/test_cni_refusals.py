@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel refuses any one message of what a plugin asks it for, also in the middle of a batch (tests/faults)."""
+import contextlib
 import json
 import os
 
 import pytest
 
 from tests.lab import network
-from tests.lab.berth import BUILD, sanitized
+from tests.lab.berth import BUILD, sanitized, wait_for
 from tests.lab.private_host import PrivateHost
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="it needs root")
@@ -78,10 +79,14 @@ def host(tmp_path):
 
 def settled(place, before):
     """What is there now and was not before; the kernel takes a link away some time after it was told."""
-    for _ in range(100):
+    left = set()
+
+    def nothing():
+        nonlocal left
         left = place.census() - before
-        if not left:
-            break
+        return not left
+    with contextlib.suppress(TimeoutError):
+        wait_for("all to be as before", nothing, every=0.05)
     return left
 
 
