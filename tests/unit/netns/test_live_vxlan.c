@@ -4,6 +4,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -120,18 +123,51 @@ static void groups_hold_across_hosts(void **state)
 	assert_false(place_reaches(here.netns, there.netns, there.v4, 80));
 }
 
-/* Neither on the wire nor back to whoever asks. */
+static void open_wire(void *data)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = (int)if_nametoindex("up0") };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	*(int *)data = fd;
+}
+
+/* How many frames of those that have come and gone by the host's wire have the address in them. */
+static int frames_about(int fd, const char *address)
+{
+	struct ip_address ip;
+	unsigned char frame[2048];
+	ssize_t size;
+	int count = 0;
+
+	assert_int_equal(ip_parse(address, &ip, NULL), 0);
+	while ((size = recv(fd, frame, sizeof(frame), 0)) > 0)
+		count += memmem(frame, (size_t)size, ip.bytes, ip_size(&ip)) != NULL;
+	return count;
+}
+
+/* Nothing goes out on the wire, neither packet nor question. */
 static void what_nobody_has_is_dropped(void **state)
 {
-	int heard = place_receiver(two->netns, "0.0.0.0", PLACE_PORT + 1);
 	char *listing = place_host_listing(one);
+	int wire;
+
+	place_host_run(one, open_wire, &wire);
 
 	assert_non_null(strstr(listing, "drop 10.0.1.0/24\n"));
 	assert_non_null(strstr(listing, "drop fd00:1::/64\n"));
 	assert_int_equal(place_connect(here.netns, "10.0.1.9", 80), -ETIMEDOUT);
+	assert_int_equal(frames_about(wire, "10.0.1.9"), 0);
 	assert_int_equal(place_connect(here.netns, "fd00:1::9", 80) < 0, true);
+	assert_int_equal(frames_about(wire, "fd00:1::9"), 0);
+	place_send(here.netns, there.v4, 53);
+	assert_true(frames_about(wire, there.v4) > 0);
+	place_send(here.netns, there.v6, 53);
+	assert_true(frames_about(wire, there.v6) > 0);
 	free(listing);
-	close(heard);
+	close(wire);
 }
 
 static void send_to_there(void *data)
