@@ -78,13 +78,20 @@ def routes():
             for route in _json("ip", "-j", "route", "show", "table", "all")}
 
 
+def routing_rules():
+    return {f"rule {family} {json.dumps(rule)}" for family in ("-4", "-6") for rule in _json("ip", "-j", family, "rule")}
+
+
+def nft_objects(**instead):
+    """Of nftables, with this in the place of what they have: handle=0."""
+    return {f"nft {kind} {json.dumps({**item, **instead})}" for each in _json("nft", "-j", "list", "ruleset")["nftables"]
+            for kind, item in each.items() if kind != "metainfo"}
+
+
 def everything():
     """Every link, address, route, rule of routing, neighbour, object of nftables and zone of this network, as texts."""
-    found = links_and_addresses() | routes()
-    for family in ("-4", "-6"):
-        found |= {f"rule {family} {json.dumps(rule)}" for rule in _json("ip", "-j", family, "rule")}
+    found = links_and_addresses() | routes() | routing_rules() | nft_objects()
     found |= {f"neighbour {each['dst']} of {each['dev']}" for each in _json("ip", "-j", "neighbour")}
-    found |= {f"nft {json.dumps(item)}" for item in _json("nft", "-j", "list", "ruleset")["nftables"] if "metainfo" not in item}
     return found | {f"{count} flows in conntrack zone {zone}" for zone, count in zones().items()}
 
 
