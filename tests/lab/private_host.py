@@ -18,7 +18,7 @@ for place in etc var/lib; do
     mount -t overlay berth-private -o "lowerdir=/$place,upperdir=$1/$place/upper,workdir=$1/$place/work" "/$place"
 done
 mkdir -p /run/netns /opt/cni/bin /etc/cni/net.d /var/lib/cni
-ln -s {OWN}/ecs-* {DEBIAN}/* /opt/cni/bin
+ln -s {OWN}/ecs-* {OWN}/aws-appmesh {DEBIAN}/* /opt/cni/bin
 ip link set lo up
 ip link add up0 type veth peer name up1
 for link in up0 up1; do
