@@ -166,6 +166,14 @@ static json_t *execute(const struct branch_scene *scene, const char *command,
 	return call.answer;
 }
 
+json_t *branch_any(const struct branch_scene *scene, const char *command, const struct task *task,
+		   const char *config)
+{
+	int status;
+
+	return execute(scene, command, task, config, NULL, &status);
+}
+
 json_t *branch_good(const struct branch_scene *scene, const char *command, const struct task *task,
 		    const char *config, const char *args)
 {

@@ -28,6 +28,9 @@ void branch_scene_end(struct branch_scene *scene);
 /* The usual configuration, with more behind it; the caller frees. */
 char *branch_config_of(const char *more);
 
+/* Runs one command, which may fail; the answer is the caller's (NULL for none). */
+json_t *branch_any(const struct branch_scene *scene, const char *command, const struct task *task,
+		   const char *config);
 /* Runs one command; the answer is the caller's (NULL for none), who must have wanted success. */
 json_t *branch_good(const struct branch_scene *scene, const char *command, const struct task *task,
 		    const char *config, const char *args);

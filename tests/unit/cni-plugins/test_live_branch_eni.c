@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "branch_scenes.h"
 
 static struct branch_scene scene, pair_scene;
@@ -130,6 +132,72 @@ static void a_macvtap_gives_and_takes_the_branchs_frames(void **state)
 	branch_scene_macvtap(&pair_scene, -1, "far");
 }
 
+/* ---- the kernel refuses ---- */
+
+/* One ADD of which the message with this number is refused, and a DEL where it succeeds all the
+ * same: some may fail. False: there were fewer messages. */
+static bool add_with_refusal(const struct branch_scene *of, const struct task *task,
+			     const char *config, int number, bool *ret_failed)
+{
+	char *log = xasprintf("%s/refused", live_directory()), *text = xasprintf("%d", number);
+	json_t *answer;
+	bool happened;
+
+	setenv("REFUSE_NETLINK_LOG", log, 1);
+	setenv("REFUSE_NETLINK", text, 1);
+	answer = branch_any(of, "ADD", task, config);
+	unsetenv("REFUSE_NETLINK");
+	happened = unlink(log) == 0;
+	*ret_failed = !text_at(answer, "interfaces.0.mac");
+	if (*ret_failed)
+		assert_int_equal(json_integer_value(json_object_get(answer, "code")), 100);
+	else
+		json_decref(branch_good(of, "DEL", task, config, NULL));
+	json_decref(answer);
+	free(log);
+	free(text);
+	return happened;
+}
+
+static void refuse_each(const struct branch_scene *of, const char *more)
+{
+	struct task task = task_new("refuses");
+	char *config = branch_config_of(more);
+	struct census host, inside, after;
+	int number = 0, failures = 0;
+	bool happened, failed;
+
+	/* The trunk is set up for all of them. */
+	json_decref(branch_good(of, "ADD", &task, config, NULL));
+	json_decref(branch_good(of, "DEL", &task, config, NULL));
+	host = census_of(-1);
+	inside = census_of(task.netns);
+	do {
+		happened = add_with_refusal(of, &task, config, number, &failed);
+		failures += failed;
+		after = census_of(-1);
+		if (after.links != host.links)
+			print_message("message %d of \"%s\"\n", number, more);
+		census_assert_equal(&host, &after);
+		after = census_of(task.netns);
+		if (after.links != inside.links)
+			print_message("message %d of \"%s\"\n", number, more);
+		census_assert_equal(&inside, &after);
+		number++;
+	} while (happened);
+	assert_true(number > 8 && failures * 3 > number * 2 && failures < number);
+	free(config);
+	task_free(&task);
+}
+
+/* Conformance C10, net-T28, at every message. */
+static void whatever_the_kernel_refuses_nothing_is_left(void **state)
+{
+	refuse_each(&scene, "");
+	refuse_each(&pair_scene, ",\"interfaceType\":\"tap\",\"uid\":\"0\",\"gid\":\"0\"");
+	refuse_each(&pair_scene, ",\"interfaceType\":\"macvtap\"");
+}
+
 /* The program, whatever the kernel has: what it says of itself, and of a kernel without tags. */
 static void the_program_speaks_the_protocol(void **state)
 {
@@ -186,6 +254,7 @@ int main(void)
 		cmocka_unit_test(arguments_go_before_the_configuration),
 		cmocka_unit_test(a_tap_is_its_owners),
 		cmocka_unit_test(a_macvtap_gives_and_takes_the_branchs_frames),
+		cmocka_unit_test(whatever_the_kernel_refuses_nothing_is_left),
 		cmocka_unit_test(the_program_speaks_the_protocol),
 	};
 	int failed;
