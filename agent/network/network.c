@@ -24,20 +24,12 @@ struct waiter {
 	void *data;
 };
 
-/* One change on its way through the pool. */
+/* One change on its way through the pool. The network is there for as long as it is worked on. */
 struct applying {
-	struct network *network; /* NULL: freed meanwhile */
-	struct firewall *firewall;
-	int (*apply)(struct firewall *firewall, struct firewall_state *state, struct error *err);
+	struct network *network; /* NULL: freed since */
 	struct firewall_state *state;
-	struct vpc_rules *rules;
-	int (*apply_rules)(struct vpc_rules *rules, const struct vpc_link *links, size_t count,
-			   struct error *err);
 	struct vpc_link *links;
 	size_t link_count;
-	struct vxlan *vxlan;
-	int (*apply_tunnel)(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
-			    struct error *err);
 	struct tunnel *tunnel;
 	uint32_t mtu;
 	struct str_list ids; /* messages that are in force when it is */
@@ -275,22 +267,25 @@ static void applying_free(struct applying *applying)
 /* The table of a network is not asked without the rules that keep networks apart. */
 static void apply_routing(struct applying *applying)
 {
-	applying->tunnel_result = applying->apply_rules(
-		applying->rules, applying->links, applying->link_count, &applying->tunnel_err);
+	struct network *network = applying->network;
+
+	applying->tunnel_result = network->config.apply_rules(
+		network->rules, applying->links, applying->link_count, &applying->tunnel_err);
 	if (applying->tunnel_result >= 0)
-		applying->tunnel_result = applying->apply_tunnel(
-			applying->vxlan, applying->tunnel, &applying->mtu, &applying->tunnel_err);
+		applying->tunnel_result = network->config.apply_tunnel(
+			network->vxlan, applying->tunnel, &applying->mtu, &applying->tunnel_err);
 }
 
 /* There is no tunnel without the rules that guard it. */
 static void apply_both(struct applying *applying)
 {
+	struct network *network = applying->network;
 	bool ends = applying->tunnel->network_count == 0 && applying->link_count == 0;
 
 	if (ends)
 		apply_routing(applying);
 	applying->result =
-		applying->apply(applying->firewall, TAKE(applying->state), &applying->err);
+		network->config.apply(network->firewall, TAKE(applying->state), &applying->err);
 	if (!ends && applying->result >= 0)
 		apply_routing(applying);
 }
@@ -341,15 +336,7 @@ static struct applying *applying_new(struct network *network)
 {
 	struct applying *applying = xcalloc(1, sizeof(*applying));
 
-	*applying = (struct applying){
-		.network = network,
-		.firewall = network->firewall,
-		.apply = network->config.apply,
-		.rules = network->rules,
-		.apply_rules = network->config.apply_rules,
-		.vxlan = network->vxlan,
-		.apply_tunnel = network->config.apply_tunnel,
-	};
+	applying->network = network;
 	sem_init(&applying->worked, 0, 0);
 	return applying;
 }
