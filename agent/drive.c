@@ -247,14 +247,19 @@ static void namespace_closing(void *data, const char *task_id, const char *place
 	endpoints_leave_task(agent->endpoints, task_id, place);
 }
 
-static bool wait_for_rules(void *data, void (*ready)(void *data), void *ready_data)
+static bool wait_for_rules(void *data, const struct task_spec *spec,
+			   void (*ready)(void *data, const struct error *err), void *ready_data)
 {
 	const struct agent *agent = data;
 
 	if (!agent->network)
 		return false;
-	/* The rules are of a link whose name comes with the task. */
-	network_changed(agent->network);
+	for (size_t i = 0; i < spec->eni_count; i++) {
+		char link[16];
+
+		awsvpc_link_name(spec->id, i, link);
+		network_link_comes(agent->network, spec->enis[i].mac_address, link);
+	}
 	return network_wait(agent->network, ready, ready_data);
 }
 

@@ -36,11 +36,13 @@ struct executor_config {
 	void (*task_addressed)(void *data, const char *task_id, const char *address);
 	void (*namespace_closing)(void *data, const char *task_id, const char *place);
 	/*
-	 * Before an interface is made: false when the rules that it is subject to are in force;
-	 * else ready(ready_data) is called when they are, unless the executor is freed first. May
-	 * be NULL.
+	 * Before the interfaces of a task are made: false when the rules that they are subject to
+	 * are in force; else ready(ready_data, err) is called, perhaps at once, when they are
+	 * (`err` NULL) or were refused, unless the executor is freed first. May be NULL.
 	 */
-	bool (*wait_for_rules)(void *data, void (*ready)(void *data), void *ready_data);
+	bool (*wait_for_rules)(void *data, const struct task_spec *spec,
+			       void (*ready)(void *data, const struct error *err),
+			       void *ready_data);
 	/* The MTU of an interface that is made then; 0: as its link is. May be NULL. */
 	uint32_t (*task_mtu)(void *data);
 	/* The host's table of routing for what the interface with this MAC sends; 0: the main one

@@ -242,9 +242,27 @@ static void attach_next(struct attaching *attaching)
 	cni_add(executor->cni, &attachment, attached, attaching, NULL);
 }
 
-static void rules_hold(void *data)
+/* The control plane has told which network one of the interfaces is of: it is filtered, or is not
+ * made. */
+static bool has_rules(const struct attaching *attaching)
 {
-	attach_next(data);
+	const struct executor_config *config = &attaching->executor->config;
+
+	for (size_t i = 0; i < attaching->spec->eni_count; i++)
+		if (config->routing_table &&
+		    config->routing_table(config->data, attaching->spec->enis[i].mac_address))
+			return true;
+	return false;
+}
+
+static void rules_hold(void *data, const struct error *err)
+{
+	struct attaching *attaching = data;
+
+	if (err && has_rules(attaching))
+		attach_failed(attaching, "the rules of the task's network cannot be enforced", err);
+	else
+		attach_next(attaching);
 }
 
 /* A task's first packet is filtered already. */
@@ -252,7 +270,8 @@ static void attach_first(struct attaching *attaching)
 {
 	const struct executor_config *config = &attaching->executor->config;
 
-	if (!config->wait_for_rules || !config->wait_for_rules(config->data, rules_hold, attaching))
+	if (!config->wait_for_rules ||
+	    !config->wait_for_rules(config->data, attaching->spec, rules_hold, attaching))
 		attach_next(attaching);
 }
 

@@ -17,10 +17,12 @@
 #define TABLE           "berth-firewall"
 #define TABLE_SUFFIX    200 /* of 255 that the kernel takes in all */
 #define DEFAULT_RUN_DIR "/run/berth"
+#define RETRY_MIN_MS    1000
+#define RETRY_MAX_MS    60000
 
 struct waiter {
 	uint64_t change; /* the number of the one that it waits for */
-	void (*ready)(void *data);
+	void (*ready)(void *data, const struct error *err);
 	void *data;
 };
 
@@ -33,8 +35,8 @@ struct applying {
 	struct tunnel *tunnel;
 	uint32_t mtu;
 	struct str_list ids; /* messages that are in force when it is */
-	int result, tunnel_result;
-	struct error err, tunnel_err;
+	int result, rules_result, tunnel_result;
+	struct error err, rules_err, tunnel_err;
 	sem_t worked;
 };
 
@@ -51,6 +53,10 @@ struct network {
 	bool stale;          /* what is wanted is perhaps another than what was begun last */
 	uint64_t changes;    /* that were begun */
 	struct applying *applying;
+	struct map *links;        /* that the last change is of; without values */
+	struct error refused;     /* why that is not in force; code 0: it is, or is not yet known */
+	struct loop_timer *retry; /* of what was refused */
+	int64_t retry_ms;
 	struct waiter *waiters; /* in the order of their changes */
 	size_t waiter_count;
 	char *failure, *tunnel_failure, *left_out; /* what went wrong last: it is said once */
@@ -63,6 +69,11 @@ char *network_table(const char *run_dir)
 	if (str_eq(run_dir, DEFAULT_RUN_DIR))
 		return xstrdup(TABLE);
 	return xasprintf(TABLE "%s", size > TABLE_SUFFIX ? run_dir + size - TABLE_SUFFIX : run_dir);
+}
+
+static void try_again(void *data)
+{
+	network_changed(data);
 }
 
 struct network *network_new(const struct network_config *config)
@@ -80,6 +91,9 @@ struct network *network_new(const struct network_config *config)
 	network->firewall = firewall_new(table);
 	network->rules = vpc_rules_new(table);
 	network->vxlan = vxlan_new(table);
+	network->links = map_new();
+	network->retry = loop_timer_new(config->loop, try_again, network);
+	network->retry_ms = RETRY_MIN_MS;
 	if (!str_is_empty(config->address))
 		(void)ip_parse(config->address, &network->local, NULL);
 	return network;
@@ -202,11 +216,10 @@ static int build(const struct network *network, bool (*keep)(void *data, const c
 static void say_failure(struct network *network, const char *text)
 {
 	if (!str_eq(text, network->failure))
-		log_error(
-			"security groups are not enforced as the control plane wants them: what "
-			"was in force before is, and tasks run; docs/networking.md says what this "
-			"host needs",
-			"error", text);
+		log_error("security groups are not enforced as the control plane wants them: what "
+			  "was in force before is, and no task of theirs is started; "
+			  "docs/networking.md says what this host needs",
+			  "error", text);
 	str_replace(&network->failure, text);
 }
 
@@ -228,11 +241,34 @@ static void say_left_out(struct network *network, const struct error *left_out)
 	str_replace(&network->left_out, text);
 }
 
+static void forget_links(struct network *network)
+{
+	map_free(network->links);
+	network->links = map_new();
+}
+
+/* What is not in force is not left at that: a task that runs may be without its rules. */
+static void retry_later(struct network *network)
+{
+	loop_timer_start(network->retry, network->retry_ms);
+	if (network->retry_ms < RETRY_MAX_MS)
+		network->retry_ms *= 2;
+}
+
+/* Packets of tasks are not filtered, or not routed, as they must be. */
+static void refuse(struct network *network, const struct error *err)
+{
+	network->refused = *err;
+	forget_links(network);
+	retry_later(network);
+}
+
 /* What the pool has found. */
 static void take_result(struct network *network, const struct applying *applying)
 {
 	if (applying->result < 0) {
 		say_failure(network, applying->err.text);
+		refuse(network, &applying->err);
 		return;
 	}
 	if (applying->result > 0)
@@ -240,11 +276,18 @@ static void take_result(struct network *network, const struct applying *applying
 			 "they are written anew",
 			 "error", applying->err.text);
 	str_replace(&network->failure, NULL);
+	if (applying->rules_result < 0) {
+		say_tunnel_failure(network, applying->rules_err.text);
+		refuse(network, &applying->rules_err);
+		return;
+	}
 	if (applying->tunnel_result < 0) {
 		say_tunnel_failure(network, applying->tunnel_err.text);
+		retry_later(network);
 		return;
 	}
 	str_replace(&network->tunnel_failure, NULL);
+	network->retry_ms = RETRY_MIN_MS;
 	network->mtu = applying->mtu;
 	for (size_t i = 0; i < applying->ids.count; i++)
 		network->config.in_force(network->config.data, applying->ids.items[i]);
@@ -269,9 +312,9 @@ static void apply_routing(struct applying *applying)
 {
 	struct network *network = applying->network;
 
-	applying->tunnel_result = network->config.apply_rules(
-		network->rules, applying->links, applying->link_count, &applying->tunnel_err);
-	if (applying->tunnel_result >= 0)
+	applying->rules_result = network->config.apply_rules(
+		network->rules, applying->links, applying->link_count, &applying->rules_err);
+	if (applying->rules_result >= 0)
 		applying->tunnel_result = network->config.apply_tunnel(
 			network->vxlan, applying->tunnel, &applying->mtu, &applying->tunnel_err);
 }
@@ -298,9 +341,15 @@ static void work(void *data)
 	sem_post(&applying->worked);
 }
 
+static const struct error *refusal(const struct network *network)
+{
+	return network->refused.code ? &network->refused : NULL;
+}
+
 /* Of the change that is over. More may be on their way by then, for tasks that come later. */
 static void release_waiters(struct network *network)
 {
+	const struct error refused = network->refused;
 	_cleanup_free_ struct waiter *waiters = TAKE(network->waiters);
 	size_t count = network->waiter_count, released = 0;
 
@@ -311,7 +360,7 @@ static void release_waiters(struct network *network)
 		network->waiters =
 			xmemdup(&waiters[released], (count - released) * sizeof(*waiters));
 	for (size_t i = 0; i < released; i++)
-		waiters[i].ready(waiters[i].data);
+		waiters[i].ready(waiters[i].data, refused.code ? &refused : NULL);
 }
 
 static void advance(struct network *network);
@@ -346,6 +395,8 @@ static void begin(struct network *network, struct applying *applying)
 	applying->ids = network->ids;
 	network->ids = (struct str_list)STR_LIST_INIT;
 	network->applying = applying;
+	for (size_t i = 0; i < applying->link_count; i++)
+		map_set(network->links, applying->links[i].name, network);
 	loop_work(network->config.loop, work, done, applying);
 }
 
@@ -358,11 +409,16 @@ static void advance(struct network *network)
 		return;
 	network->stale = false;
 	network->changes++;
+	network->refused = (struct error)ERROR_INIT;
+	forget_links(network);
+	loop_timer_stop(network->retry);
 	applying = applying_new(network);
 	if (build(network, is_not_over, applying, &left_out, &err) < 0) {
 		applying_free(applying);
 		str_list_free(&network->ids);
 		say_failure(network, err.text);
+		/* Until another message comes: there is nothing to try again. */
+		network->refused = err;
 		release_waiters(network);
 		return;
 	}
@@ -399,10 +455,21 @@ void network_changed(struct network *network)
 	advance(network);
 }
 
-bool network_wait(struct network *network, void (*ready)(void *data), void *data)
+void network_link_comes(struct network *network, const char *mac, const char *link)
 {
-	if (!network->applying)
-		return false;
+	if (network_routing_table(network, mac) && !map_get(network->links, link))
+		network_changed(network);
+}
+
+bool network_wait(struct network *network, void (*ready)(void *data, const struct error *err),
+		  void *data)
+{
+	if (!network->applying) {
+		if (!refusal(network))
+			return false;
+		ready(data, refusal(network));
+		return true;
+	}
 	network->waiters = xreallocarray(network->waiters, network->waiter_count + 1,
 					 sizeof(*network->waiters));
 	network->waiters[network->waiter_count++] =
@@ -452,6 +519,8 @@ void network_free(struct network *network)
 	firewall_free(network->firewall);
 	vpc_rules_free(network->rules);
 	vxlan_free(network->vxlan);
+	loop_timer_free(network->retry);
+	map_free(network->links);
 	str_list_free(&network->ids);
 	free(network->waiters);
 	free(network->failure);

@@ -13,8 +13,9 @@
 /*
  * The security groups of this instance's tasks and their way to tasks of other hosts, as the
  * control plane told last: kept, written to nftables and routes on the pool, one change at a time,
- * and said to be in force when they are. What was in force when the agent began stays so until the
- * first message, and what is in force when it dies stays so until it is back.
+ * and said to be in force when they are. What is refused is tried again, later each time. What was
+ * in force when the agent began stays so until the first message, and what is in force when it dies
+ * stays so until it is back.
  */
 struct network;
 
@@ -54,18 +55,23 @@ void network_free(struct network *network);
 void network_take(struct network *network, const struct acs_network *message);
 /* A session begins: its first message is the newest, whatever its version. */
 void network_begin(struct network *network);
-/* A task is STOPPED: its interface is not filtered any more. Or one is known now, and the name of
- * its link with it. */
+/* A task is STOPPED: its interface is not filtered any more. */
 void network_changed(struct network *network);
+/* The link of an interface with this MAC is about to be made: it is known now, and what concerns it
+ * is written unless it is part of what was written last. */
+void network_link_comes(struct network *network, const char *mac, const char *link);
 
 /*
- * False: all that was told is in force, or was refused. Else ready(data) is called when that is so
- * of what was told until now; or never, after network_free().
+ * False: all that was told is in force. Else ready(data, err) is called, perhaps at once, when that
+ * is so of what was told until now (`err` NULL), or when it was refused: what was in force before
+ * is, packets are not filtered or routed as they must be, and it is tried again from time to time.
+ * Never after network_free().
  */
-bool network_wait(struct network *network, void (*ready)(void *data), void *data);
+bool network_wait(struct network *network, void (*ready)(void *data, const struct error *err),
+		  void *data);
 
 /* What a task's interface may send in one packet, so that it reaches other hosts; 0: as its link
- * is. Known when network_wait() has nothing to wait for. */
+ * is. Known when what network_wait() waits for is in force. */
 uint32_t network_mtu(const struct network *network);
 
 /* The table that the interface's network is routed by; 0: its network is not known. */

@@ -20,7 +20,7 @@
 static struct {
 	struct strbuf applied; /* the interfaces of each state, a line each */
 	struct strbuf links;   /* that are routed by a table, the same */
-	int result, tunnel_result;
+	int result, rules_result, tunnel_result;
 	bool gated;
 	sem_t entered, gate;
 } pool;
@@ -52,7 +52,7 @@ static int apply_rules(struct vpc_rules *rules, const struct vpc_link *links, si
 	for (size_t i = 0; i < count; i++)
 		strbuf_appendf(&pool.links, "%s %u, ", links[i].name, (unsigned)links[i].vni);
 	strbuf_append(&pool.links, "\n");
-	return 0;
+	return pool.rules_result < 0 ? error_say(err, -pool.rules_result, "no rule") : 0;
 }
 
 /* Those of one that is, or ends, are a line, too. */
@@ -105,7 +105,7 @@ static int set_up_at(void **state, const char *address)
 	assert_int_equal(loop_new(&place->loop, NULL), 0);
 	config.loop = place->loop;
 	place->network = network_new(&config);
-	pool.result = pool.tunnel_result = 0;
+	pool.result = pool.rules_result = pool.tunnel_result = 0;
 	pool.gated = false;
 	sem_init(&pool.entered, 0, 0);
 	sem_init(&pool.gate, 0, 0);
@@ -165,10 +165,32 @@ static void tell(struct place *place, const char *id, int64_t version, const cha
 	network_take(place->network, &message);
 }
 
+static void note_outcome(void *data, const struct error *err)
+{
+	int *outcome = data;
+
+	*outcome = err ? -err->code : 0;
+}
+
+/* What was told is in force: 0, or was refused. */
+static int outcome(struct place *place)
+{
+	int result = 1;
+
+	if (!network_wait(place->network, note_outcome, &result))
+		return 0;
+	while (result > 0)
+		loop_run_once(place->loop, true);
+	return result;
+}
+
 static void settle(struct place *place)
 {
-	while (loop_run_once(place->loop, true))
-		continue;
+	if (place->network)
+		(void)outcome(place);
+	else
+		while (loop_run_once(place->loop, true))
+			continue;
 }
 
 static void expect(struct place *place, const char *applied, const char *acknowledged)
@@ -255,9 +277,8 @@ static void a_group_without_a_proper_name_is_refused(void **state)
 	};
 
 	network_take(place->network, &message);
-	settle(place);
+	assert_int_equal(outcome(place), -EINVAL);
 	expect(place, "", "");
-	assert_false(network_wait(place->network, NULL, NULL));
 }
 
 static void the_first_of_two_with_one_address_is_filtered(void **state)
@@ -310,11 +331,67 @@ static void what_a_link_sends_is_routed_by_the_table_of_its_network(void **state
 	assert_int_equal(network_routing_table(place->network, "02:00:00:00:00:0c"), 0);
 }
 
-static void count_ready(void *data)
+static void count_ready(void *data, const struct error *err)
 {
 	struct place *place = data;
 
 	place->ready++;
+}
+
+/* The message is in force, the change that brings the link of a task is not: the task must know,
+ * and it is tried again. */
+static void what_brings_a_link_is_refused_and_tried_again(void **state)
+{
+	struct place *place = *state;
+
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	assert_string_equal(strbuf_text(&place->acknowledged), "m1 ");
+	pool.result = -EPERM;
+	place->here = MAC_A;
+	network_link_comes(place->network, MAC_A, "ve01");
+	assert_int_equal(outcome(place), -EPERM);
+	/* Also who asks later, and for as long as it is refused. */
+	assert_int_equal(outcome(place), -EPERM);
+	network_link_comes(place->network, MAC_A, "ve01");
+	assert_int_equal(outcome(place), -EPERM);
+	assert_string_equal(strbuf_text(&pool.links), "vx7 7, \n");
+	pool.result = 0;
+	while (!strstr(strbuf_text(&pool.links), "ve01 7"))
+		loop_run_once(place->loop, true);
+	assert_int_equal(outcome(place), 0);
+}
+
+/* So is what only the routing refuses. */
+static void a_link_is_not_ready_without_its_rule(void **state)
+{
+	struct place *place = *state;
+
+	place->here = MAC_A;
+	pool.rules_result = -EPERM;
+	tell(place, "m1", 1, "10.0.0.2");
+	assert_int_equal(outcome(place), -EPERM);
+	assert_string_equal(strbuf_text(&place->acknowledged), "");
+	pool.rules_result = 0;
+	network_link_comes(place->network, MAC_A, "ve01");
+	assert_int_equal(outcome(place), 0);
+}
+
+static void what_was_written_with_a_link_is_not_written_for_it(void **state)
+{
+	struct place *place = *state;
+
+	place->here = MAC_A;
+	tell(place, "m1", 1, "10.0.0.2");
+	settle(place);
+	network_link_comes(place->network, MAC_A, "ve01");
+	/* Of one that no message names nothing can be written. */
+	network_link_comes(place->network, "02:00:00:00:00:0c", "ve03");
+	assert_false(network_wait(place->network, count_ready, place));
+	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "m1 ");
+	network_link_comes(place->network, MAC_B, "ve02");
+	assert_true(network_wait(place->network, count_ready, place));
+	settle(place);
 }
 
 static void a_task_waits_for_what_was_told_before_it(void **state)
@@ -337,7 +414,7 @@ static void a_task_waits_for_what_was_told_before_it(void **state)
 	settle(place);
 	assert_int_equal(place->ready, 2);
 	assert_false(network_wait(place->network, count_ready, place));
-	/* A refusal holds nobody up. */
+	/* Nobody waits longer for what is refused. */
 	pool.result = -EPERM;
 	tell(place, "m3", 3, "10.0.0.3");
 	assert_true(network_wait(place->network, count_ready, place));
@@ -446,6 +523,9 @@ int main(void)
 		TEST(a_group_without_a_proper_name_is_refused),
 		TEST(the_first_of_two_with_one_address_is_filtered),
 		TEST(the_interface_of_a_stopped_task_goes),
+		REACHED(what_brings_a_link_is_refused_and_tried_again),
+		REACHED(a_link_is_not_ready_without_its_rule),
+		REACHED(what_was_written_with_a_link_is_not_written_for_it),
 		TEST(a_task_waits_for_what_was_told_before_it),
 		TEST(at_the_end_only_what_is_here_stays),
 		TEST(without_a_message_nothing_is_touched),
