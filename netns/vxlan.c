@@ -33,6 +33,7 @@ struct device {
 	uint32_t vni;
 	int index;
 	char name[IFNAMSIZ];
+	bool is_new; /* nothing goes over it yet, whatever was written of its network */
 };
 
 struct vxlan {
@@ -124,7 +125,7 @@ static void note_device(struct vxlan *vxlan, uint32_t vni, const struct link *li
 
 	vxlan->devices = xreallocarray(vxlan->devices, vxlan->device_count + 1, sizeof(*device));
 	device = &vxlan->devices[vxlan->device_count++];
-	*device = (struct device){ .vni = vni, .index = link->index };
+	*device = (struct device){ .vni = vni, .index = link->index, .is_new = true };
 	memcpy(device->name, link->name, sizeof(device->name));
 }
 
@@ -269,7 +270,8 @@ static void add_links(struct writer *writer, const struct tunnel *old)
 		int family = link->address.family;
 		const struct ip_address gateway = vxlan_gateway(family, &link->host);
 
-		if (!device || (old && tunnel_has_link(old, link->vni, family, &link->host)))
+		if (!device || (old && !device->is_new &&
+				tunnel_has_link(old, link->vni, family, &link->host)))
 			continue;
 		fdb_set(writer->batch, device->index, device->name, &mac, &link->host);
 		neighbour_set(writer->batch, device->index, device->name, &gateway, &mac);
@@ -288,7 +290,7 @@ static void add_peers(struct writer *writer, const struct tunnel *old)
 		const struct device *device = device_of(writer->vxlan, peer->vni);
 		struct route route;
 
-		if (!device || (was && tunnel_peer_equal(was, peer)))
+		if (!device || (was && !device->is_new && tunnel_peer_equal(was, peer)))
 			continue;
 		route = peer_route(device, peer);
 		route_replace(writer->batch, &route);
@@ -506,6 +508,38 @@ static void write_to(struct writer *writer, bool known)
 	tunnel_free(writer->vxlan->applied);
 	writer->vxlan->applied = writer->result < 0 ? NULL : tunnel_copy(writer->wanted);
 	writer->vxlan->mtu = writer->mtu;
+	for (size_t i = 0; i < writer->vxlan->device_count; i++)
+		writer->vxlan->devices[i].is_new = false;
+}
+
+static bool has_unwanted(const struct vxlan *vxlan, const struct tunnel *wanted)
+{
+	for (size_t i = 0; i < vxlan->device_count; i++)
+		if (!tunnel_find_network(wanted, vxlan->devices[i].vni))
+			return true;
+	return false;
+}
+
+int vxlan_withdraw(struct vxlan *vxlan, const struct tunnel *wanted, struct error *err)
+{
+	struct writer writer = { .vxlan = vxlan, .wanted = wanted, .err = err };
+	bool known = is_known(vxlan, wanted);
+	int r;
+
+	if (known && !has_unwanted(vxlan, wanted))
+		return 0;
+	r = netlink_open(&writer.netlink, err);
+	if (r < 0)
+		return r;
+	writer.batch = netlink_batch_new();
+	if (known)
+		delete_devices(&writer);
+	else
+		adopt_devices(&writer);
+	flush(&writer);
+	netlink_batch_free(writer.batch);
+	netlink_close(writer.netlink);
+	return writer.result;
 }
 
 int vxlan_apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret_mtu,

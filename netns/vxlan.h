@@ -25,6 +25,12 @@ void vxlan_free(struct vxlan *vxlan);
 DEFINE_CLEANUP(struct vxlan, vxlan_free);
 
 /*
+ * Takes away the devices of networks that are wanted no more, or not so: before the rules that
+ * guard them go. The rest of it goes with vxlan_apply().
+ */
+int vxlan_withdraw(struct vxlan *vxlan, const struct tunnel *wanted, struct error *err);
+
+/*
  * Makes it so. *ret_mtu: the MTU that tasks must have (0: there is no way to other hosts). < 0:
  * what could be done is done, and all of it is looked at the next time.
  */

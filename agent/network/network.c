@@ -86,6 +86,8 @@ struct network *network_new(const struct network_config *config)
 		network->config.apply = firewall_apply;
 	if (!network->config.apply_rules)
 		network->config.apply_rules = vpc_rules_apply;
+	if (!network->config.withdraw)
+		network->config.withdraw = vxlan_withdraw;
 	if (!network->config.apply_tunnel)
 		network->config.apply_tunnel = vxlan_apply;
 	network->firewall = firewall_new(table);
@@ -319,17 +321,17 @@ static void apply_routing(struct applying *applying)
 			network->vxlan, applying->tunnel, &applying->mtu, &applying->tunnel_err);
 }
 
-/* There is no tunnel without the rules that guard it. */
+/* There is no tunnel without the rules that guard it, neither before nor after. */
 static void apply_both(struct applying *applying)
 {
 	struct network *network = applying->network;
-	bool ends = applying->tunnel->network_count == 0 && applying->link_count == 0;
 
-	if (ends)
-		apply_routing(applying);
 	applying->result =
-		network->config.apply(network->firewall, TAKE(applying->state), &applying->err);
-	if (!ends && applying->result >= 0)
+		network->config.withdraw(network->vxlan, applying->tunnel, &applying->err);
+	if (applying->result >= 0)
+		applying->result = network->config.apply(network->firewall, TAKE(applying->state),
+							 &applying->err);
+	if (applying->result >= 0)
 		apply_routing(applying);
 }
 

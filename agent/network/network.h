@@ -38,7 +38,8 @@ struct network_config {
 	/* vpc_rules_apply(), but in tests. */
 	int (*apply_rules)(struct vpc_rules *rules, const struct vpc_link *links, size_t count,
 			   struct error *err);
-	/* vxlan_apply(), but in tests. */
+	/* vxlan_withdraw(), vxlan_apply(), but in tests. */
+	int (*withdraw)(struct vxlan *vxlan, const struct tunnel *wanted, struct error *err);
 	int (*apply_tunnel)(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
 			    struct error *err);
 };

@@ -21,7 +21,7 @@ static struct {
 	struct strbuf applied; /* the interfaces of each state, a line each */
 	struct strbuf links;   /* that are routed by a table, the same */
 	int result, rules_result, tunnel_result;
-	bool gated;
+	bool gated, tells_withdrawn;
 	sem_t entered, gate;
 } pool;
 
@@ -53,6 +53,13 @@ static int apply_rules(struct vpc_rules *rules, const struct vpc_link *links, si
 		strbuf_appendf(&pool.links, "%s %u, ", links[i].name, (unsigned)links[i].vni);
 	strbuf_append(&pool.links, "\n");
 	return pool.rules_result < 0 ? error_say(err, -pool.rules_result, "no rule") : 0;
+}
+
+static int withdraw(struct vxlan *vxlan, const struct tunnel *wanted, struct error *err)
+{
+	if (pool.tells_withdrawn)
+		strbuf_appendf(&pool.applied, "tunnel: %zu networks stay\n", wanted->network_count);
+	return 0;
 }
 
 /* Those of one that is, or ends, are a line, too. */
@@ -98,6 +105,7 @@ static int set_up_at(void **state, const char *address)
 		.in_force = in_force,
 		.apply = apply,
 		.apply_rules = apply_rules,
+		.withdraw = withdraw,
 		.apply_tunnel = apply_tunnel,
 		.data = place,
 	};
@@ -106,7 +114,7 @@ static int set_up_at(void **state, const char *address)
 	config.loop = place->loop;
 	place->network = network_new(&config);
 	pool.result = pool.rules_result = pool.tunnel_result = 0;
-	pool.gated = false;
+	pool.gated = pool.tells_withdrawn = false;
 	sem_init(&pool.entered, 0, 0);
 	sem_init(&pool.gate, 0, 0);
 	*state = place;
@@ -460,8 +468,9 @@ static void a_tunnel_comes_after_its_rules_and_goes_before_them(void **state)
 	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \ntunnel: 1 networks, 1 peers\n", "m1 ");
 	assert_int_equal(network_mtu(place->network), 1450);
 	strbuf_free(&pool.applied);
+	pool.tells_withdrawn = true;
 	network_free(TAKE(place->network));
-	expect(place, "tunnel: 0 networks, 0 peers\n\n", "m1 ");
+	expect(place, "tunnel: 0 networks stay\n\ntunnel: 0 networks, 0 peers\n", "m1 ");
 }
 
 /* Its rules are in force all the same, and it is tried again when the message comes again. */

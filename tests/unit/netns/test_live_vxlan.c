@@ -575,6 +575,34 @@ static void thousands_of_tasks_come_and_go(void **state)
 	vxlan_free(many.vxlan);
 }
 
+static void withdraw_all(void *data)
+{
+	struct tunnel *none = tunnel_new(NULL, 0);
+
+	assert_int_equal(vxlan_withdraw(data, none, NULL), 0);
+	tunnel_free(none);
+}
+
+/* Before the rules that guard it, also by a program that has just begun; and whatever came of
+ * these, all of it is there again when it is wanted. */
+static void a_device_is_withdrawn_by_itself(void **state)
+{
+	const struct place_map map = map_of(0, 1);
+
+	for (int round = 0; round < 2; round++) {
+		char *listing;
+
+		place_host_run(one, withdraw_all, one->vxlan);
+		listing = place_host_listing(one);
+		assert_null(strstr(listing, PLACE_DEVICE));
+		free(listing);
+		assert_int_equal(place_tell(one, &map), 0);
+		assert_true(place_reaches(here.netns, there.netns, there.v4, 80));
+		assert_true(place_reaches(there.netns, here.netns, here.v6, 80));
+		place_host_reset(one);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tell_all, tell_none)
 
 int main(void)
@@ -595,6 +623,7 @@ int main(void)
 		TEST(what_is_half_made_is_made_anew),
 		TEST(a_device_of_another_is_left_alone),
 		TEST(what_somebody_took_away_comes_back),
+		TEST(a_device_is_withdrawn_by_itself),
 		TEST(segments_fit_what_is_left_of_a_packet),
 		TEST(thousands_of_tasks_come_and_go),
 	};

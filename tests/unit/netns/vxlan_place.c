@@ -251,7 +251,9 @@ static void tell(void *data)
 	struct telling *telling = data;
 	struct place_host *host = telling->host;
 
-	telling->result = firewall_apply(host->firewall, TAKE(telling->state), &host->err);
+	telling->result = vxlan_withdraw(host->vxlan, telling->tunnel, &host->err);
+	if (telling->result >= 0)
+		telling->result = firewall_apply(host->firewall, TAKE(telling->state), &host->err);
 	if (telling->result >= 0 &&
 	    vpc_rules_apply(host->rules, telling->links, telling->link_count, &host->err) < 0)
 		telling->result = -1;
