@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/netlink.h>
 
 #include "netns/firewall_names.h"
@@ -20,8 +21,9 @@
 
 #define FAMILY NFPROTO_INET
 
-#define PRIORITY_RAW     (-300) /* before connections are looked up */
-#define PRIORITY_BETWEEN (-3)   /* before the groups */
+#define PRIORITY_ZONE    NF_IP_PRI_RAW_BEFORE_DEFRAG /* fragments of a zone are put together */
+#define PRIORITY_RAW     NF_IP_PRI_RAW               /* before connections are looked up */
+#define PRIORITY_BETWEEN (-3)                        /* before the groups */
 
 static const int families[] = { AF_INET, AF_INET6 };
 
@@ -29,7 +31,7 @@ static const struct {
 	struct nft_chain chain;
 	uint32_t key; /* which link of a packet says what network it is of */
 } hooks[FIREWALL_NETWORK_CHAINS] = {
-	[FIREWALL_ZONE] = { { "zone", "filter", NF_INET_PRE_ROUTING, PRIORITY_RAW },
+	[FIREWALL_ZONE] = { { "zone", "filter", NF_INET_PRE_ROUTING, PRIORITY_ZONE },
 			    NFT_META_IIFNAME },
 	[FIREWALL_ERRORS] = { { "error-zone", "filter", NF_INET_LOCAL_OUT, PRIORITY_RAW },
 			      NFT_META_OIFNAME },

@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "firewall_place.h"
 #include "firewall_text.h"
+#include "fragments.h"
 #include "live.h"
 #include "netns/firewall.h"
 #include "netns/nft.h"
@@ -251,6 +252,31 @@ static void rules_follow_and_what_is_stale_goes(void **state)
 	assert_string_equal(again, all);
 }
 
+/* Alike in all that fragments are known by, and one of each network's after the other. */
+static void fragments_of_two_networks_are_not_mixed(void **state)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < 2; i++) {
+		bool v6 = families[i] == AF_INET6;
+		const char *from = v6 ? client.v6 : client.v4, *to = v6 ? web.v6 : web.v4;
+		int fd = fragments_open(web.netns, families[i]),
+		    other_fd = fragments_open(other_web.netns, families[i]);
+		_cleanup_free_ char *text = NULL, *other_text = NULL;
+
+		fragments_send(client.netns, from, to, 0, 'a');
+		fragments_send(other_client.netns, from, to, 1, 'b');
+		fragments_send(client.netns, from, to, 1, 'a');
+		fragments_send(other_client.netns, from, to, 0, 'b');
+		text = fragments_receive(fd, families[i]);
+		other_text = fragments_receive(other_fd, families[i]);
+		assert_string_equal(text, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+		assert_string_equal(other_text, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+		close(fd);
+		close(other_fd);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -261,6 +287,7 @@ int main(void)
 		TEST(the_host_reaches_the_first),
 		TEST(nobody_is_believed_to_be_another),
 		TEST(no_way_leads_from_one_to_the_other),
+		TEST(fragments_of_two_networks_are_not_mixed),
 		TEST(rules_follow_and_what_is_stale_goes),
 	};
 	int failed;
