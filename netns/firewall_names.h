@@ -37,12 +37,13 @@ enum firewall_network_chain {
 	FIREWALL_ZONE,    /* what comes is tracked in the network's zone */
 	FIREWALL_ERRORS,  /* and what the host says of it as an error */
 	FIREWALL_BETWEEN, /* where it may go */
+	FIREWALL_CLAIM,   /* who may have sent what goes to it */
 	FIREWALL_NETWORK_CHAINS,
 };
 
 static inline const char *firewall_network_map(enum firewall_network_chain of)
 {
-	static const char *const names[] = { "zones", "error-zones", "networks" };
+	static const char *const names[] = { "zones", "error-zones", "networks", "claims" };
 
 	return names[of];
 }

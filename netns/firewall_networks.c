@@ -37,6 +37,8 @@ static const struct {
 			      NFT_META_OIFNAME },
 	[FIREWALL_BETWEEN] = { { "between", "filter", NF_INET_FORWARD, PRIORITY_BETWEEN },
 			       NFT_META_IIFNAME },
+	[FIREWALL_CLAIM] = { { "claim", "filter", NF_INET_FORWARD, PRIORITY_BETWEEN },
+			     NFT_META_OIFNAME },
 };
 
 static void add_links(struct nft_batch *batch, const char *table, const char *name, bool verdicts)
@@ -137,6 +139,35 @@ static void add_between_rules(struct nft_batch *batch, const char *table, uint32
 	}
 }
 
+/* What comes by a link of its own may be of the network. */
+static void accept_own_links(struct nft_batch *batch, const char *table, uint32_t vni)
+{
+	char chain[FIREWALL_NAME_SIZE], set[FIREWALL_NAME_SIZE];
+	struct nftnl_rule *rule = nft_rule_new(
+		FAMILY, table, firewall_network_chain_name(FIREWALL_CLAIM, vni, chain));
+
+	nft_load_meta(rule, NFT_META_IIFNAME, NFT_WORD(0));
+	nft_match_set(rule, firewall_network_links(vni, set), NFT_WORD(0), 0);
+	nft_return(rule);
+	nft_batch_rule(batch, rule);
+}
+
+/* Whoever else says to be at an address of the set is not: groups are told by their members'
+ * addresses. */
+static void add_claim_rule(struct nft_batch *batch, const char *table, uint32_t vni, int family,
+			   const char *set)
+{
+	char chain[FIREWALL_NAME_SIZE];
+	struct nftnl_rule *rule = nft_rule_new(
+		FAMILY, table, firewall_network_chain_name(FIREWALL_CLAIM, vni, chain));
+
+	nft_match_family(rule, family);
+	nft_load_address(rule, family, true, NFT_WORD(0));
+	nft_match_set(rule, set, NFT_WORD(0), 0);
+	nft_drop(rule);
+	nft_batch_rule(batch, rule);
+}
+
 void firewall_add_network(struct nft_batch *batch, const char *table, uint32_t vni)
 {
 	char name[FIREWALL_NAME_SIZE], device[IFNAMSIZ];
@@ -149,11 +180,13 @@ void firewall_add_network(struct nft_batch *batch, const char *table, uint32_t v
 	}
 	add_links(batch, table, firewall_network_links(vni, name), false);
 	add_between_rules(batch, table, vni);
+	accept_own_links(batch, table, vni);
 	for (size_t i = 0; i < 2; i++)
 		for (int peers = 0; peers < 2; peers++) {
 			firewall_network_set(peers, families[i], vni, name);
 			firewall_write_set(batch, table, name, families[i]);
 			add_zone_rules(batch, table, vni, families[i], name);
+			add_claim_rule(batch, table, vni, families[i], name);
 		}
 	firewall_change_link(batch, table, vxlan_name(vni, device), vni, true);
 }

@@ -11,7 +11,8 @@
  * The part of the firewall's table that keeps networks (VPCs) apart, which may have the same
  * addresses. A network is known by its links, and the device to other hosts is one of them. Its
  * connections are tracked in a zone of their own, and what comes by a link of one network does not
- * leave by a link of another.
+ * leave by a link of another. What goes to a network and says to come from an address of it must
+ * have come by one of its links.
  */
 
 /* What nft(8) knows the name of a link by. */

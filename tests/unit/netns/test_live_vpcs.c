@@ -252,6 +252,71 @@ static void rules_follow_and_what_is_stale_goes(void **state)
 	assert_string_equal(again, all);
 }
 
+/* --- who is not in a network */
+
+/* Behind a link of another program, of which nobody checks the sources. */
+static struct place_task stranger_new(void)
+{
+	struct place_task stranger = place_task_in(9, 9);
+	char link[16];
+	_cleanup_free_ char *command = NULL;
+
+	place_task_link(&stranger, link);
+	command =
+		xasprintf("ip link set %s group default && sysctl -qw net.ipv4.conf.all.rp_filter=0"
+			  " net.ipv4.conf.%s.rp_filter=0",
+			  link, link);
+	assert_int_equal(system(command), 0);
+	return stranger;
+}
+
+/* A task on another host, with the addresses 10.0.1.8 and fd00:1::8. */
+static struct tunnel *tunnel_to_another_host(void)
+{
+	struct ip_address host, other_host;
+	struct tunnel_peer peer = { .vni = PLACE_VNI };
+	const struct tunnel_network network = { .vni = PLACE_VNI };
+	struct tunnel *tunnel;
+
+	ip_parse(PLACE_HOST, &host, NULL);
+	ip_parse("10.9.9.1", &other_host, NULL);
+	tunnel = tunnel_new(&host, 4789);
+	tunnel_add_network(tunnel, &network);
+	peer.host = other_host;
+	ip_parse("10.0.1.8", &peer.address, NULL);
+	assert_int_equal(tunnel_add_peer(tunnel, &peer, NULL), 0);
+	ip_parse("fd00:1::8", &peer.address, NULL);
+	assert_int_equal(tunnel_add_peer(tunnel, &peer, NULL), 0);
+	return tunnel;
+}
+
+static void nobody_else_says_to_be_of_a_network(void **state)
+{
+	struct place_task stranger = stranger_new();
+	struct strbuf lines = STRBUF_INIT;
+	struct firewall_state *wanted;
+
+	strbuf_append(&lines, GROUPS);
+	add_interface(&lines, &web, "sg-all");
+	add_interface(&lines, &client, "sg-none");
+	wanted = firewall_text(lines.data);
+	wanted->tunnel = tunnel_to_another_host();
+	assert_int_equal(firewall_apply(firewall, wanted, NULL), 0);
+	assert_true(place_spoofs(client.netns, client.v4, web.netns, web.v4));
+	assert_true(place_spoofs(client.netns, client.v6, web.netns, web.v6));
+	/* Whatever else it says is a matter of the groups. */
+	assert_true(place_spoofs(stranger.netns, "10.0.1.77", web.netns, web.v4));
+	assert_true(place_spoofs(stranger.netns, "fd00:1::77", web.netns, web.v6));
+	assert_false(place_spoofs(stranger.netns, client.v4, web.netns, web.v4));
+	assert_false(place_spoofs(stranger.netns, client.v6, web.netns, web.v6));
+	assert_false(place_spoofs(stranger.netns, "10.0.1.8", web.netns, web.v4));
+	assert_false(place_spoofs(stranger.netns, "fd00:1::8", web.netns, web.v6));
+	strbuf_free(&lines);
+	place_task_free(&stranger);
+}
+
+/* --- fragments */
+
 /* Alike in all that fragments are known by, and one of each network's after the other. */
 static void fragments_of_two_networks_are_not_mixed(void **state)
 {
@@ -287,6 +352,7 @@ int main(void)
 		TEST(the_host_reaches_the_first),
 		TEST(nobody_is_believed_to_be_another),
 		TEST(no_way_leads_from_one_to_the_other),
+		TEST(nobody_else_says_to_be_of_a_network),
 		TEST(fragments_of_two_networks_are_not_mixed),
 		TEST(rules_follow_and_what_is_stale_goes),
 	};
