@@ -44,15 +44,34 @@ void tunnel_free(struct tunnel *tunnel)
 	free(tunnel);
 }
 
-struct tunnel *tunnel_copy(const struct tunnel *tunnel)
+/* `family` 0: of both. */
+static void copy_network(struct tunnel *copy, const struct tunnel_network *network, int family)
+{
+	_cleanup_free_ struct ip_prefix *prefixes =
+		xcalloc(network->prefix_count + 1, sizeof(*prefixes));
+	struct tunnel_network part = { .vni = network->vni, .prefixes = prefixes };
+
+	for (size_t i = 0; i < network->prefix_count; i++)
+		if (family == 0 || network->prefixes[i].address.family == family)
+			prefixes[part.prefix_count++] = network->prefixes[i];
+	tunnel_add_network(copy, &part);
+}
+
+struct tunnel *tunnel_copy_family(const struct tunnel *tunnel, int family)
 {
 	struct tunnel *copy = tunnel_new(&tunnel->local, tunnel->port);
 
 	for (size_t i = 0; i < tunnel->network_count; i++)
-		tunnel_add_network(copy, &tunnel->networks[i]);
+		copy_network(copy, &tunnel->networks[i], family);
 	for (size_t i = 0; i < tunnel->peer_count; i++)
-		(void)tunnel_add_peer(copy, &tunnel->peers[i], NULL);
+		if (family == 0 || tunnel->peers[i].address.family == family)
+			(void)tunnel_add_peer(copy, &tunnel->peers[i], NULL);
 	return copy;
+}
+
+struct tunnel *tunnel_copy(const struct tunnel *tunnel)
+{
+	return tunnel_copy_family(tunnel, 0);
 }
 
 /* Lists grow by doubling; maps hold the place in the list, counted from 1. */

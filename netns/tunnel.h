@@ -51,6 +51,8 @@ struct tunnel *tunnel_new(const struct ip_address *local, uint16_t port);
 void tunnel_free(struct tunnel *tunnel);
 DEFINE_CLEANUP(struct tunnel, tunnel_free);
 struct tunnel *tunnel_copy(const struct tunnel *tunnel);
+/* Only the prefixes and peers of one family, with all networks. */
+struct tunnel *tunnel_copy_family(const struct tunnel *tunnel, int family);
 
 /* Prefixes of the same VNI gather. */
 void tunnel_add_network(struct tunnel *tunnel, const struct tunnel_network *network);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "netns/ipv6.h"
 #include "netns/link.h"
 #include "netns/netlink.h"
 #include "netns/route.h"
@@ -60,7 +61,8 @@ struct writer {
 	struct netlink *netlink;
 	struct netlink_batch *batch;
 	const struct map *wanted;
-	int result; /* of what failed first */
+	bool has_ipv6; /* the host: its links have no routes else */
+	int result;    /* of what failed first */
 	struct error *err;
 };
 
@@ -219,12 +221,13 @@ static void add_routes(struct writer *writer, const struct vpc_link *to)
 					     .link_index = link.index,
 					     .table = vpc_table(to->vni) };
 
+		if (to->addresses[i].family == AF_INET6 && !writer->has_ipv6)
+			continue;
 		route_add(writer->batch, &route);
 		netlink_tolerate(writer->batch, EEXIST);
 		/* It is just going, or not up yet. */
 		netlink_tolerate(writer->batch, ENODEV);
 		netlink_tolerate(writer->batch, ENETDOWN);
-		netlink_tolerate(writer->batch, EAFNOSUPPORT);
 		flush_when_full(writer);
 	}
 }
@@ -254,7 +257,10 @@ int vpc_rules_apply(struct vpc_rules *rules, const struct vpc_link *links, size_
 		    struct error *err)
 {
 	struct map *wanted = map_new();
-	struct writer writer = { .rules = rules, .wanted = wanted, .err = err };
+	struct writer writer = { .rules = rules,
+				 .wanted = wanted,
+				 .has_ipv6 = ipv6_check(NULL) != -EAFNOSUPPORT,
+				 .err = err };
 	bool known = rules->applied;
 	int r;
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "netns/ipv6.h"
 #include "netns/link.h"
 #include "netns/neigh.h"
 #include "netns/netlink.h"
@@ -542,8 +543,8 @@ int vxlan_withdraw(struct vxlan *vxlan, const struct tunnel *wanted, struct erro
 	return writer.result;
 }
 
-int vxlan_apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret_mtu,
-		struct error *err)
+static int apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret_mtu,
+		 struct error *err)
 {
 	struct writer writer = { .vxlan = vxlan, .wanted = wanted, .err = err };
 	bool known = is_known(vxlan, wanted);
@@ -567,4 +568,15 @@ int vxlan_apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret_
 	if (r == 0)
 		*ret_mtu = writer.mtu;
 	return r;
+}
+
+int vxlan_apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret_mtu,
+		struct error *err)
+{
+	_cleanup_(tunnel_free_cleanup) struct tunnel *half = NULL;
+
+	/* What goes by IPv6 has no end here. */
+	if (ipv6_check(NULL) == -EAFNOSUPPORT)
+		half = tunnel_copy_family(wanted, AF_INET);
+	return apply(vxlan, half ? half : wanted, ret_mtu, err);
 }

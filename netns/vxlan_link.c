@@ -17,6 +17,7 @@
 #include "base/number.h"
 #include "base/str.h"
 #include "netns/addr.h"
+#include "netns/ipv6.h"
 #include "netns/sysctl.h"
 
 #define NAME_PREFIX  "vx"
@@ -125,12 +126,23 @@ static int ignore_absent(int r)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* New links may be without it though the host speaks it (net.ipv6.conf.default.disable_ipv6). */
+static int allow_ipv6(const struct link *link, struct error *err)
+{
+	if (ipv6_check(NULL) < 0)
+		return 0;
+	return sysctl_set_link("ipv6", "conf", link->name, "disable_ipv6", "0", err);
+}
+
 static int set_up(struct netlink *netlink, const struct link *link, const char *alias,
 		  struct error *err)
 {
-	struct netlink_batch *batch = netlink_batch_new();
-	int r;
+	struct netlink_batch *batch;
+	int r = allow_ipv6(link, err);
 
+	if (r < 0)
+		return r;
+	batch = netlink_batch_new();
 	link_set_alias(batch, link->index, link->name, alias);
 	link_set_tunnel_ipv4(batch, link->index, link->name);
 	link_set_no_link_local(batch, link->index, link->name);

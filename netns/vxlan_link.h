@@ -22,8 +22,8 @@ const char *vxlan_name(uint32_t vni, char name[IFNAMSIZ]);
 /* 0: it is no such name. */
 uint32_t vxlan_name_vni(const char *name);
 
-/* In the group LINK_GROUP_TUNNEL, up. -EEXIST: a link has its name, or its VNI on this port. One
- * that could not be set up is removed again. */
+/* In the calling thread's namespace, in the group LINK_GROUP_TUNNEL, up. -EEXIST: a link has its
+ * name, or its VNI on this port. One that could not be set up is removed again. */
 int vxlan_create(struct netlink *netlink, const struct vxlan_spec *spec, struct link *ret,
 		 struct error *err);
 

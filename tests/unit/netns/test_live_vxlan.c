@@ -399,15 +399,28 @@ struct device {
 	struct link link;
 };
 
+struct making_device {
+	struct vxlan_spec spec;
+	struct device device;
+};
+
+static void make_device_here(void *data)
+{
+	struct making_device *making = data;
+
+	assert_int_equal(netlink_open(&making->device.netlink, NULL), 0);
+	assert_int_equal(
+		vxlan_create(making->device.netlink, &making->spec, &making->device.link, NULL), 0);
+}
+
 static struct device make_device(struct place_host *host, uint32_t vni, const char *alias)
 {
-	struct vxlan_spec spec = { vni, .port = PLACE_PORT, .mtu = 1400, .alias = alias };
-	struct device device = { 0 };
+	struct making_device making = { .spec = { vni, .port = PLACE_PORT, .mtu = 1400,
+						  .alias = alias } };
 
-	assert_int_equal(ip_parse(host->v4, &spec.local, NULL), 0);
-	assert_int_equal(netlink_open_in(host->netns, &device.netlink, NULL), 0);
-	assert_int_equal(vxlan_create(device.netlink, &spec, &device.link, NULL), 0);
-	return device;
+	assert_int_equal(ip_parse(host->v4, &making.spec.local, NULL), 0);
+	place_host_run(host, make_device_here, &making);
+	return making.device;
 }
 
 static void change_device(struct device *device,
