@@ -55,6 +55,11 @@ void *xreallocarray(void *pointer, size_t n, size_t size)
 	return xrealloc(pointer, bytes);
 }
 
+void *xgrow(void *items, size_t count, size_t size)
+{
+	return (count & (count - 1)) == 0 ? xreallocarray(items, count * 2 + 1, size) : items;
+}
+
 void *xmemdup(const void *data, size_t size)
 {
 	void *copy = xmalloc(size);

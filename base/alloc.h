@@ -17,6 +17,10 @@ void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull, war
 void *xrealloc(void *pointer, size_t size) __attribute__((returns_nonnull, warn_unused_result));
 void *xreallocarray(void *pointer, size_t n, size_t size)
 	__attribute__((returns_nonnull, warn_unused_result));
+/* Room for one more than `count` items of `size` bytes; begin with NULL and 0, and add one at a
+ * time. Grows by doubling. */
+void *xgrow(void *items, size_t count, size_t size)
+	__attribute__((returns_nonnull, warn_unused_result));
 
 /* `text` must not be NULL. */
 char *xstrdup(const char *text) __attribute__((malloc, returns_nonnull, warn_unused_result));

@@ -9,9 +9,7 @@
 
 static void add(struct firewall_steps *steps, struct firewall_step step)
 {
-	if ((steps->count & (steps->count - 1)) == 0)
-		steps->items =
-			xreallocarray(steps->items, steps->count * 2 + 1, sizeof(*steps->items));
+	steps->items = xgrow(steps->items, steps->count, sizeof(*steps->items));
 	steps->items[steps->count++] = step;
 }
 

@@ -47,12 +47,6 @@ void firewall_state_free(struct firewall_state *state)
 	free(state);
 }
 
-/* Lists grow by doubling. */
-static void *grown(void *items, size_t count, size_t size)
-{
-	return (count & (count - 1)) == 0 ? xreallocarray(items, count * 2 + 1, size) : items;
-}
-
 static int compare_addresses(const void *a, const void *b)
 {
 	const struct ip_address *left = a, *right = b;
@@ -118,7 +112,7 @@ int firewall_state_add_group(struct firewall_state *state, const struct firewall
 		.out = copy_rules(state->arena, &group->out),
 		.members = copy_addresses(state->arena, &group->members),
 	};
-	state->groups = grown(state->groups, state->group_count, sizeof(struct firewall_group *));
+	state->groups = xgrow(state->groups, state->group_count, sizeof(struct firewall_group *));
 	state->groups[state->group_count++] = added;
 	map_set(state->groups_by_id, added->id, added);
 	return 0;
@@ -189,7 +183,7 @@ static void note_network(struct firewall_state *state, uint32_t vni)
 
 	if (vni == 0 || firewall_state_has_network(state, vni))
 		return;
-	state->networks = grown(state->networks, state->network_count, sizeof(*state->networks));
+	state->networks = xgrow(state->networks, state->network_count, sizeof(*state->networks));
 	state->networks[state->network_count++] = vni;
 	map_set(state->networks_by_key, network_key(vni, key), state);
 }
@@ -214,7 +208,7 @@ int firewall_state_add_interface(struct firewall_state *state,
 		.groups = copy_texts(state->arena, interface->groups, interface->group_count),
 		.group_count = interface->group_count,
 	};
-	state->interfaces = grown(state->interfaces, state->interface_count,
+	state->interfaces = xgrow(state->interfaces, state->interface_count,
 				  sizeof(struct firewall_interface *));
 	state->interfaces[state->interface_count++] = added;
 	map_set(state->interfaces_by_name, added->name, added);

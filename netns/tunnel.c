@@ -74,12 +74,7 @@ struct tunnel *tunnel_copy(const struct tunnel *tunnel)
 	return tunnel_copy_family(tunnel, 0);
 }
 
-/* Lists grow by doubling; maps hold the place in the list, counted from 1. */
-static void *grown(void *items, size_t count, size_t size)
-{
-	return (count & (count - 1)) == 0 ? xreallocarray(items, count * 2 + 1, size) : items;
-}
-
+/* Maps hold the place in the list, counted from 1. */
 static void note(struct map *map, const char *key, size_t place)
 {
 	map_set(map, key, (void *)(uintptr_t)place);
@@ -135,7 +130,7 @@ void tunnel_add_network(struct tunnel *tunnel, const struct tunnel_network *netw
 
 	if (place == 0) {
 		tunnel->networks =
-			grown(tunnel->networks, tunnel->network_count, sizeof(*tunnel->networks));
+			xgrow(tunnel->networks, tunnel->network_count, sizeof(*tunnel->networks));
 		tunnel->networks[tunnel->network_count++] =
 			(struct tunnel_network){ .vni = network->vni };
 		place = tunnel->network_count;
@@ -177,16 +172,16 @@ int tunnel_add_peer(struct tunnel *tunnel, const struct tunnel_peer *peer, struc
 
 	if (r < 0)
 		return r;
-	tunnel->peers = grown(tunnel->peers, tunnel->peer_count, sizeof(*tunnel->peers));
+	tunnel->peers = xgrow(tunnel->peers, tunnel->peer_count, sizeof(*tunnel->peers));
 	tunnel->peers[tunnel->peer_count++] = *peer;
 	note(tunnel->peers_by_key, peer_key(peer->vni, &peer->address, key), tunnel->peer_count);
 	if (!tunnel_has_host(tunnel, &peer->host)) {
-		tunnel->hosts = grown(tunnel->hosts, tunnel->host_count, sizeof(*tunnel->hosts));
+		tunnel->hosts = xgrow(tunnel->hosts, tunnel->host_count, sizeof(*tunnel->hosts));
 		tunnel->hosts[tunnel->host_count++] = peer->host;
 		note(tunnel->hosts_by_address, ip_format(&peer->host, key), tunnel->host_count);
 	}
 	if (!tunnel_has_link(tunnel, peer->vni, peer->address.family, &peer->host)) {
-		tunnel->links = grown(tunnel->links, tunnel->link_count, sizeof(*tunnel->links));
+		tunnel->links = xgrow(tunnel->links, tunnel->link_count, sizeof(*tunnel->links));
 		tunnel->links[tunnel->link_count++] = *peer;
 		note(tunnel->links_by_key,
 		     link_key(peer->vni, peer->address.family, &peer->host, key),

@@ -30,6 +30,24 @@ static void copies_are_cut_and_terminated(void **state)
 	assert_null(xstrdup_null(NULL));
 }
 
+/* As many bytes as are asked for, whatever was there before: the sanitizers look, too. */
+static void lists_grow_one_by_one(void **state)
+{
+	_cleanup_free_ size_t *items = NULL;
+	size_t *before = NULL;
+	int moves = 0;
+
+	for (size_t i = 0; i < 1000; i++) {
+		items = xgrow(items, i, sizeof(*items));
+		moves += items != before;
+		before = items;
+		items[i] = i;
+	}
+	for (size_t i = 0; i < 1000; i++)
+		assert_int_equal(items[i], i);
+	assert_true(moves <= 12);
+}
+
 /* A product that overflows must never become a small allocation. */
 static void overflow_ends_the_process(void **state)
 {
@@ -67,6 +85,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zero_bytes_are_still_memory),
 		cmocka_unit_test(copies_are_cut_and_terminated),
+		cmocka_unit_test(lists_grow_one_by_one),
 		cmocka_unit_test(overflow_ends_the_process),
 		cmocka_unit_test(take_hands_over_and_leaves_nothing),
 	};
