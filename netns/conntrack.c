@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,29 +14,38 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include "base/alloc.h"
+#include "base/map.h"
 #include "netns/nft_socket.h"
 #include "netns/route.h"
 
 #define TUPLE_SIZE   256
 #define REQUEST_SIZE 1024
-/* What of a tuple the kernel compares: its protocol's number. */
+/* What of a tuple the kernel compares: its source, its protocol's number. */
+#define FILTER_SOURCE   (1u << 0)
 #define FILTER_PROTOCOL (1u << 3)
+/* The kernel looks through its table twice for each of so many addresses; for more it hands over
+ * all of it once. */
+#define FILTERED_MAX 8
 
-/* How a flow began, as the kernel wrote it down. */
-struct flow {
-	char tuple[TUPLE_SIZE];
-	uint16_t tuple_size;
-	uint16_t zone; /* network order, like the next */
-	uint32_t id;
-	bool has_zone, has_id;
-	struct ip_address to;
+/* One direction of a flow. */
+struct tuple {
+	struct ip_address from, to;
 	uint16_t to_port;
 	uint8_t protocol;
 };
 
+struct flow {
+	char bytes[TUPLE_SIZE]; /* how it began, as the kernel wrote it down */
+	uint16_t size;
+	uint16_t zone; /* network order, like the next */
+	uint32_t id;
+	bool has_zone, has_id;
+	struct tuple original, reply;
+};
+
 struct reading {
-	const uint16_t *ports;
-	size_t port_count;
+	bool (*is_wanted)(const struct flow *flow, const void *data);
+	const void *data;
 	struct flow *flows;
 	size_t count;
 	int code;
@@ -43,27 +53,29 @@ struct reading {
 
 static int read_address(const struct nlattr *attr, void *data)
 {
-	struct flow *flow = data;
-	uint16_t size = mnl_attr_get_payload_len(attr);
+	struct tuple *tuple = data;
+	uint16_t type = mnl_attr_get_type(attr), size = mnl_attr_get_payload_len(attr);
+	bool is_source = type == CTA_IP_V4_SRC || type == CTA_IP_V6_SRC;
+	struct ip_address *address = is_source ? &tuple->from : &tuple->to;
 
-	if (mnl_attr_get_type(attr) == CTA_IP_V4_DST && size == 4)
-		flow->to.family = AF_INET;
-	else if (mnl_attr_get_type(attr) == CTA_IP_V6_DST && size == 16)
-		flow->to.family = AF_INET6;
+	if ((type == CTA_IP_V4_SRC || type == CTA_IP_V4_DST) && size == 4)
+		address->family = AF_INET;
+	else if ((type == CTA_IP_V6_SRC || type == CTA_IP_V6_DST) && size == 16)
+		address->family = AF_INET6;
 	else
 		return MNL_CB_OK;
-	memcpy(flow->to.bytes, mnl_attr_get_payload(attr), size);
+	memcpy(address->bytes, mnl_attr_get_payload(attr), size);
 	return MNL_CB_OK;
 }
 
 static int read_protocol(const struct nlattr *attr, void *data)
 {
-	struct flow *flow = data;
+	struct tuple *tuple = data;
 
 	if (mnl_attr_get_type(attr) == CTA_PROTO_NUM)
-		flow->protocol = mnl_attr_get_u8(attr);
+		tuple->protocol = mnl_attr_get_u8(attr);
 	else if (mnl_attr_get_type(attr) == CTA_PROTO_DST_PORT)
-		flow->to_port = ntohs(mnl_attr_get_u16(attr));
+		tuple->to_port = ntohs(mnl_attr_get_u16(attr));
 	return MNL_CB_OK;
 }
 
@@ -84,9 +96,12 @@ static int read_attribute(const struct nlattr *attr, void *data)
 	case CTA_TUPLE_ORIG:
 		if (mnl_attr_get_payload_len(attr) > TUPLE_SIZE)
 			break;
-		flow->tuple_size = mnl_attr_get_payload_len(attr);
-		memcpy(flow->tuple, mnl_attr_get_payload(attr), flow->tuple_size);
-		mnl_attr_parse_nested(attr, read_inner, flow);
+		flow->size = mnl_attr_get_payload_len(attr);
+		memcpy(flow->bytes, mnl_attr_get_payload(attr), flow->size);
+		mnl_attr_parse_nested(attr, read_inner, &flow->original);
+		break;
+	case CTA_TUPLE_REPLY:
+		mnl_attr_parse_nested(attr, read_inner, &flow->reply);
 		break;
 	case CTA_ID:
 		flow->id = mnl_attr_get_u32(attr);
@@ -102,16 +117,6 @@ static int read_attribute(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-static bool is_wanted(const struct reading *reading, const struct flow *flow)
-{
-	if (flow->protocol != IPPROTO_UDP || !flow->tuple_size)
-		return false;
-	for (size_t i = 0; i < reading->port_count; i++)
-		if (reading->ports[i] == flow->to_port)
-			return true;
-	return false;
-}
-
 static int gather_flow(const struct nlmsghdr *message, void *data)
 {
 	struct reading *reading = data;
@@ -125,9 +130,9 @@ static int gather_flow(const struct nlmsghdr *message, void *data)
 	if (message->nlmsg_type != ((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW))
 		return 0;
 	mnl_attr_parse(message, sizeof(struct nfgenmsg), read_attribute, &flow);
-	if (!is_wanted(reading, &flow))
+	if (!flow.size || !reading->is_wanted(&flow, reading->data))
 		return 0;
-	reading->flows = xreallocarray(reading->flows, reading->count + 1, sizeof(*reading->flows));
+	reading->flows = xgrow(reading->flows, reading->count, sizeof(*reading->flows));
 	reading->flows[reading->count++] = flow;
 	return 0;
 }
@@ -146,22 +151,49 @@ static struct nlmsghdr *begin(char *buffer, uint16_t type, uint16_t flags, int f
 	return header;
 }
 
-/* Only UDP, where the kernel can tell (5.8 and later); the others are skipped here. */
-static void put_filter(struct nlmsghdr *header)
-{
-	struct nlattr *tuple, *nest = mnl_attr_nest_start(header, CTA_FILTER);
+/* Which flows the kernel is to tell of, where it can (5.8 and later); the others are skipped here.
+ */
+struct filter {
+	uint32_t original, reply; /* what is compared of each tuple */
+	const struct ip_address *source;
+};
 
-	mnl_attr_put_u32(header, CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL);
-	mnl_attr_put_u32(header, CTA_FILTER_REPLY_FLAGS, 0);
-	mnl_attr_nest_end(header, nest);
-	tuple = mnl_attr_nest_start(header, CTA_TUPLE_ORIG);
-	nest = mnl_attr_nest_start(header, CTA_TUPLE_PROTO);
-	mnl_attr_put_u8(header, CTA_PROTO_NUM, IPPROTO_UDP);
-	mnl_attr_nest_end(header, nest);
+static void put_tuple(struct nlmsghdr *header, uint16_t type, uint32_t what,
+		      const struct ip_address *source)
+{
+	struct nlattr *tuple, *nest;
+
+	if (!what)
+		return;
+	tuple = mnl_attr_nest_start(header, type);
+	if (what & FILTER_SOURCE) {
+		nest = mnl_attr_nest_start(header, CTA_TUPLE_IP);
+		mnl_attr_put(header, source->family == AF_INET6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC,
+			     ip_size(source), source->bytes);
+		mnl_attr_nest_end(header, nest);
+	}
+	if (what & FILTER_PROTOCOL) {
+		nest = mnl_attr_nest_start(header, CTA_TUPLE_PROTO);
+		mnl_attr_put_u8(header, CTA_PROTO_NUM, IPPROTO_UDP);
+		mnl_attr_nest_end(header, nest);
+	}
 	mnl_attr_nest_end(header, tuple);
 }
 
-static int list_flows(int family, struct reading *reading, struct error *err)
+static void put_filter(struct nlmsghdr *header, const struct filter *filter)
+{
+	struct nlattr *nest = mnl_attr_nest_start(header, CTA_FILTER);
+
+	mnl_attr_put_u32(header, CTA_FILTER_ORIG_FLAGS, filter->original);
+	mnl_attr_put_u32(header, CTA_FILTER_REPLY_FLAGS, filter->reply);
+	mnl_attr_nest_end(header, nest);
+	put_tuple(header, CTA_TUPLE_ORIG, filter->original, filter->source);
+	put_tuple(header, CTA_TUPLE_REPLY, filter->reply, filter->source);
+}
+
+/* `filter` NULL: all of the family. */
+static int list_flows(int family, const struct filter *filter, struct reading *reading,
+		      struct error *err)
 {
 	char buffer[REQUEST_SIZE] = { 0 };
 	struct nlmsghdr *header = begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
@@ -170,7 +202,8 @@ static int list_flows(int family, struct reading *reading, struct error *err)
 
 	if (r < 0)
 		return r;
-	put_filter(header);
+	if (filter)
+		put_filter(header, filter);
 	r = nft_socket_exchange(&socket, buffer, header->nlmsg_len, 1, gather_flow, reading, err);
 	nft_socket_close(&socket);
 	if (r == 0 && reading->code)
@@ -191,10 +224,11 @@ static int note_code(const struct nlmsghdr *message, void *data)
 static int forget(struct nft_socket *socket, const struct flow *flow, struct error *err)
 {
 	char buffer[REQUEST_SIZE] = { 0 };
-	struct nlmsghdr *header = begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, flow->to.family);
+	struct nlmsghdr *header =
+		begin(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, flow->original.to.family);
 	int code = 0, r;
 
-	mnl_attr_put(header, CTA_TUPLE_ORIG | NLA_F_NESTED, flow->tuple_size, flow->tuple);
+	mnl_attr_put(header, CTA_TUPLE_ORIG | NLA_F_NESTED, flow->size, flow->bytes);
 	if (flow->has_id)
 		mnl_attr_put_u32(header, CTA_ID, flow->id);
 	if (flow->has_zone)
@@ -203,6 +237,25 @@ static int forget(struct nft_socket *socket, const struct flow *flow, struct err
 	if (r == 0 && code && code != -ENOENT)
 		r = error_set(err, -code, "forget a tracked connection");
 	return r;
+}
+
+/* --- ports of this host */
+
+struct ports {
+	const uint16_t *items;
+	size_t count;
+};
+
+static bool is_to_port(const struct flow *flow, const void *data)
+{
+	const struct ports *ports = data;
+
+	if (flow->original.protocol != IPPROTO_UDP)
+		return false;
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->items[i] == flow->original.to_port)
+			return true;
+	return false;
 }
 
 static int forget_local(struct netlink *netlink, const struct reading *reading, struct error *err)
@@ -215,7 +268,7 @@ static int forget_local(struct netlink *netlink, const struct reading *reading, 
 	for (size_t i = 0; r == 0 && i < reading->count; i++) {
 		struct route_target target = { 0 };
 
-		if (route_lookup(netlink, &reading->flows[i].to, 0, &target, NULL) == 0 &&
+		if (route_lookup(netlink, &reading->flows[i].original.to, 0, &target, NULL) == 0 &&
 		    target.is_local)
 			r = forget(&socket, &reading->flows[i], err);
 	}
@@ -226,14 +279,97 @@ static int forget_local(struct netlink *netlink, const struct reading *reading, 
 int conntrack_forget_udp(struct netlink *netlink, int family, const uint16_t *ports, size_t count,
 			 struct error *err)
 {
-	struct reading reading = { .ports = ports, .port_count = count };
+	const struct filter udp = { .original = FILTER_PROTOCOL };
+	const struct ports wanted = { ports, count };
+	struct reading reading = { .is_wanted = is_to_port, .data = &wanted };
 	int r;
 
 	if (count == 0)
 		return 0;
-	r = list_flows(family, &reading, err);
+	r = list_flows(family, &udp, &reading, err);
 	if (r == 0 && reading.count > 0)
 		r = forget_local(netlink, &reading, err);
 	free(reading.flows);
+	return r;
+}
+
+/* --- addresses of zones */
+
+#define KEY_SIZE (IP_TEXT_SIZE + 8)
+
+static const char *end_key(uint16_t zone, const struct ip_address *address, char key[KEY_SIZE])
+{
+	char text[IP_TEXT_SIZE];
+
+	snprintf(key, KEY_SIZE, "%u %s", zone, ip_format(address, text));
+	return key;
+}
+
+/* Whoever began it is its source; who answers, whatever the destination was translated to, is the
+ * source of the answer. */
+static bool has_end(const struct flow *flow, const void *data)
+{
+	const struct map *ends = data;
+	const uint16_t zone = flow->has_zone ? ntohs(flow->zone) : 0;
+	char key[KEY_SIZE];
+
+	return map_get(ends, end_key(zone, &flow->original.from, key)) ||
+	       map_get(ends, end_key(zone, &flow->reply.from, key));
+}
+
+static int list_of_end(const struct ip_address *address, struct reading *reading, struct error *err)
+{
+	const struct filter began = { .original = FILTER_SOURCE, .source = address };
+	const struct filter answers = { .reply = FILTER_SOURCE, .source = address };
+	int r = list_flows(address->family, &began, reading, err);
+
+	return r < 0 ? r : list_flows(address->family, &answers, reading, err);
+}
+
+static int list_of_ends(const struct conntrack_end *ends, size_t count, struct reading *reading,
+			struct error *err)
+{
+	bool has[2] = { false, false };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (count > FILTERED_MAX)
+			has[ends[i].address.family == AF_INET6] = true;
+		else if (i == 0 || !ip_equal(&ends[i].address, &ends[i - 1].address))
+			r = list_of_end(&ends[i].address, reading, err);
+	}
+	for (int v6 = 0; r == 0 && v6 < 2; v6++)
+		if (has[v6])
+			r = list_flows(v6 ? AF_INET6 : AF_INET, NULL, reading, err);
+	return r;
+}
+
+static int forget_all(const struct reading *reading, struct error *err)
+{
+	struct nft_socket socket;
+	int r = nft_socket_open(&socket, "forget tracked connections", err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < reading->count; i++)
+		r = forget(&socket, &reading->flows[i], err);
+	nft_socket_close(&socket);
+	return r;
+}
+
+int conntrack_forget_ends(const struct conntrack_end *ends, size_t count, struct error *err)
+{
+	struct map *wanted = map_new();
+	struct reading reading = { .is_wanted = has_end, .data = wanted };
+	char key[KEY_SIZE];
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		map_set(wanted, end_key(ends[i].zone, &ends[i].address, key), wanted);
+	r = list_of_ends(ends, count, &reading, err);
+	if (r == 0 && reading.count > 0)
+		r = forget_all(&reading, err);
+	free(reading.flows);
+	map_free(wanted);
 	return r;
 }

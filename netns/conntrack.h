@@ -2,6 +2,7 @@
 #ifndef BERTH_NETNS_CONNTRACK_H
 #define BERTH_NETNS_CONNTRACK_H
 
+#include "netns/ip.h"
 #include "netns/netlink.h"
 
 #include <stddef.h>
@@ -14,5 +15,18 @@
  */
 int conntrack_forget_udp(struct netlink *netlink, int family, const uint16_t *ports, size_t count,
 			 struct error *err);
+
+/* An address, where flows of its are tracked in the zone. */
+struct conntrack_end {
+	uint16_t zone; /* 0: the common one */
+	struct ip_address address;
+};
+
+/*
+ * Has the kernel forget the flows that one of these began, or is the other end of: who has the
+ * address next is not reached by them. Zones of the same address stand together. Blocking: the
+ * kernel looks through all flows, twice for each of a few addresses, or once for all of many.
+ */
+int conntrack_forget_ends(const struct conntrack_end *ends, size_t count, struct error *err);
 
 #endif

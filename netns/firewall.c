@@ -4,7 +4,10 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
+#include "netns/conntrack.h"
 #include "netns/firewall_diff.h"
+#include "netns/firewall_networks.h"
 #include "netns/firewall_table.h"
 #include "netns/firewall_tunnel.h"
 #include "netns/nft_batch.h"
@@ -12,6 +15,8 @@
 struct firewall {
 	char *table;
 	struct firewall_state *applied; /* NULL: what is there is not known */
+	struct conntrack_end *gone;     /* what firewall_forget() is of */
+	size_t gone_count;
 };
 
 struct firewall *firewall_new(const char *table)
@@ -27,6 +32,7 @@ void firewall_free(struct firewall *firewall)
 	if (!firewall)
 		return;
 	firewall_state_free(firewall->applied);
+	free(firewall->gone);
 	free(firewall->table);
 	free(firewall);
 }
@@ -72,12 +78,70 @@ static bool is_empty(const struct firewall_state *state)
 	return state && state->interface_count == 0;
 }
 
+/* --- addresses that go */
+
+static void note_end(struct firewall *firewall, uint16_t zone, const struct ip_address *address)
+{
+	firewall->gone = xgrow(firewall->gone, firewall->gone_count, sizeof(*firewall->gone));
+	firewall->gone[firewall->gone_count++] = (struct conntrack_end){ zone, *address };
+}
+
+/* One on another link is another task's; one that is on another host now goes on. */
+static bool is_gone(const struct firewall_interface *was, const struct ip_address *address,
+		    const struct firewall_state *wanted)
+{
+	const struct firewall_interface *is = firewall_state_at(wanted, was->vni, address);
+
+	if (is)
+		return was->link && !str_eq(was->link, is->link);
+	return !wanted->tunnel || !tunnel_find_peer(wanted->tunnel, was->vni, address);
+}
+
+/* Of those the host, and the world, know one: it is not told which. */
+static bool is_in_another(const struct firewall_state *wanted, uint32_t vni,
+			  const struct ip_address *address)
+{
+	for (size_t i = 0; i < wanted->network_count; i++)
+		if (wanted->networks[i] != vni &&
+		    firewall_state_at(wanted, wanted->networks[i], address))
+			return true;
+	return vni && firewall_state_at(wanted, 0, address);
+}
+
+static void note_gone(struct firewall *firewall, const struct firewall_interface *was,
+		      const struct firewall_state *wanted)
+{
+	for (size_t i = 0; i < was->addresses.count; i++) {
+		const struct ip_address *address = &was->addresses.items[i];
+
+		if (!is_gone(was, address, wanted))
+			continue;
+		if (was->vni)
+			note_end(firewall, firewall_zone(was->vni), address);
+		if (!is_in_another(wanted, was->vni, address))
+			note_end(firewall, 0, address);
+	}
+}
+
+int firewall_forget(struct firewall *firewall, struct error *err)
+{
+	_cleanup_free_ struct conntrack_end *gone = TAKE(firewall->gone);
+	size_t count = firewall->gone_count;
+
+	firewall->gone_count = 0;
+	return count > 0 ? conntrack_forget_ends(gone, count, err) : 0;
+}
+
+/* --- */
+
 int firewall_apply(struct firewall *firewall, struct firewall_state *state, struct error *err)
 {
 	const struct firewall_state *old = firewall->applied;
 	struct error again = ERROR_INIT;
 	int r = 0;
 
+	for (size_t i = 0; old && i < old->interface_count; i++)
+		note_gone(firewall, old->interfaces[i], state);
 	if (!is_empty(old) || !is_empty(state))
 		r = write_change(firewall,
 				 is_empty(old) || !has_same_skeleton(old, state) ? NULL : old,

@@ -28,4 +28,11 @@ DEFINE_CLEANUP(struct firewall, firewall_free);
  */
 int firewall_apply(struct firewall *firewall, struct firewall_state *state, struct error *err);
 
+/*
+ * Has the kernel forget the connections of addresses that went with firewall_apply() since: as long
+ * as one is tracked its packets pass, and would reach whoever has the address next. < 0: they are
+ * not forgotten, and not tried again.
+ */
+int firewall_forget(struct firewall *firewall, struct error *err);
+
 #endif

@@ -68,12 +68,10 @@ void firewall_write_networks(struct nft_batch *batch, const char *table)
 
 /* --- one network */
 
-/* What is for an address of the set. Two networks have the same zone when 65536 others lie between
- * them: then only flows that are alike in all their addresses and ports are mixed up. */
+/* What is for an address of the set. */
 static void add_zone_rule(struct nft_batch *batch, const char *table, uint32_t vni, int family,
 			  const char *set)
 {
-	const uint16_t zone = (uint16_t)vni;
 	char chain[FIREWALL_NAME_SIZE];
 	struct nftnl_rule *rule =
 		nft_rule_new(FAMILY, table, firewall_network_chain_name(FIREWALL_ZONE, vni, chain));
@@ -81,7 +79,7 @@ static void add_zone_rule(struct nft_batch *batch, const char *table, uint32_t v
 	nft_match_family(rule, family);
 	nft_load_address(rule, family, false, NFT_WORD(0));
 	nft_match_set(rule, set, NFT_WORD(0), 0);
-	nft_set_zone(rule, zone);
+	nft_set_zone(rule, firewall_zone(vni));
 	nft_batch_rule(batch, rule);
 }
 
@@ -89,7 +87,6 @@ static void add_zone_rule(struct nft_batch *batch, const char *table, uint32_t v
 static void add_error_rule(struct nft_batch *batch, const char *table, uint32_t vni, int family,
 			   const char *set, uint8_t first, uint8_t last)
 {
-	const uint16_t zone = (uint16_t)vni;
 	bool v6 = family == AF_INET6;
 	size_t at = v6 ? sizeof(struct icmp6_hdr) + offsetof(struct ip6_hdr, ip6_dst)
 		       : sizeof(struct icmphdr) + offsetof(struct iphdr, daddr);
@@ -103,7 +100,7 @@ static void add_error_rule(struct nft_batch *batch, const char *table, uint32_t 
 	nft_load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, (uint32_t)at, v6 ? 16 : 4,
 			 NFT_WORD(0));
 	nft_match_set(rule, set, NFT_WORD(0), 0);
-	nft_set_zone(rule, zone);
+	nft_set_zone(rule, firewall_zone(vni));
 	nft_batch_rule(batch, rule);
 }
 

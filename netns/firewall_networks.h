@@ -19,6 +19,13 @@
 #define FIREWALL_TYPE_IFNAME  41
 #define FIREWALL_VERDICT_SIZE 16 /* on this side only that it is not 0 matters */
 
+/* Two networks have the same zone when 65536 others lie between them: then only flows that are
+ * alike in all their addresses and ports are mixed up. */
+static inline uint16_t firewall_zone(uint32_t vni)
+{
+	return (uint16_t)vni;
+}
+
 /* Chains, and empty maps from links to the chains of networks. */
 void firewall_write_networks(struct nft_batch *batch, const char *table);
 

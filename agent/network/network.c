@@ -35,8 +35,8 @@ struct applying {
 	struct tunnel *tunnel;
 	uint32_t mtu;
 	struct str_list ids; /* messages that are in force when it is */
-	int result, rules_result, tunnel_result;
-	struct error err, rules_err, tunnel_err;
+	int result, forget_result, rules_result, tunnel_result;
+	struct error err, forget_err, rules_err, tunnel_err;
 	sem_t worked;
 };
 
@@ -59,7 +59,8 @@ struct network {
 	int64_t retry_ms;
 	struct waiter *waiters; /* in the order of their changes */
 	size_t waiter_count;
-	char *failure, *tunnel_failure, *left_out; /* what went wrong last: it is said once */
+	char *failure, *forget_failure, *tunnel_failure,
+		*left_out; /* what went wrong last: it is said once */
 };
 
 char *network_table(const char *run_dir)
@@ -84,6 +85,8 @@ struct network *network_new(const struct network_config *config)
 	network->config = *config;
 	if (!network->config.apply)
 		network->config.apply = firewall_apply;
+	if (!network->config.forget)
+		network->config.forget = firewall_forget;
 	if (!network->config.apply_rules)
 		network->config.apply_rules = vpc_rules_apply;
 	if (!network->config.withdraw)
@@ -225,6 +228,15 @@ static void say_failure(struct network *network, const char *text)
 	str_replace(&network->failure, text);
 }
 
+static void say_forget_failure(struct network *network, const char *text)
+{
+	if (text && !str_eq(text, network->forget_failure))
+		log_warn("connections of a task that has ended are not forgotten: who has its "
+			 "address next is reached by them",
+			 "error", text);
+	str_replace(&network->forget_failure, text);
+}
+
 static void say_tunnel_failure(struct network *network, const char *text)
 {
 	if (!str_eq(text, network->tunnel_failure))
@@ -278,6 +290,7 @@ static void take_result(struct network *network, const struct applying *applying
 			 "they are written anew",
 			 "error", applying->err.text);
 	str_replace(&network->failure, NULL);
+	say_forget_failure(network, applying->forget_result < 0 ? applying->forget_err.text : NULL);
 	if (applying->rules_result < 0) {
 		say_tunnel_failure(network, applying->rules_err.text);
 		refuse(network, &applying->rules_err);
@@ -331,8 +344,10 @@ static void apply_both(struct applying *applying)
 	if (applying->result >= 0)
 		applying->result = network->config.apply(network->firewall, TAKE(applying->state),
 							 &applying->err);
-	if (applying->result >= 0)
-		apply_routing(applying);
+	if (applying->result < 0)
+		return;
+	applying->forget_result = network->config.forget(network->firewall, &applying->forget_err);
+	apply_routing(applying);
 }
 
 static void work(void *data)
@@ -526,6 +541,7 @@ void network_free(struct network *network)
 	str_list_free(&network->ids);
 	free(network->waiters);
 	free(network->failure);
+	free(network->forget_failure);
 	free(network->tunnel_failure);
 	free(network->left_out);
 	free(network);

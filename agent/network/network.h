@@ -33,8 +33,9 @@ struct network_config {
 	/* The message is in force. */
 	void (*in_force)(void *data, const char *message_id);
 	void *data;
-	/* firewall_apply(), but in tests. */
+	/* firewall_apply(), firewall_forget(), but in tests. */
 	int (*apply)(struct firewall *firewall, struct firewall_state *state, struct error *err);
+	int (*forget)(struct firewall *firewall, struct error *err);
 	/* vpc_rules_apply(), but in tests. */
 	int (*apply_rules)(struct vpc_rules *rules, const struct vpc_link *links, size_t count,
 			   struct error *err);

@@ -20,7 +20,8 @@
 static struct {
 	struct strbuf applied; /* the interfaces of each state, a line each */
 	struct strbuf links;   /* that are routed by a table, the same */
-	int result, rules_result, tunnel_result;
+	int result, forget_result, rules_result, tunnel_result;
+	int forgets;
 	bool gated, tells_withdrawn;
 	sem_t entered, gate;
 } pool;
@@ -44,6 +45,12 @@ static int apply(struct firewall *firewall, struct firewall_state *state, struct
 	strbuf_append(&pool.applied, "\n");
 	firewall_state_free(state);
 	return pool.result < 0 ? error_say(err, -pool.result, "refused") : pool.result;
+}
+
+static int forget(struct firewall *firewall, struct error *err)
+{
+	pool.forgets++;
+	return pool.forget_result < 0 ? error_say(err, -pool.forget_result, "no memory") : 0;
 }
 
 static int apply_rules(struct vpc_rules *rules, const struct vpc_link *links, size_t count,
@@ -104,6 +111,7 @@ static int set_up_at(void **state, const char *address)
 		.interfaces = interfaces,
 		.in_force = in_force,
 		.apply = apply,
+		.forget = forget,
 		.apply_rules = apply_rules,
 		.withdraw = withdraw,
 		.apply_tunnel = apply_tunnel,
@@ -113,7 +121,8 @@ static int set_up_at(void **state, const char *address)
 	assert_int_equal(loop_new(&place->loop, NULL), 0);
 	config.loop = place->loop;
 	place->network = network_new(&config);
-	pool.result = pool.rules_result = pool.tunnel_result = 0;
+	pool.result = pool.forget_result = pool.rules_result = pool.tunnel_result = 0;
+	pool.forgets = 0;
 	pool.gated = pool.tells_withdrawn = false;
 	sem_init(&pool.entered, 0, 0);
 	sem_init(&pool.gate, 0, 0);
@@ -235,6 +244,25 @@ static void the_newest_wins(void **state)
 	sem_post(&pool.gate);
 	settle(place);
 	expect(place, "if-7-10.0.0.1 if-7-10.0.0.2 \nif-7-10.0.0.1 if-7-10.0.0.4 \n", "m1 m2 m3 ");
+}
+
+/* With each change; that something is not forgotten keeps nothing from being in force. */
+static void what_has_gone_is_forgotten(void **state)
+{
+	struct place *place = *state;
+
+	tell(place, "first", 1, "10.0.0.2");
+	settle(place);
+	assert_int_equal(pool.forgets, 1);
+	pool.forget_result = -ENOMEM;
+	tell(place, "second", 2, "10.0.0.3");
+	assert_int_equal(outcome(place), 0);
+	assert_int_equal(pool.forgets, 2);
+	assert_non_null(strstr(place->acknowledged.data, "second "));
+	pool.result = -EPERM;
+	tell(place, "third", 3, "10.0.0.2");
+	assert_int_equal(outcome(place), -EPERM);
+	assert_int_equal(pool.forgets, 2);
 }
 
 static void an_older_message_changes_nothing_within_a_session(void **state)
@@ -527,6 +555,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_message_is_acknowledged_when_it_is_in_force),
 		TEST(the_newest_wins),
+		TEST(what_has_gone_is_forgotten),
 		TEST(an_older_message_changes_nothing_within_a_session),
 		TEST(what_is_refused_is_not_acknowledged),
 		TEST(a_group_without_a_proper_name_is_refused),

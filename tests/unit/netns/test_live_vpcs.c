@@ -3,6 +3,7 @@
 #include "netns/vpc_rules.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -315,6 +316,102 @@ static void nobody_else_says_to_be_of_a_network(void **state)
 	place_task_free(&stranger);
 }
 
+/* --- connections of a task that has ended */
+
+struct connection {
+	int client, server;
+};
+
+static struct connection connection_new(int from, const struct place_task *to, const char *address)
+{
+	int listener = place_listen(to->netns, address, 80);
+	struct connection made = { .client = place_connect(from, address, 80) };
+
+	assert_true(made.client >= 0);
+	made.server = accept(listener, NULL, NULL);
+	close(listener);
+	assert_true(place_talks(made.client, made.server));
+	return made;
+}
+
+/* Whether what it says still arrives, where nothing new would. */
+static bool ends_open(const struct connection *connection)
+{
+	struct pollfd wait = { .fd = connection->server, .events = POLLIN };
+	bool open = send(connection->client, "x", 1, MSG_NOSIGNAL) == 1 &&
+		    poll(&wait, 1, PLACE_TIMEOUT_MS) == 1;
+
+	close(connection->client);
+	close(connection->server);
+	return open;
+}
+
+/* As many others come and go with it as the kernel is not asked for one by one. */
+static void add_others(struct strbuf *lines, int count)
+{
+	for (int i = 0; i < count; i++)
+		strbuf_appendf(lines, "interface vpc=7 link=ve0000ff%02d 10.0.2.%d sg-none\n", i,
+			       i);
+}
+
+/* Web, and with it `others`, come and go. */
+static void change_without_web(int others, bool other_network)
+{
+	struct strbuf lines = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	for (int there = 1; there >= 0; there--) {
+		strbuf_reset(&lines);
+		strbuf_append(&lines, GROUPS);
+		add_interface(&lines, &client, "sg-none");
+		if (there) {
+			add_interface(&lines, &web, "sg-none");
+			add_others(&lines, others);
+		}
+		if (other_network) {
+			add_interface(&lines, &other_web, "sg-none");
+			add_interface(&lines, &other_client, "sg-none");
+		}
+		assert_int_equal(firewall_apply(firewall, firewall_text(lines.data), &err), 0);
+		if (firewall_forget(firewall, &err) != 0)
+			fail_msg("%s", err.text);
+	}
+	strbuf_free(&lines);
+}
+
+/* Whoever has its address next is not reached by them; the other network has the same one. */
+static void connections_end_with_their_task(void **state)
+{
+	static const int others[] = { 0, 20 };
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct connection own = connection_new(client.netns, &web, web.v4),
+					own6 = connection_new(client.netns, &web, web.v6),
+					of_other = connection_new(other_client.netns, &other_web,
+								  web.v4);
+
+		change_without_web(others[i], true);
+		filter("sg-none", "sg-none");
+		assert_false(ends_open(&own));
+		assert_false(ends_open(&own6));
+		assert_true(ends_open(&of_other));
+		filter("sg-all", "sg-all");
+	}
+}
+
+/* They are in the common zone, where an address is perhaps that of another network's task. */
+static void connections_with_the_host_end_with_the_last(void **state)
+{
+	for (int other_network = 0; other_network < 2; other_network++) {
+		const struct connection made = connection_new(-1, &web, web.v4);
+
+		change_without_web(0, other_network);
+		filter("sg-none", "sg-none");
+		assert_int_equal(ends_open(&made), other_network);
+		filter("sg-all", "sg-all");
+	}
+}
+
 /* --- fragments */
 
 /* Alike in all that fragments are known by, and one of each network's after the other. */
@@ -353,6 +450,8 @@ int main(void)
 		TEST(nobody_is_believed_to_be_another),
 		TEST(no_way_leads_from_one_to_the_other),
 		TEST(nobody_else_says_to_be_of_a_network),
+		TEST(connections_end_with_their_task),
+		TEST(connections_with_the_host_end_with_the_last),
 		TEST(fragments_of_two_networks_are_not_mixed),
 		TEST(rules_follow_and_what_is_stale_goes),
 	};
