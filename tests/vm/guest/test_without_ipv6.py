@@ -34,6 +34,22 @@ def test_tasks_with_ipv4(lab):
     assert "blackhole 169.254.169.254" in routes
 
 
+@pytest.mark.lab(control_arguments=["--subnet", "10.98.0.0/24,ipv6=fd00:98::/64,id=subnet-both"])
+def test_a_network_of_both_families(lab):
+    """net-T73: of a VPC that has IPv6 elsewhere, the half that is of IPv4 is in force here."""
+    subprocess.run(["ip", "address", "add", "198.51.100.1/32", "dev", "lo"], check=True)
+    try:
+        lab.image = lab.registry.image("web")
+        agent = lab.agent(AWS_CA_BUNDLE=None, BERTH_NETWORK_ADDRESS="198.51.100.1").start()
+        arn, = lab.run(lab.define("half", [{"image": lab.image, "command": WEB}]))
+        assert get(f"http://{address(lab.wait_status(arn, 'RUNNING'))}/") == PAGE
+        routes = subprocess.run(["ip", "route", "show", "type", "blackhole"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        assert "10.99.0.0/24" in routes and "10.98.0.0/24" in routes
+        assert "do not reach each other" not in agent.daemon.text()
+    finally:
+        subprocess.run(["ip", "address", "del", "198.51.100.1/32", "dev", "lo"], check=True)
+
+
 @contextlib.contextmanager
 def namespace(name):
     subprocess.run(["ip", "netns", "add", name], check=True)
