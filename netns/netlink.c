@@ -23,6 +23,10 @@
 #define TOLERATED    4
 #define WORDS_SIZE   192
 #define DUMP_TRIES   5
+/* Sent in one go: the kernel's answers to more requests, or more bytes, would not fit the socket.
+ */
+#define PIECE_COUNT 64
+#define PIECE_SIZE  65536
 
 struct netlink {
 	struct mnl_socket *socket;
@@ -136,8 +140,7 @@ struct nlmsghdr *netlink_request(struct netlink_batch *batch, uint16_t type, uin
 		batch->capacity = 2 * batch->capacity + 2 * (size_t)REQUEST_SIZE;
 		batch->bytes = xrealloc(batch->bytes, batch->capacity);
 	}
-	batch->requests =
-		xreallocarray(batch->requests, batch->count + 1, sizeof(*batch->requests));
+	batch->requests = xgrow(batch->requests, batch->count, sizeof(*batch->requests));
 	request = &batch->requests[batch->count++];
 	*request = (struct request){ .offset = offset };
 	va_start(args, what);
@@ -228,71 +231,106 @@ static int receive(struct netlink *netlink, char *buffer, const char *what, size
 	return 0;
 }
 
-static int send_requests(struct netlink *netlink, struct netlink_batch *batch, uint16_t more_flags,
+/* Requests of a batch that follow each other. */
+struct piece {
+	struct netlink_batch *batch;
+	size_t first, count;
+};
+
+static size_t piece_size(const struct piece *piece)
+{
+	const struct netlink_batch *batch = piece->batch;
+	size_t last = piece->first + piece->count - 1;
+
+	return batch->requests[last].offset - batch->requests[piece->first].offset +
+	       NLMSG_ALIGN(request_header(batch, last)->nlmsg_len);
+}
+
+static struct piece piece_from(struct netlink_batch *batch, size_t first)
+{
+	struct piece piece = { batch, first, 1 };
+
+	while (first + piece.count < batch->count && piece.count < PIECE_COUNT &&
+	       piece_size(&piece) < PIECE_SIZE)
+		piece.count++;
+	return piece;
+}
+
+static int send_requests(struct netlink *netlink, const struct piece *piece, uint16_t more_flags,
 			 struct error *err)
 {
-	for (size_t i = 0; i < batch->count; i++) {
-		struct nlmsghdr *header = request_header(batch, i);
+	struct request *requests = &piece->batch->requests[piece->first];
 
-		header->nlmsg_seq = batch->requests[i].sequence = ++netlink->sequence;
+	for (size_t i = 0; i < piece->count; i++) {
+		struct nlmsghdr *header = request_header(piece->batch, piece->first + i);
+
+		header->nlmsg_seq = requests[i].sequence = ++netlink->sequence;
 		header->nlmsg_flags |= more_flags;
 	}
-	if (mnl_socket_sendto(netlink->socket, batch->bytes, batch_size(batch)) < 0)
-		return error_set(err, errno, "%s: send to the kernel", batch->requests[0].what);
+	if (mnl_socket_sendto(netlink->socket, piece->batch->bytes + requests->offset,
+			      piece_size(piece)) < 0)
+		return error_set(err, errno, "%s: send to the kernel", requests->what);
 	return 0;
 }
 
-static struct request *find_request(struct netlink_batch *batch, uint32_t sequence)
+static struct request *find_request(const struct piece *piece, uint32_t sequence)
 {
-	uint32_t index = sequence - batch->requests[0].sequence;
+	struct request *requests = &piece->batch->requests[piece->first];
+	uint32_t index = sequence - requests->sequence;
 
-	return index < batch->count ? &batch->requests[index] : NULL;
+	return index < piece->count ? &requests[index] : NULL;
 }
 
-/* The answers come in the order of the requests, one acknowledgement each. */
-static int await_answers(struct netlink *netlink, struct netlink_batch *batch, struct error *err)
+/* The answers come in the order of the requests, one acknowledgement each. *result: of the first
+ * that is refused. */
+static int await_answers(struct netlink *netlink, const struct piece *piece, int *result,
+			 struct error *err)
 {
 	_cleanup_free_ char *buffer = xmalloc(ANSWER_SIZE);
 	size_t answered = 0;
-	int result = 0;
 
-	while (answered < batch->count) {
+	while (answered < piece->count) {
 		const struct nlmsghdr *message;
 		size_t size = 0;
 		int left, r;
 
-		r = receive(netlink, buffer, batch->requests[answered].what, &size, err);
+		r = receive(netlink, buffer, piece->batch->requests[piece->first + answered].what,
+			    &size, err);
 		if (r < 0)
 			return r;
 		left = (int)size;
 		for (message = (const void *)buffer; mnl_nlmsg_ok(message, left);
 		     message = mnl_nlmsg_next(message, &left)) {
 			const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
-			struct request *request = find_request(batch, message->nlmsg_seq);
+			struct request *request = find_request(piece, message->nlmsg_seq);
 
 			if (!request || message->nlmsg_type != NLMSG_ERROR ||
 			    mnl_nlmsg_get_payload_len(message) < sizeof(*error))
 				continue;
 			answered++;
-			if (error->error != 0 && result == 0 &&
+			if (error->error != 0 && *result == 0 &&
 			    !is_tolerated(request, -error->error))
-				result = say_refusal(request, message, -error->error, err);
+				*result = say_refusal(request, message, -error->error, err);
 		}
 	}
-	return result;
+	return 0;
 }
 
 int netlink_run(struct netlink *netlink, struct netlink_batch *batch, struct error *err)
 {
-	int r = 0;
+	int r = 0, result = 0;
+	size_t done = 0;
 
-	if (batch->count > 0) {
-		r = send_requests(netlink, batch, NLM_F_ACK, err);
+	while (r == 0 && done < batch->count) {
+		const struct piece piece = piece_from(batch, done);
+
+		r = send_requests(netlink, &piece, NLM_F_ACK, err);
 		if (r == 0)
-			r = await_answers(netlink, batch, err);
+			r = await_answers(netlink, &piece, &result, err);
+		done += piece.count;
 	}
 	batch->count = 0;
-	return r;
+	return r < 0 ? r : result;
 }
 
 int netlink_finish(struct netlink *netlink, struct netlink_batch *batch, struct error *err)
@@ -350,7 +388,7 @@ static int read_once(struct netlink *netlink, struct netlink_batch *query, struc
 		     char *buffer)
 {
 	bool dump = (request_header(query, 0)->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
-	int r = send_requests(netlink, query, 0, reading->err);
+	int r = send_requests(netlink, &(struct piece){ query, 0, 1 }, 0, reading->err);
 
 	if (r < 0)
 		return r;

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /*
- * rtnetlink: a socket that stays in the namespace where it was opened, and batches of changes sent
- *in one go.
+ * rtnetlink: a socket that stays in the namespace where it was opened, and batches of changes, of
+ * whatever size: they are sent in as large pieces as the socket has room for the answers.
  *
  *	_cleanup_(netlink_batch_free) struct netlink_batch *batch = netlink_batch_new();
  *	link_set_up(batch, index, "eth0");

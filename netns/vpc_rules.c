@@ -21,9 +21,6 @@
 #define PRIORITY_COUNT 1024
 #define PROTOCOL       236
 
-/* The kernel's answers to more would not fit the socket. */
-#define BATCH 64
-
 static const int families[] = { AF_INET, AF_INET6 };
 
 struct vpc_rules {
@@ -84,12 +81,6 @@ static void flush(struct writer *writer)
 		fail(writer, r, &why);
 }
 
-static void flush_when_full(struct writer *writer)
-{
-	if (netlink_batch_count(writer->batch) >= BATCH)
-		flush(writer);
-}
-
 static void put_rule(struct writer *writer, bool add, int family, const char *link, uint32_t table)
 {
 	struct nlmsghdr *header =
@@ -115,7 +106,6 @@ static void change_link(struct writer *writer, bool add, const char *link, uint3
 {
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		put_rule(writer, add, families[i], link, vpc_table(vni));
-	flush_when_full(writer);
 }
 
 static void add_links(struct writer *writer, const struct vpc_link *links, size_t count)
@@ -173,16 +163,14 @@ static int sweep_rule(const struct nlmsghdr *header, void *data)
 	if (header->nlmsg_type != RTM_NEWRULE)
 		return 0;
 	mnl_attr_parse(header, sizeof(*rule), read_attribute, &found);
-	/* The rest is found by the next look. */
-	if (netlink_batch_count(writer->batch) < BATCH &&
-	    found.priority == writer->rules->priority && found.link &&
+	if (found.priority == writer->rules->priority && found.link &&
 	    (found.table & VPC_TABLE) == VPC_TABLE &&
 	    vpc_table(vni_of(writer->wanted, found.link)) != found.table)
 		put_rule(writer, false, rule->family, found.link, found.table);
 	return 0;
 }
 
-static void look(struct writer *writer, int family)
+static void sweep(struct writer *writer, int family)
 {
 	struct netlink_batch *query = netlink_batch_new();
 	struct nlmsghdr *header =
@@ -196,17 +184,6 @@ static void look(struct writer *writer, int family)
 	netlink_batch_free(query);
 	if (r < 0 && (family == AF_INET || (r != -EAFNOSUPPORT && r != -EOPNOTSUPP)))
 		fail(writer, r, &why);
-}
-
-static void sweep(struct writer *writer, int family)
-{
-	bool more = true;
-
-	while (more && writer->result == 0) {
-		look(writer, family);
-		more = netlink_batch_count(writer->batch) >= BATCH;
-		flush(writer);
-	}
 }
 
 /* A link from before has its routes in the main table only, or lost one. */
@@ -228,7 +205,6 @@ static void add_routes(struct writer *writer, const struct vpc_link *to)
 		/* It is just going, or not up yet. */
 		netlink_tolerate(writer->batch, ENODEV);
 		netlink_tolerate(writer->batch, ENETDOWN);
-		flush_when_full(writer);
 	}
 }
 

@@ -27,9 +27,6 @@
 #define METRIC_DROP_COUNT 1024
 #define PROTOCOL          236
 
-/* The kernel's answers to more would not fit the socket. */
-#define BATCH 64
-
 struct device {
 	uint32_t vni;
 	int index;
@@ -102,12 +99,6 @@ static void flush(struct writer *writer)
 
 	if (r < 0)
 		fail(writer, r, &why);
-}
-
-static void flush_when_full(struct writer *writer)
-{
-	if (netlink_batch_count(writer->batch) >= BATCH)
-		flush(writer);
 }
 
 /* --- devices */
@@ -255,7 +246,6 @@ static void change_prefixes(struct writer *writer, const struct tunnel *of,
 				route_replace(writer->batch, &route);
 			else
 				route_delete(writer->batch, &route);
-			flush_when_full(writer);
 		}
 }
 
@@ -276,7 +266,6 @@ static void add_links(struct writer *writer, const struct tunnel *old)
 			continue;
 		fdb_set(writer->batch, device->index, device->name, &mac, &link->host);
 		neighbour_set(writer->batch, device->index, device->name, &gateway, &mac);
-		flush_when_full(writer);
 	}
 }
 
@@ -295,7 +284,6 @@ static void add_peers(struct writer *writer, const struct tunnel *old)
 			continue;
 		route = peer_route(device, peer);
 		route_replace(writer->batch, &route);
-		flush_when_full(writer);
 	}
 }
 
@@ -311,7 +299,6 @@ static void delete_peers(struct writer *writer, const struct tunnel *old)
 			continue;
 		route = peer_route(device, peer);
 		route_delete(writer->batch, &route);
-		flush_when_full(writer);
 	}
 }
 
@@ -335,7 +322,6 @@ static void delete_links(struct writer *writer, const struct tunnel *old)
 		neighbour_delete(writer->batch, device->index, device->name, &gateway);
 		if (!is_host_wanted(writer->wanted, link->vni, &link->host))
 			fdb_delete(writer->batch, device->index, device->name, &mac, &link->host);
-		flush_when_full(writer);
 	}
 }
 
@@ -466,11 +452,9 @@ static void sweep_routes(struct writer *writer)
 
 	if (r < 0)
 		fail(writer, r, &why);
-	for (size_t i = 0; i < routes.count; i++) {
+	for (size_t i = 0; i < routes.count; i++)
 		if (is_route_stale(writer, &routes.items[i]))
 			route_delete(writer->batch, &routes.items[i]);
-		flush_when_full(writer);
-	}
 	route_list_free(&routes);
 	flush(writer);
 }

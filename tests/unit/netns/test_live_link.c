@@ -195,6 +195,35 @@ static void changes_of_a_batch_are_all_made(void **state)
 	assert_int_equal(netlink_run(pair->host, pair->batch, NULL), 0);
 }
 
+/* More than the socket has room for the answers of. What is refused keeps nothing from being done.
+ */
+static void a_batch_may_be_of_any_size(void **state)
+{
+	struct pair *pair = *state;
+	struct route_list routes = { 0 };
+	struct route route = { .type = ROUTE_BLACKHOLE,
+			       .destination = { { AF_INET, { 10, 77 } }, 32 } };
+	struct error err = ERROR_INIT;
+
+	for (int i = 0; i < 5000; i++) {
+		route.destination.address.bytes[2] = (unsigned char)(i >> 8);
+		route.destination.address.bytes[3] = (unsigned char)i;
+		route_add(pair->batch, &route);
+		if (i == 1000)
+			route_add(pair->batch, &route);
+	}
+	assert_int_equal(netlink_run(pair->task, pair->batch, &err), -EEXIST);
+	assert_non_null(strstr(err.text, "10.77.3.232"));
+	assert_int_equal(route_list(pair->task, AF_INET, &routes, NULL), 0);
+	assert_int_equal(routes.count, 5000);
+	for (size_t i = 0; i < routes.count; i++)
+		route_delete(pair->batch, &routes.items[i]);
+	assert_int_equal(netlink_run(pair->task, pair->batch, &err), 0);
+	route_list_free(&routes);
+	assert_int_equal(route_list(pair->task, AF_INET, &routes, NULL), 0);
+	assert_int_equal(routes.count, 0);
+}
+
 static void the_first_failure_is_named_in_the_kernels_words(void **state)
 {
 	struct pair *pair = *state;
@@ -380,6 +409,7 @@ int main(void)
 		LIVE(a_veth_is_born_with_its_end_in_the_task),
 		LIVE(a_name_that_is_taken_is_an_error_and_nothing_is_made),
 		LIVE(changes_of_a_batch_are_all_made),
+		LIVE(a_batch_may_be_of_any_size),
 		LIVE(the_first_failure_is_named_in_the_kernels_words),
 		LIVE(a_link_is_moved_and_named_at_once),
 		LIVE(the_shortest_name_of_a_mac_is_taken),
