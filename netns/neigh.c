@@ -46,74 +46,6 @@ void neighbour_delete(struct netlink_batch *batch, int link_index, const char *l
 	netlink_tolerate(batch, ENODEV);
 }
 
-struct at_mac {
-	const struct mac_address *mac;
-	int link_index;
-	struct ip_address *items;
-	size_t count;
-};
-
-static int attribute_of_neighbour(const struct nlattr *attr, void *data)
-{
-	const struct nlattr **found = data;
-
-	if (mnl_attr_get_type(attr) == NDA_DST)
-		found[0] = attr;
-	else if (mnl_attr_get_type(attr) == NDA_LLADDR)
-		found[1] = attr;
-	return MNL_CB_OK;
-}
-
-static int gather_neighbour(const struct nlmsghdr *header, void *data)
-{
-	struct at_mac *at = data;
-	const struct ndmsg *message = mnl_nlmsg_get_payload(header);
-	const struct nlattr *found[2] = { NULL, NULL };
-	struct ip_address address = { .family = message->ndm_family };
-
-	if (header->nlmsg_type != RTM_NEWNEIGH || message->ndm_ifindex != at->link_index ||
-	    !(message->ndm_state & NUD_PERMANENT) ||
-	    (address.family != AF_INET && address.family != AF_INET6))
-		return 0;
-	mnl_attr_parse(header, sizeof(*message), attribute_of_neighbour, found);
-	if (!found[0] || mnl_attr_get_payload_len(found[0]) != ip_size(&address) || !found[1] ||
-	    mnl_attr_get_payload_len(found[1]) != MAC_SIZE ||
-	    memcmp(mnl_attr_get_payload(found[1]), at->mac->bytes, MAC_SIZE) != 0)
-		return 0;
-	memcpy(address.bytes, mnl_attr_get_payload(found[0]), ip_size(&address));
-	at->items = xreallocarray(at->items, at->count + 1, sizeof(*at->items));
-	at->items[at->count++] = address;
-	return 0;
-}
-
-static void gather_again(void *data)
-{
-	struct at_mac *at = data;
-
-	at->count = 0;
-}
-
-int neighbours_forget(struct netlink *netlink, int link_index, const struct mac_address *mac,
-		      struct error *err)
-{
-	struct at_mac at = { .mac = mac, .link_index = link_index };
-	struct netlink_batch *batch = netlink_batch_new();
-	struct nlmsghdr *header =
-		netlink_request(batch, RTM_GETNEIGH, NLM_F_DUMP, "list neighbours");
-	struct ndmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
-	int r;
-
-	message->ndm_family = AF_UNSPEC;
-	r = netlink_query(netlink, batch, gather_neighbour, gather_again, &at, err);
-	for (size_t i = 0; r == 0 && i < at.count; i++)
-		neighbour_delete(batch, link_index, "the bridge", &at.items[i]);
-	if (r == 0)
-		r = netlink_run(netlink, batch, err);
-	netlink_batch_free(batch);
-	free(at.items);
-	return r;
-}
-
 static struct nlmsghdr *put_fdb(struct nlmsghdr *header, int link_index,
 				const struct mac_address *mac, const struct ip_address *host)
 {
@@ -153,16 +85,15 @@ void fdb_delete(struct netlink_batch *batch, int link_index, const char *link_na
 
 /* --- what is there */
 
-struct listing {
-	int link_index;
-	void (*neighbour)(void *data, const struct ip_address *address);
-	void (*fdb)(void *data, const struct mac_address *mac, const struct ip_address *host);
-	void *data;
+struct row {
+	struct ip_address address; /* family 0: none */
+	struct mac_address mac;
 };
 
-struct row {
-	struct ip_address address;
-	struct mac_address mac;
+struct listing {
+	int link_index;
+	struct row *rows;
+	size_t count;
 };
 
 static int read_attribute(const struct nlattr *attr, void *data)
@@ -179,9 +110,9 @@ static int read_attribute(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-static int read_row(const struct nlmsghdr *header, void *data)
+static int gather_row(const struct nlmsghdr *header, void *data)
 {
-	const struct listing *listing = data;
+	struct listing *listing = data;
 	const struct ndmsg *message = mnl_nlmsg_get_payload(header);
 	struct row row = { 0 };
 
@@ -191,13 +122,20 @@ static int read_row(const struct nlmsghdr *header, void *data)
 	mnl_attr_parse(header, sizeof(*message), read_attribute, &row);
 	if (row.address.family == 0)
 		return 0;
-	if (listing->fdb)
-		listing->fdb(listing->data, &row.mac, &row.address);
-	else
-		listing->neighbour(listing->data, &row.address);
+	listing->rows = xgrow(listing->rows, listing->count, sizeof(row));
+	listing->rows[listing->count++] = row;
 	return 0;
 }
 
+static void gather_again(void *data)
+{
+	struct listing *listing = data;
+
+	listing->count = 0;
+}
+
+/* AF_UNSPEC: neighbours of both families; AF_BRIDGE: the forwarding table. The caller frees the
+ * rows, whatever is returned. */
 static int list(struct netlink *netlink, int family, struct listing *listing, struct error *err)
 {
 	struct netlink_batch *query = netlink_batch_new();
@@ -212,7 +150,7 @@ static int list(struct netlink *netlink, int family, struct listing *listing, st
 		message->ndm_ifindex = listing->link_index;
 	else
 		mnl_attr_put_u32(header, NDA_IFINDEX, (uint32_t)listing->link_index);
-	r = netlink_query(netlink, query, read_row, NULL, listing, err);
+	r = netlink_query(netlink, query, gather_row, gather_again, listing, err);
 	netlink_batch_free(query);
 	return r;
 }
@@ -221,17 +159,41 @@ int neighbour_list(struct netlink *netlink, int link_index,
 		   void (*each)(void *data, const struct ip_address *address), void *data,
 		   struct error *err)
 {
-	struct listing listing = { link_index, .neighbour = each, .data = data };
-	int r = list(netlink, AF_INET, &listing, err);
+	struct listing listing = { .link_index = link_index };
+	int r = list(netlink, AF_UNSPEC, &listing, err);
 
-	return r < 0 ? r : list(netlink, AF_INET6, &listing, err);
+	for (size_t i = 0; r == 0 && i < listing.count; i++)
+		each(data, &listing.rows[i].address);
+	free(listing.rows);
+	return r;
+}
+
+int neighbours_forget(struct netlink *netlink, int link_index, const struct mac_address *mac,
+		      struct error *err)
+{
+	struct listing listing = { .link_index = link_index };
+	struct netlink_batch *batch = netlink_batch_new();
+	int r = list(netlink, AF_UNSPEC, &listing, err);
+
+	for (size_t i = 0; r == 0 && i < listing.count; i++)
+		if (mac_equal(&listing.rows[i].mac, mac))
+			neighbour_delete(batch, link_index, "the bridge", &listing.rows[i].address);
+	if (r == 0)
+		r = netlink_run(netlink, batch, err);
+	netlink_batch_free(batch);
+	free(listing.rows);
+	return r;
 }
 
 int fdb_list(struct netlink *netlink, int link_index,
 	     void (*each)(void *data, const struct mac_address *mac, const struct ip_address *host),
 	     void *data, struct error *err)
 {
-	struct listing listing = { link_index, .fdb = each, .data = data };
+	struct listing listing = { .link_index = link_index };
+	int r = list(netlink, AF_BRIDGE, &listing, err);
 
-	return list(netlink, AF_BRIDGE, &listing, err);
+	for (size_t i = 0; r == 0 && i < listing.count; i++)
+		each(data, &listing.rows[i].mac, &listing.rows[i].address);
+	free(listing.rows);
+	return r;
 }
