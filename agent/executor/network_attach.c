@@ -194,11 +194,42 @@ static void attach_local(struct attaching *attaching)
 		local_attached, attaching, NULL);
 }
 
+static bool is_of_network(const struct executor *executor, const struct eni_spec *eni)
+{
+	const struct executor_config *config = &executor->config;
+
+	return config->routing_table && config->routing_table(config->data, eni->mac_address);
+}
+
+/* The rules of a network are written before the link is made, for the name that it will have. With
+ * another one, as that was taken, it would be behind no rule. */
+static int check_host_end(const struct attaching *attaching, const struct cni_result *result,
+			  struct error *err)
+{
+	const struct task_spec *spec = attaching->spec;
+	_cleanup_str_list_ struct str_list ends = STR_LIST_INIT;
+	char name[16];
+
+	if (!is_of_network(attaching->executor, &spec->enis[attaching->next]))
+		return 0;
+	awsvpc_link_name(spec->id, attaching->next, name);
+	network_host_ends(result, &ends);
+	if (str_list_has(&ends, name))
+		return 0;
+	return error_say(err, EEXIST,
+			 "the host's end of interface %s is %s, and %s is what the rules of its "
+			 "network are for: another link has this name",
+			 attaching->ifname, ends.count > 0 ? ends.items[0] : "not known", name);
+}
+
 static void attached(void *data, const struct cni_result *result, const struct error *err)
 {
 	struct attaching *attaching = data;
+	struct error unknown = ERROR_INIT;
 	char text[IP_TEXT_SIZE];
 
+	if (!err && check_host_end(attaching, result, &unknown) < 0)
+		err = &unknown;
 	if (err) {
 		attach_failed(attaching, "failed to setup network namespace", err);
 		return;
@@ -246,11 +277,8 @@ static void attach_next(struct attaching *attaching)
  * made. */
 static bool has_rules(const struct attaching *attaching)
 {
-	const struct executor_config *config = &attaching->executor->config;
-
 	for (size_t i = 0; i < attaching->spec->eni_count; i++)
-		if (config->routing_table &&
-		    config->routing_table(config->data, attaching->spec->enis[i].mac_address))
+		if (is_of_network(attaching->executor, &attaching->spec->enis[i]))
 			return true;
 	return false;
 }

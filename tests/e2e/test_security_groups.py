@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Security groups as the programs of real tasks feel them: made with EC2's calls, enforced with nftables on the host."""
 import json
+import os
+import re
 import subprocess
 
 import pytest
 
 from tests.e2e.test_endpoints import PYTHON, inside
 from tests.e2e.test_first_task import FOREVER, WEB, address, main_pid
-from tests.lab.berth import wait_for
+from tests.lab.berth import program, wait_for
 from tests.lab.processes import catches
 
 VPC, SUBNET, PORT = "vpc-berth", "subnet-berth", 80
@@ -161,3 +163,35 @@ def test_an_agent_that_moves_devices_announces_nothing(lab):
     lab.agent().start()
     names = [{attribute["name"] for attribute in instance["attributes"]} for instance in lab.instances()]
     assert sorted("berth.capability.network" in found for found in names) == [False, True]
+
+
+# In the place of ecs-eni: another link gets the name that the host's end would have.
+NAMESAKE = """#!/usr/bin/python3
+import json, os, subprocess, sys
+config = sys.stdin.read()
+def run(command):
+    return subprocess.run(["%s"], input=config, env=dict(os.environ, CNI_COMMAND=command), stdout=subprocess.PIPE, text=True)
+done = run(os.environ["CNI_COMMAND"])
+if os.environ["CNI_COMMAND"] == "ADD":
+    name, = [link["name"] for link in json.loads(done.stdout)["interfaces"] if not link.get("sandbox")]
+    run("DEL")
+    subprocess.run(["/usr/sbin/ip", "link", "add", name, "type", "bridge"], check=True)
+    done = run("ADD")
+print(done.stdout)
+sys.exit(done.returncode)
+"""
+
+
+def test_a_link_that_no_rule_knows_is_no_tasks(lab, tmp_path):
+    """Another link has the name that the rules are for: the task is not started without them."""
+    own = program("ecs-eni")
+    path = tmp_path / "ecs-eni"
+    path.write_text(NAMESAKE % own)
+    path.chmod(0o755)
+    lab.image = lab.registry.image("web")
+    lab.agent(ECS_CNI_PLUGINS_PATH=f"{tmp_path}:{os.path.dirname(own)}").start()
+    arn = lab.run(lab.define("namesake", [{"image": lab.image, "command": FOREVER}]))[0]
+    reason = lab.wait_status(arn, "STOPPED", 60)["stoppedReason"]
+    found = re.search("host's end of interface eth0 is ve[0-9a-f]{8}, and (ve[0-9a-f]{8}) is what the rules of its network are for", reason)
+    assert found and "ContainerNetworkingError" in reason, reason
+    subprocess.run(["ip", "link", "del", found[1]], check=True)
