@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/network/wanted.h"
 
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/number.h"
 #include "base/str.h"
 
-struct wanted_interface {
-	const char *mac;
-	const char *subnet_id;
-	struct firewall_interface interface;
+/* With all its subnets. */
+struct wanted_vpc {
+	struct tunnel_network network;
+	struct ip_prefix *prefixes; /* those of the network, to be filled in */
 };
 
-struct wanted_subnet {
-	const char *id;
-	struct tunnel_network network;
+struct wanted_interface {
+	const char *mac;
+	const struct wanted_vpc *vpc; /* NULL: not told */
+	struct firewall_interface interface;
 };
 
 struct network_wanted {
@@ -26,10 +30,9 @@ struct network_wanted {
 	size_t group_count;
 	struct wanted_interface *interfaces;
 	size_t interface_count;
-	struct wanted_subnet *subnets;
-	size_t subnet_count;
 	struct tunnel_peer *peers;
 	size_t peer_count;
+	struct map *vpcs, *vpcs_by_subnet, *interfaces_by_mac;
 };
 
 static int protocol_of(const char *text)
@@ -125,31 +128,65 @@ static void take_group(struct network_wanted *wanted, const struct acs_security_
 static void take_interface(struct network_wanted *wanted, const struct acs_network_interface *from)
 {
 	struct arena *arena = wanted->arena;
+	struct wanted_interface *item = &wanted->interfaces[wanted->interface_count++];
+	const struct wanted_vpc *vpc =
+		from->subnet_id ? map_get(wanted->vpcs_by_subnet, from->subnet_id) : NULL;
 
-	wanted->interfaces[wanted->interface_count++] = (struct wanted_interface){
+	*item = (struct wanted_interface){
 		.mac = arena_strdup(arena, from->mac_address),
-		.subnet_id = arena_strdup(arena, from->subnet_id ? from->subnet_id : ""),
+		.vpc = vpc,
 		.interface = {
+			.vni = vpc ? vpc->network.vni : 0,
 			.addresses = addresses_of(arena, &from->addresses),
 			.groups = copy_texts(arena, &from->groups),
 			.group_count = from->groups.count,
 		},
 	};
+	if (!map_get(wanted->interfaces_by_mac, item->mac))
+		map_set(wanted->interfaces_by_mac, item->mac, item);
 }
 
-static void take_subnet(struct network_wanted *wanted, const struct acs_network_subnet *from)
+static struct wanted_vpc *vpc_of(struct network_wanted *wanted, uint32_t vni)
 {
-	struct arena *arena = wanted->arena;
-	struct ip_prefix *prefixes = arena_calloc(arena, from->cidrs.count, sizeof(*prefixes));
-	size_t count = 0;
+	char key[16];
+	struct wanted_vpc *vpc;
 
-	for (size_t i = 0; i < from->cidrs.count; i++)
-		if (ip_prefix_parse(from->cidrs.items[i], &prefixes[count], NULL) == 0)
-			count++;
-	wanted->subnets[wanted->subnet_count++] = (struct wanted_subnet){
-		.id = arena_strdup(arena, from->id),
-		.network = { (uint32_t)from->vni, prefixes, count },
-	};
+	snprintf(key, sizeof(key), "%" PRIu32, vni);
+	vpc = map_get(wanted->vpcs, key);
+	if (!vpc) {
+		vpc = arena_calloc(wanted->arena, 1, sizeof(*vpc));
+		vpc->network.vni = vni;
+		map_set(wanted->vpcs, key, vpc);
+	}
+	return vpc;
+}
+
+/* How many prefixes there may be, then which. */
+static void take_subnets(struct network_wanted *wanted, const struct acs_network_subnet *from,
+			 size_t count)
+{
+	struct wanted_vpc *vpc;
+	size_t cursor = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		vpc = vpc_of(wanted, (uint32_t)from[i].vni);
+		vpc->network.prefix_count += from[i].cidrs.count;
+		if (!map_get(wanted->vpcs_by_subnet, from[i].id))
+			map_set(wanted->vpcs_by_subnet, from[i].id, vpc);
+	}
+	while ((vpc = map_next(wanted->vpcs, &cursor, NULL))) {
+		vpc->prefixes = arena_calloc(wanted->arena, vpc->network.prefix_count,
+					     sizeof(*vpc->prefixes));
+		vpc->network.prefixes = vpc->prefixes;
+		vpc->network.prefix_count = 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		vpc = vpc_of(wanted, (uint32_t)from[i].vni);
+		for (size_t j = 0; j < from[i].cidrs.count; j++)
+			if (ip_prefix_parse(from[i].cidrs.items[j],
+					    &vpc->prefixes[vpc->network.prefix_count], NULL) == 0)
+				vpc->network.prefix_count++;
+	}
 }
 
 /* A host that has not said its address is not reached. */
@@ -168,18 +205,18 @@ struct network_wanted *network_wanted_new(const struct acs_network *message)
 	struct network_wanted *wanted = xcalloc(1, sizeof(*wanted));
 
 	wanted->arena = arena_new();
+	wanted->vpcs = map_new();
+	wanted->vpcs_by_subnet = map_new();
+	wanted->interfaces_by_mac = map_new();
 	wanted->groups = arena_calloc(wanted->arena, message->group_count, sizeof(*wanted->groups));
 	wanted->interfaces =
 		arena_calloc(wanted->arena, message->interface_count, sizeof(*wanted->interfaces));
+	wanted->peers = arena_calloc(wanted->arena, message->peer_count, sizeof(*wanted->peers));
+	take_subnets(wanted, message->subnets, message->subnet_count);
 	for (size_t i = 0; i < message->group_count; i++)
 		take_group(wanted, &message->groups[i]);
 	for (size_t i = 0; i < message->interface_count; i++)
 		take_interface(wanted, &message->interfaces[i]);
-	wanted->subnets =
-		arena_calloc(wanted->arena, message->subnet_count, sizeof(*wanted->subnets));
-	wanted->peers = arena_calloc(wanted->arena, message->peer_count, sizeof(*wanted->peers));
-	for (size_t i = 0; i < message->subnet_count; i++)
-		take_subnet(wanted, &message->subnets[i]);
 	for (size_t i = 0; i < message->peer_count; i++)
 		take_peer(wanted, &message->peers[i]);
 	return wanted;
@@ -189,28 +226,18 @@ void network_wanted_free(struct network_wanted *wanted)
 {
 	if (!wanted)
 		return;
+	map_free(wanted->vpcs);
+	map_free(wanted->vpcs_by_subnet);
+	map_free(wanted->interfaces_by_mac);
 	arena_free(wanted->arena);
 	free(wanted);
 }
 
-static const struct wanted_subnet *subnet_of(const struct network_wanted *wanted, const char *id)
-{
-	for (size_t i = 0; i < wanted->subnet_count; i++)
-		if (str_eq(wanted->subnets[i].id, id))
-			return &wanted->subnets[i];
-	return NULL;
-}
-
 uint32_t network_wanted_vni(const struct network_wanted *wanted, const char *mac)
 {
-	for (size_t i = 0; i < wanted->interface_count; i++)
-		if (str_eq(wanted->interfaces[i].mac, mac)) {
-			const struct wanted_subnet *subnet =
-				subnet_of(wanted, wanted->interfaces[i].subnet_id);
+	const struct wanted_interface *item = map_get(wanted->interfaces_by_mac, mac);
 
-			return subnet ? subnet->network.vni : 0;
-		}
-	return 0;
+	return item ? item->interface.vni : 0;
 }
 
 int network_wanted_state(const struct network_wanted *wanted,
@@ -228,24 +255,14 @@ int network_wanted_state(const struct network_wanted *wanted,
 	}
 	for (size_t i = 0; i < wanted->interface_count; i++) {
 		const struct wanted_interface *item = &wanted->interfaces[i];
-		const struct wanted_subnet *subnet = subnet_of(wanted, item->subnet_id);
 		struct firewall_interface interface = item->interface;
 
-		interface.vni = subnet ? subnet->network.vni : 0;
 		interface.link = link(data, item->mac);
 		if (keep(data, item->mac))
 			(void)firewall_state_add_interface(state, &interface, left_out);
 	}
 	*ret = TAKE(state);
 	return 0;
-}
-
-/* A VPC with all its subnets. */
-static void add_vpc(struct tunnel *tunnel, const struct network_wanted *wanted, uint32_t vni)
-{
-	for (size_t i = 0; i < wanted->subnet_count; i++)
-		if (wanted->subnets[i].network.vni == vni)
-			tunnel_add_network(tunnel, &wanted->subnets[i].network);
 }
 
 struct tunnel *network_wanted_tunnel(const struct network_wanted *wanted,
@@ -258,12 +275,11 @@ struct tunnel *network_wanted_tunnel(const struct network_wanted *wanted,
 
 	for (size_t i = 0; i < wanted->interface_count; i++) {
 		const struct wanted_interface *item = &wanted->interfaces[i];
-		const struct wanted_subnet *subnet = subnet_of(wanted, item->subnet_id);
 
-		if (subnet && keep(data, item->mac) &&
-		    firewall_state_has_network(state, subnet->network.vni) &&
-		    !tunnel_find_network(tunnel, subnet->network.vni))
-			add_vpc(tunnel, wanted, subnet->network.vni);
+		if (item->vpc && keep(data, item->mac) &&
+		    firewall_state_has_network(state, item->interface.vni) &&
+		    !tunnel_find_network(tunnel, item->interface.vni))
+			tunnel_add_network(tunnel, &item->vpc->network);
 	}
 	for (size_t i = 0; i < wanted->peer_count; i++) {
 		const struct tunnel_peer *peer = &wanted->peers[i];
