@@ -19,6 +19,7 @@ struct tunnel *tunnel_new(const struct ip_address *local, uint16_t port)
 
 	tunnel->arena = arena_new();
 	tunnel->networks_by_vni = map_new();
+	tunnel->prefixes = map_new();
 	tunnel->peers_by_key = map_new();
 	tunnel->hosts_by_address = map_new();
 	tunnel->links_by_key = map_new();
@@ -33,6 +34,7 @@ void tunnel_free(struct tunnel *tunnel)
 	if (!tunnel)
 		return;
 	map_free(tunnel->networks_by_vni);
+	map_free(tunnel->prefixes);
 	map_free(tunnel->peers_by_key);
 	map_free(tunnel->hosts_by_address);
 	map_free(tunnel->links_by_key);
@@ -108,17 +110,28 @@ static const char *link_key(uint32_t vni, int family, const struct ip_address *h
 	return key;
 }
 
+/* The same for 10.0.0.1/24 and 10.0.0.0/24. */
+static const char *prefix_key(const struct ip_prefix *prefix, char key[IP_TEXT_SIZE])
+{
+	const struct ip_prefix network = ip_prefix_network(prefix);
+
+	return ip_prefix_format(&network, key);
+}
+
 static void add_prefixes(struct tunnel *tunnel, struct tunnel_network *to,
 			 const struct tunnel_network *from)
 {
 	size_t count = to->prefix_count + from->prefix_count;
 	struct ip_prefix *items = arena_calloc(tunnel->arena, count, sizeof(*items));
+	char key[IP_TEXT_SIZE];
 
 	if (to->prefix_count > 0)
 		memcpy(items, to->prefixes, to->prefix_count * sizeof(*items));
 	if (from->prefix_count > 0)
 		memcpy(items + to->prefix_count, from->prefixes,
 		       from->prefix_count * sizeof(*items));
+	for (size_t i = 0; i < from->prefix_count; i++)
+		map_set(tunnel->prefixes, prefix_key(&from->prefixes[i], key), tunnel);
 	to->prefixes = items;
 	to->prefix_count = count;
 }
@@ -196,6 +209,13 @@ const struct tunnel_network *tunnel_find_network(const struct tunnel *tunnel, ui
 	size_t place = place_of(tunnel->networks_by_vni, vni_key(vni, key));
 
 	return place ? &tunnel->networks[place - 1] : NULL;
+}
+
+bool tunnel_has_prefix(const struct tunnel *tunnel, const struct ip_prefix *prefix)
+{
+	char key[IP_TEXT_SIZE];
+
+	return map_get(tunnel->prefixes, prefix_key(prefix, key)) != NULL;
 }
 
 const struct tunnel_peer *tunnel_find_peer(const struct tunnel *tunnel, uint32_t vni,

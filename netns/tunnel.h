@@ -43,7 +43,7 @@ struct tunnel {
 	size_t host_count;
 	struct tunnel_peer *links;
 	size_t link_count;
-	struct map *networks_by_vni, *peers_by_key, *hosts_by_address, *links_by_key;
+	struct map *networks_by_vni, *prefixes, *peers_by_key, *hosts_by_address, *links_by_key;
 };
 
 /* `local` NULL: no way to other hosts. */
@@ -62,6 +62,8 @@ int tunnel_add_peer(struct tunnel *tunnel, const struct tunnel_peer *peer, struc
 
 /* NULL when there is none. */
 const struct tunnel_network *tunnel_find_network(const struct tunnel *tunnel, uint32_t vni);
+/* Whether any network has it. */
+bool tunnel_has_prefix(const struct tunnel *tunnel, const struct ip_prefix *prefix);
 const struct tunnel_peer *tunnel_find_peer(const struct tunnel *tunnel, uint32_t vni,
 					   const struct ip_address *address);
 bool tunnel_has_host(const struct tunnel *tunnel, const struct ip_address *host);

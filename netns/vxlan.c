@@ -216,21 +216,6 @@ static struct route drop_route(const struct vxlan *vxlan, const struct ip_prefix
 	};
 }
 
-static bool has_prefix(const struct tunnel *tunnel, const struct ip_prefix *prefix)
-{
-	const struct ip_prefix network = ip_prefix_network(prefix);
-
-	for (size_t i = 0; i < tunnel->network_count; i++)
-		for (size_t j = 0; j < tunnel->networks[i].prefix_count; j++) {
-			const struct ip_prefix other =
-				ip_prefix_network(&tunnel->networks[i].prefixes[j]);
-
-			if (ip_prefix_equal(&other, &network))
-				return true;
-		}
-	return false;
-}
-
 /* What `of` has and the `other` has not. */
 static void change_prefixes(struct writer *writer, const struct tunnel *of,
 			    const struct tunnel *other, bool add)
@@ -240,7 +225,7 @@ static void change_prefixes(struct writer *writer, const struct tunnel *of,
 			const struct ip_prefix *prefix = &of->networks[i].prefixes[j];
 			const struct route route = drop_route(writer->vxlan, prefix);
 
-			if (other && has_prefix(other, prefix))
+			if (other && tunnel_has_prefix(other, prefix))
 				continue;
 			if (add)
 				route_replace(writer->batch, &route);
@@ -435,7 +420,7 @@ static bool is_route_stale(const struct writer *writer, const struct route *rout
 
 	if (route->type == ROUTE_BLACKHOLE)
 		return route->protocol == PROTOCOL && route->priority == vxlan->drop_metric &&
-		       !has_prefix(writer->wanted, &route->destination);
+		       !tunnel_has_prefix(writer->wanted, &route->destination);
 	for (size_t i = 0; i < vxlan->device_count; i++)
 		if (vxlan->devices[i].index == route->link_index)
 			return route->table != vpc_table(vxlan->devices[i].vni) ||
@@ -490,8 +475,7 @@ static void write_to(struct writer *writer, bool known)
 	else
 		write_all(writer);
 	netlink_batch_free(writer->batch);
-	tunnel_free(writer->vxlan->applied);
-	writer->vxlan->applied = writer->result < 0 ? NULL : tunnel_copy(writer->wanted);
+	tunnel_free(TAKE(writer->vxlan->applied));
 	writer->vxlan->mtu = writer->mtu;
 	for (size_t i = 0; i < writer->vxlan->device_count; i++)
 		writer->vxlan->devices[i].is_new = false;
@@ -534,10 +518,8 @@ static int apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret
 	bool known = is_known(vxlan, wanted);
 	int r;
 
-	if (known && vxlan->applied->network_count == 0 && wanted->network_count == 0) {
-		*ret_mtu = 0;
+	if (known && vxlan->applied->network_count == 0 && wanted->network_count == 0)
 		return 0;
-	}
 	r = netlink_open(&writer.netlink, err);
 	if (r == 0 && wanted->network_count > 0)
 		r = vxlan_mtu(writer.netlink, &wanted->local, &writer.mtu, err);
@@ -554,13 +536,31 @@ static int apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret
 	return r;
 }
 
-int vxlan_apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret_mtu,
-		struct error *err)
+/* What goes by IPv6 has no end on a host without it. */
+static struct tunnel *possible(struct tunnel *wanted)
 {
-	_cleanup_(tunnel_free_cleanup) struct tunnel *half = NULL;
+	struct tunnel *half;
 
-	/* What goes by IPv6 has no end here. */
-	if (ipv6_check(NULL) == -EAFNOSUPPORT)
-		half = tunnel_copy_family(wanted, AF_INET);
-	return apply(vxlan, half ? half : wanted, ret_mtu, err);
+	if (ipv6_check(NULL) != -EAFNOSUPPORT)
+		return wanted;
+	half = tunnel_copy_family(wanted, AF_INET);
+	tunnel_free(wanted);
+	return half;
+}
+
+int vxlan_apply(struct vxlan *vxlan, struct tunnel *wanted, uint32_t *ret_mtu, struct error *err)
+{
+	uint32_t mtu = 0;
+	int r;
+
+	wanted = possible(wanted);
+	r = apply(vxlan, wanted, &mtu, err);
+	if (r < 0) {
+		tunnel_free(wanted);
+		return r;
+	}
+	tunnel_free(vxlan->applied);
+	vxlan->applied = wanted;
+	*ret_mtu = mtu;
+	return 0;
 }

@@ -31,11 +31,10 @@ DEFINE_CLEANUP(struct vxlan, vxlan_free);
 int vxlan_withdraw(struct vxlan *vxlan, const struct tunnel *wanted, struct error *err);
 
 /*
- * Makes it so; on a host without IPv6, the half that is of IPv4. *ret_mtu: the MTU that tasks must
- * have (0: there is no way to other hosts). < 0: what could be done is done, and all of it is
- * looked at the next time.
+ * Makes it so. Takes `wanted`. On a host without IPv6, the half that is of IPv4. *ret_mtu: the MTU
+ * that tasks must have (0: there is no way to other hosts). < 0: what could be done is done, and
+ * all of it is looked at the next time.
  */
-int vxlan_apply(struct vxlan *vxlan, const struct tunnel *wanted, uint32_t *ret_mtu,
-		struct error *err);
+int vxlan_apply(struct vxlan *vxlan, struct tunnel *wanted, uint32_t *ret_mtu, struct error *err);
 
 #endif

@@ -206,7 +206,6 @@ static int build(const struct network *network, bool (*keep)(void *data, const c
 		applying->tunnel =
 			network_wanted_tunnel(network->wanted, keep, known, applying->state,
 					      &network->local, network->config.port, left_out);
-		applying->state->tunnel = tunnel_copy(applying->tunnel);
 	} else if (r == 0) {
 		applying->tunnel = tunnel_new(NULL, 0);
 	}
@@ -330,8 +329,9 @@ static void apply_routing(struct applying *applying)
 	applying->rules_result = network->config.apply_rules(
 		network->rules, applying->links, applying->link_count, &applying->rules_err);
 	if (applying->rules_result >= 0)
-		applying->tunnel_result = network->config.apply_tunnel(
-			network->vxlan, applying->tunnel, &applying->mtu, &applying->tunnel_err);
+		applying->tunnel_result =
+			network->config.apply_tunnel(network->vxlan, TAKE(applying->tunnel),
+						     &applying->mtu, &applying->tunnel_err);
 }
 
 /* There is no tunnel without the rules that guard it, neither before nor after. */
@@ -339,6 +339,9 @@ static void apply_both(struct applying *applying)
 {
 	struct network *network = applying->network;
 
+	/* The rules are of it, too. */
+	if (applying->tunnel->local.family)
+		applying->state->tunnel = tunnel_copy(applying->tunnel);
 	applying->result =
 		network->config.withdraw(network->vxlan, applying->tunnel, &applying->err);
 	if (applying->result >= 0)

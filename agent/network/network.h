@@ -41,7 +41,7 @@ struct network_config {
 			   struct error *err);
 	/* vxlan_withdraw(), vxlan_apply(), but in tests. */
 	int (*withdraw)(struct vxlan *vxlan, const struct tunnel *wanted, struct error *err);
-	int (*apply_tunnel)(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
+	int (*apply_tunnel)(struct vxlan *vxlan, struct tunnel *tunnel, uint32_t *ret_mtu,
 			    struct error *err);
 };
 

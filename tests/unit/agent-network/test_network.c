@@ -70,15 +70,16 @@ static int withdraw(struct vxlan *vxlan, const struct tunnel *wanted, struct err
 }
 
 /* Those of one that is, or ends, are a line, too. */
-static int apply_tunnel(struct vxlan *vxlan, const struct tunnel *tunnel, uint32_t *ret_mtu,
+static int apply_tunnel(struct vxlan *vxlan, struct tunnel *tunnel, uint32_t *ret_mtu,
 			struct error *err)
 {
 	if (tunnel->local.family)
 		strbuf_appendf(&pool.applied, "tunnel: %zu networks, %zu peers\n",
 			       tunnel->network_count, tunnel->peer_count);
+	*ret_mtu = tunnel->network_count > 0 ? 1450 : 0;
+	tunnel_free(tunnel);
 	if (pool.tunnel_result < 0)
 		return error_say(err, -pool.tunnel_result, "no tunnel");
-	*ret_mtu = tunnel->network_count > 0 ? 1450 : 0;
 	return 0;
 }
 

@@ -533,7 +533,7 @@ static void apply_many(void *data)
 	uint32_t mtu;
 	int64_t begin = clock_monotonic_ns();
 
-	many->result = vxlan_apply(many->vxlan, many->tunnel, &mtu, &err);
+	many->result = vxlan_apply(many->vxlan, TAKE(many->tunnel), &mtu, &err);
 	many->took_ns = clock_monotonic_ns() - begin;
 	if (many->result < 0)
 		print_message("%s\n", err.text);
@@ -565,7 +565,6 @@ static int64_t apply_to(struct many *many, int count)
 	many->tunnel = tunnel_with(count);
 	place_host_run(three, apply_many, many);
 	assert_int_equal(many->result, 0);
-	tunnel_free(many->tunnel);
 	return many->took_ns;
 }
 
@@ -584,7 +583,6 @@ static void thousands_of_tasks_come_and_go(void **state)
 	many.tunnel = tunnel_new(NULL, 0);
 	place_host_run(three, apply_many, &many);
 	assert_int_equal(many.result, 0);
-	tunnel_free(many.tunnel);
 	vxlan_free(many.vxlan);
 }
 

@@ -258,7 +258,8 @@ static void tell(void *data)
 	    vpc_rules_apply(host->rules, telling->links, telling->link_count, &host->err) < 0)
 		telling->result = -1;
 	if (telling->result >= 0)
-		telling->result = vxlan_apply(host->vxlan, telling->tunnel, &host->mtu, &host->err);
+		telling->result =
+			vxlan_apply(host->vxlan, TAKE(telling->tunnel), &host->mtu, &host->err);
 }
 
 int place_tell(struct place_host *host, const struct place_map *map)
