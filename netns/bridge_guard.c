@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "netns/nft_batch.h"
 #include "netns/nft_rule.h"
+#include "netns/nft_types.h"
 
 #define TABLE        "berth-bridge"
 #define RULES        3
@@ -47,11 +48,6 @@ static char *sources_of(const char *bridge)
 static char *macs_of(const char *bridge)
 {
 	return xasprintf("%s-macs", bridge);
-}
-
-static uint8_t nft_family(int family)
-{
-	return family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
 }
 
 /* Answers come back from where the host has led the questions. */

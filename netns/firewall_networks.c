@@ -17,6 +17,7 @@
 #include "netns/firewall_names.h"
 #include "netns/firewall_table.h"
 #include "netns/nft_rule.h"
+#include "netns/nft_types.h"
 #include "netns/vxlan_link.h"
 
 #define FAMILY NFPROTO_INET
@@ -44,7 +45,7 @@ static const struct {
 static void add_links(struct nft_batch *batch, const char *table, const char *name, bool verdicts)
 {
 	const struct nft_set set = { .name = name,
-				     .key_type = FIREWALL_TYPE_IFNAME,
+				     .key_type = NFT_TYPE_IFNAME,
 				     .key_size = IFNAMSIZ,
 				     .data_type = verdicts ? NFT_DATA_VERDICT : 0,
 				     .data_size = verdicts ? FIREWALL_VERDICT_SIZE : 0 };

@@ -15,8 +15,6 @@
  * have come by one of its links.
  */
 
-/* What nft(8) knows the name of a link by. */
-#define FIREWALL_TYPE_IFNAME  41
 #define FIREWALL_VERDICT_SIZE 16 /* on this side only that it is not 0 matters */
 
 /* Two networks have the same zone when 65536 others lie between them: then only flows that are

@@ -165,12 +165,6 @@ static void set_groups(const struct writer *writer, const struct firewall_interf
 	nft_batch_rule(writer->batch, rule);
 }
 
-static void append(struct nft_element *element, const void *bytes, size_t size)
-{
-	memcpy(element->key + element->key_size, bytes, size);
-	element->key_size += (uint32_t)size;
-}
-
 /* In a network, by link and address. */
 static void change_address(const struct writer *writer, const struct firewall_interface *interface,
 			   const struct ip_address *address, bool add)
@@ -180,7 +174,7 @@ static void change_address(const struct writer *writer, const struct firewall_in
 	bool of_link = interface->vni;
 
 	if (of_link) {
-		append(&element, address->bytes, ip_size(address));
+		nft_element_append(&element, address->bytes, ip_size(address));
 		change_element(writer,
 			       firewall_network_set(false, address->family, interface->vni, name),
 			       &element, add);
@@ -188,9 +182,9 @@ static void change_address(const struct writer *writer, const struct firewall_in
 			return;
 		element.key_size = 0;
 		snprintf(link, sizeof(link), "%s", interface->link);
-		append(&element, link, sizeof(link));
+		nft_element_append(&element, link, sizeof(link));
 	}
-	append(&element, address->bytes, ip_size(address));
+	nft_element_append(&element, address->bytes, ip_size(address));
 	change_element(writer, firewall_local_name(of_link, address->family, name), &element, add);
 	for (int out = 0; out < 2; out++) {
 		element.jump = firewall_chain_name(interface->name, out, chain);

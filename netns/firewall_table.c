@@ -20,6 +20,7 @@
 #include "netns/firewall_networks.h"
 #include "netns/link.h"
 #include "netns/nft_rule.h"
+#include "netns/nft_types.h"
 
 #define FAMILY NFPROTO_INET
 
@@ -37,11 +38,6 @@
 #define DISCOVERY_FIRST ND_ROUTER_SOLICIT
 #define DISCOVERY_LAST  ND_NEIGHBOR_ADVERT
 
-/* What nft(8) knows them by; of a concatenation, six bits each. */
-#define TYPE_IPV4 7
-#define TYPE_IPV6 8
-#define TYPE_BITS 6
-
 #define LINK_WORDS (IFNAMSIZ / 4)
 
 static struct nftnl_rule *rule_in(const char *table, const char *chain)
@@ -49,7 +45,7 @@ static struct nftnl_rule *rule_in(const char *table, const char *chain)
 	return nft_rule_new(FAMILY, table, chain);
 }
 
-static void add_chain(struct nft_batch *batch, const char *table, const char *name)
+void firewall_add_chain(struct nft_batch *batch, const char *table, const char *name)
 {
 	nft_batch_chain(batch, NLM_F_CREATE, FAMILY, table, &(struct nft_chain){ .name = name });
 }
@@ -69,22 +65,12 @@ static void add_hook(struct nft_batch *batch, const char *table, const char *nam
 	nft_batch_rule(batch, rule);
 }
 
-static uint32_t address_type(int family)
-{
-	return family == AF_INET6 ? TYPE_IPV6 : TYPE_IPV4;
-}
-
-static uint32_t address_size(int family)
-{
-	return family == AF_INET6 ? 16 : 4;
-}
-
 void firewall_write_set(struct nft_batch *batch, const char *table, const char *name, int family)
 {
 	const struct nft_set set = {
 		.name = name,
-		.key_type = address_type(family),
-		.key_size = address_size(family),
+		.key_type = nft_address_type(family),
+		.key_size = nft_address_size(family),
 	};
 
 	nft_batch_set(batch, NLM_F_CREATE | NLM_F_EXCL, FAMILY, table, &set);
@@ -96,9 +82,9 @@ static void write_addresses(struct nft_batch *batch, const char *table, const ch
 {
 	const struct nft_set set = {
 		.name = name,
-		.key_type = of_link ? FIREWALL_TYPE_IFNAME << TYPE_BITS | address_type(family)
-				    : address_type(family),
-		.key_size = (of_link ? IFNAMSIZ : 0) + address_size(family),
+		.key_type = of_link ? NFT_TYPE_IFNAME << NFT_TYPE_BITS | nft_address_type(family)
+				    : nft_address_type(family),
+		.key_size = (of_link ? IFNAMSIZ : 0) + nft_address_size(family),
 		.data_type = verdicts ? NFT_DATA_VERDICT : 0,
 		.data_size = verdicts ? FIREWALL_VERDICT_SIZE : 0,
 	};
@@ -156,7 +142,7 @@ static void drop_foreign_sources(struct nft_batch *batch, const char *table)
 	struct nftnl_rule *rule;
 	char set[FIREWALL_NAME_SIZE];
 
-	add_chain(batch, table, CHAIN_SOURCE);
+	firewall_add_chain(batch, table, CHAIN_SOURCE);
 	rule = rule_on_address(table, CHAIN_SOURCE, AF_INET6, true, true);
 	nft_match_set(rule, firewall_local_name(true, AF_INET6, set), NFT_WORD(0), 0);
 	nft_return(rule);
@@ -205,7 +191,7 @@ static void add_to_host(struct nft_batch *batch, const char *table)
 {
 	struct nftnl_rule *rule;
 
-	add_chain(batch, table, CHAIN_TO_HOST);
+	firewall_add_chain(batch, table, CHAIN_TO_HOST);
 	accept_icmp(batch, table, CHAIN_TO_HOST, IPPROTO_ICMP, ICMP_ECHO, ICMP_ECHO);
 	accept_icmp(batch, table, CHAIN_TO_HOST, IPPROTO_ICMPV6, ICMP6_ECHO_REQUEST,
 		    ICMP6_ECHO_REQUEST);

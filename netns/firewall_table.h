@@ -12,6 +12,8 @@
 void firewall_write_table(struct nft_batch *batch, const char *table);
 /* None: the same whether there is one or not. */
 void firewall_write_none(struct nft_batch *batch, const char *table);
+/* One that is jumped to. */
+void firewall_add_chain(struct nft_batch *batch, const char *table, const char *name);
 /* A set of addresses. */
 void firewall_write_set(struct nft_batch *batch, const char *table, const char *name, int family);
 void firewall_write_steps(struct nft_batch *batch, const char *table,

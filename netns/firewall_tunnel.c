@@ -14,8 +14,10 @@
 #include <linux/netlink.h>
 
 #include "netns/firewall_names.h"
+#include "netns/firewall_table.h"
 #include "netns/link.h"
 #include "netns/nft_rule.h"
+#include "netns/nft_types.h"
 
 #define FAMILY NFPROTO_INET
 
@@ -31,29 +33,14 @@
 #define PRIORITY_IN   (-2) /* before the groups */
 #define PRIORITY_PASS (-150)
 
-/* What nft(8) knows them by; of a concatenation, six bits each. */
-#define TYPE_IPV4 7
-#define TYPE_IPV6 8
-#define TYPE_MARK 19
-#define TYPE_BITS 6
-#define WORD      4
-#define VNI_SIZE  3
+#define WORD     4
+#define VNI_SIZE 3
 
 /* From the UDP header on: its 8 bytes, 8 of VXLAN (the VNI is the fifth to seventh), the frame. */
 #define AT_VNI   (sizeof(struct udphdr) + 4)
 #define AT_FRAME (sizeof(struct udphdr) + 8)
 #define AT_TYPE  (AT_FRAME + offsetof(struct ether_header, ether_type))
 #define AT_IP    (AT_FRAME + sizeof(struct ether_header))
-
-static uint32_t address_type(int family)
-{
-	return family == AF_INET6 ? TYPE_IPV6 : TYPE_IPV4;
-}
-
-static uint32_t address_size(int family)
-{
-	return family == AF_INET6 ? 16 : 4;
-}
 
 static const char *peers_set(int family)
 {
@@ -73,13 +60,9 @@ static void add_set(struct nft_batch *batch, const char *table, const char *name
 static void add_peers_set(struct nft_batch *batch, const char *table, int outer, int inner)
 {
 	add_set(batch, table, peers_set(inner),
-		((address_type(outer) << TYPE_BITS | TYPE_MARK) << TYPE_BITS) | address_type(inner),
-		address_size(outer) + WORD + address_size(inner));
-}
-
-static void add_chain(struct nft_batch *batch, const char *table, const char *name)
-{
-	nft_batch_chain(batch, NLM_F_CREATE, FAMILY, table, &(struct nft_chain){ .name = name });
+		((nft_address_type(outer) << NFT_TYPE_BITS | NFT_TYPE_MARK) << NFT_TYPE_BITS) |
+			nft_address_type(inner),
+		nft_address_size(outer) + WORD + nft_address_size(inner));
 }
 
 static void add_hook(struct nft_batch *batch, const char *table, const char *name, uint32_t hook,
@@ -126,7 +109,7 @@ static void drop_foreign(struct nft_batch *batch, const char *table, const char 
 static void accept_peers(struct nft_batch *batch, const char *table, int outer, int inner)
 {
 	const uint16_t type = htons(inner == AF_INET6 ? ETHERTYPE_IPV6 : ETHERTYPE_IP);
-	const uint32_t words = address_size(outer) / WORD;
+	const uint32_t words = nft_address_size(outer) / WORD;
 	const size_t source = inner == AF_INET6 ? offsetof(struct ip6_hdr, ip6_src)
 						: offsetof(struct iphdr, saddr);
 	struct nftnl_rule *rule = nft_rule_new(FAMILY, table, CHAIN_PEER);
@@ -135,7 +118,7 @@ static void accept_peers(struct nft_batch *batch, const char *table, int outer, 
 	nft_load_address(rule, outer, true, NFT_WORD(0));
 	nft_load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, AT_VNI, VNI_SIZE, NFT_WORD(words));
 	nft_load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, (uint32_t)(AT_IP + source),
-			 address_size(inner), NFT_WORD(words + 1));
+			 nft_address_size(inner), NFT_WORD(words + 1));
 	nft_match_set(rule, peers_set(inner), NFT_WORD(0), 0);
 	nft_accept(rule);
 	nft_batch_rule(batch, rule);
@@ -146,7 +129,7 @@ static void add_in(struct nft_batch *batch, const char *table, const struct tunn
 	int outer = tunnel->local.family;
 	struct nftnl_rule *rule;
 
-	add_chain(batch, table, CHAIN_PEER);
+	firewall_add_chain(batch, table, CHAIN_PEER);
 	drop_foreign(batch, table, CHAIN_PEER);
 	accept_peers(batch, table, outer, AF_INET);
 	accept_peers(batch, table, outer, AF_INET6);
@@ -170,7 +153,7 @@ static void add_pass(struct nft_batch *batch, const char *table, const struct tu
 {
 	struct nftnl_rule *rule;
 
-	add_chain(batch, table, CHAIN_HOST);
+	firewall_add_chain(batch, table, CHAIN_HOST);
 	drop_foreign(batch, table, CHAIN_HOST);
 	rule = nft_rule_new(FAMILY, table, CHAIN_HOST);
 	nft_load_address(rule, tunnel->local.family, true, NFT_WORD(0));
@@ -195,8 +178,8 @@ void firewall_write_tunnel(struct nft_batch *batch, const char *table, const str
 {
 	int outer = tunnel->local.family;
 
-	add_set(batch, table, SET_VNIS, TYPE_MARK, WORD);
-	add_set(batch, table, SET_HOSTS, address_type(outer), address_size(outer));
+	add_set(batch, table, SET_VNIS, NFT_TYPE_MARK, WORD);
+	add_set(batch, table, SET_HOSTS, nft_address_type(outer), nft_address_size(outer));
 	add_peers_set(batch, table, outer, AF_INET);
 	add_peers_set(batch, table, outer, AF_INET6);
 	add_in(batch, table, tunnel);
@@ -211,19 +194,13 @@ struct change {
 	bool add;
 };
 
-static void append(struct nft_element *element, const void *bytes, size_t size)
-{
-	memcpy(element->key + element->key_size, bytes, size);
-	element->key_size += (uint32_t)size;
-}
-
 static void append_vni(struct nft_element *element, uint32_t vni)
 {
 	/* As three bytes of a packet are loaded: the fourth is 0. */
 	const unsigned char bytes[WORD] = { (unsigned char)(vni >> 16), (unsigned char)(vni >> 8),
 					    (unsigned char)vni, 0 };
 
-	append(element, bytes, sizeof(bytes));
+	nft_element_append(element, bytes, sizeof(bytes));
 }
 
 static void change_element(const struct change *change, const char *set,
@@ -246,7 +223,7 @@ static void change_host(const struct change *change, const struct ip_address *ho
 {
 	struct nft_element element = { 0 };
 
-	append(&element, host->bytes, ip_size(host));
+	nft_element_append(&element, host->bytes, ip_size(host));
 	change_element(change, SET_HOSTS, &element);
 }
 
@@ -254,9 +231,9 @@ static void change_peer(const struct change *change, const struct tunnel_peer *p
 {
 	struct nft_element element = { 0 };
 
-	append(&element, peer->host.bytes, ip_size(&peer->host));
+	nft_element_append(&element, peer->host.bytes, ip_size(&peer->host));
 	append_vni(&element, peer->vni);
-	append(&element, peer->address.bytes, ip_size(&peer->address));
+	nft_element_append(&element, peer->address.bytes, ip_size(&peer->address));
 	change_element(change, peers_set(peer->address.family), &element);
 }
 
@@ -266,7 +243,7 @@ static void change_peer_address(const struct change *change, const struct tunnel
 	struct nft_element element = { 0 };
 	char set[FIREWALL_NAME_SIZE];
 
-	append(&element, peer->address.bytes, ip_size(&peer->address));
+	nft_element_append(&element, peer->address.bytes, ip_size(&peer->address));
 	change_element(change, firewall_network_set(true, peer->address.family, peer->vni, set),
 		       &element);
 }

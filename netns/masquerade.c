@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "netns/nft_batch.h"
 #include "netns/nft_rule.h"
+#include "netns/nft_types.h"
 
 #define TABLE         "berth-bridge"
 #define PRIORITY_SNAT 100
@@ -22,7 +23,7 @@ static const struct ip_prefix multicast[2] = {
 
 static uint8_t family_of(const struct ip_prefix *subnet)
 {
-	return subnet->address.family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+	return nft_family(subnet->address.family);
 }
 
 /* "berth0-10.88.0.0/16". nft(8) knows no colons in names. */

@@ -231,6 +231,12 @@ static struct nftnl_set *element_of(uint8_t family, const char *table, const cha
 	return object;
 }
 
+void nft_element_append(struct nft_element *element, const void *bytes, size_t size)
+{
+	memcpy(element->key + element->key_size, bytes, size);
+	element->key_size += (uint32_t)size;
+}
+
 void nft_batch_element(struct nft_batch *batch, uint16_t type, uint16_t flags, uint8_t family,
 		       const char *table, const char *set, const struct nft_element *element)
 {

@@ -73,6 +73,9 @@ struct nft_element {
 /* The most that a comment may have, its end not counted. */
 #define NFT_COMMENT_MAX 250
 
+/* More of its key, behind what it has. */
+void nft_element_append(struct nft_element *element, const void *bytes, size_t size);
+
 /* NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM (by its key). */
 void nft_batch_element(struct nft_batch *batch, uint16_t type, uint16_t flags, uint8_t family,
 		       const char *table, const char *set, const struct nft_element *element);

@@ -19,6 +19,7 @@
 #include <linux/rtnetlink.h>
 
 #include "base/alloc.h"
+#include "netns/nft_types.h"
 
 #define MSS_OFFSET 2 /* within its TCP option, behind kind and length */
 
@@ -128,7 +129,7 @@ void nft_match_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, 
 
 void nft_match_family(struct nftnl_rule *rule, int family)
 {
-	const uint8_t value = family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+	const uint8_t value = nft_family(family);
 
 	nft_load_meta(rule, NFT_META_NFPROTO, NFT_WORD(0));
 	compare(rule, NFT_CMP_EQ, &value, sizeof(value));

@@ -11,9 +11,9 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "netns/nft_types.h"
 
 #define OWNER_SET "owner"
-#define TYPE_MARK 19 /* nft(8)'s number for a mark */
 
 const uint8_t owned_table_families[2] = { NFPROTO_IPV4, NFPROTO_IPV6 };
 
@@ -43,7 +43,7 @@ static int is_owned(uint8_t family, const char *table, const char *owner, struct
 static void put_table(struct nft_batch *batch, uint8_t family, const char *table, const char *owner)
 {
 	static const struct nft_set set = { .name = OWNER_SET,
-					    .key_type = TYPE_MARK,
+					    .key_type = NFT_TYPE_MARK,
 					    .key_size = sizeof(uint32_t) };
 	const struct nft_element element = owner_element(owner);
 

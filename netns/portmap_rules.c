@@ -12,14 +12,7 @@
 
 #include "netns/nft_batch.h"
 #include "netns/nft_rule.h"
-
-/* nft(8)'s numbers of types; a concatenation has six bits for each. */
-#define TYPE_IPV4     7u
-#define TYPE_IPV6     8u
-#define TYPE_PROTOCOL 12u
-#define TYPE_SERVICE  13u
-#define TYPE_LINK     41u
-#define TYPE_BITS     6
+#include "netns/nft_types.h"
 
 #define PRIORITY_RAW  (-300)
 #define PRIORITY_DNAT (-100)
@@ -48,23 +41,23 @@ static uint32_t words_of(uint8_t family)
 
 static void put_maps(struct nft_batch *batch, uint8_t family)
 {
-	uint32_t address = family == NFPROTO_IPV6 ? TYPE_IPV6 : TYPE_IPV4;
+	uint32_t address = family == NFPROTO_IPV6 ? NFT_TYPE_IPV6 : NFT_TYPE_IPV4;
 	uint32_t address_size = 4 * words_of(family);
-	const uint32_t port_type = TYPE_PROTOCOL << TYPE_BITS | TYPE_SERVICE;
+	const uint32_t port_type = NFT_TYPE_PROTOCOL << NFT_TYPE_BITS | NFT_TYPE_SERVICE;
 	struct nft_set map = {
 		.name = PORTMAP_BY_PORT,
 		.key_type = port_type,
 		.key_size = 8,
-		.data_type = address << TYPE_BITS | TYPE_SERVICE,
+		.data_type = address << NFT_TYPE_BITS | NFT_TYPE_SERVICE,
 		.data_size = address_size + 4,
 	};
 	static const struct nft_set links = { .name = PORTMAP_LOOPBACK,
-					      .key_type = TYPE_LINK,
+					      .key_type = NFT_TYPE_IFNAME,
 					      .key_size = IFNAMSIZ };
 
 	nft_batch_set(batch, NLM_F_CREATE, family, PORTMAP_TABLE, &map);
 	map.name = PORTMAP_BY_ADDRESS;
-	map.key_type = address << 2 * TYPE_BITS | port_type;
+	map.key_type = address << 2 * NFT_TYPE_BITS | port_type;
 	map.key_size += address_size;
 	nft_batch_set(batch, NLM_F_CREATE, family, PORTMAP_TABLE, &map);
 	if (family == NFPROTO_IPV4)

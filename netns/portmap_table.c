@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "netns/nft_batch.h"
+#include "netns/nft_types.h"
 #include "netns/portmap_rules.h"
 
 static const uint8_t families[2] = { NFPROTO_IPV4, NFPROTO_IPV6 };
@@ -23,7 +24,7 @@ static const char *const maps[2] = { PORTMAP_BY_PORT, PORTMAP_BY_ADDRESS };
 
 static uint8_t family_of(const struct portmap_entry *entry)
 {
-	return entry->container.family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+	return nft_family(entry->container.family);
 }
 
 static const char *map_of(const struct portmap_entry *entry)
@@ -64,9 +65,9 @@ static uint16_t read_port(const unsigned char *bytes)
 }
 
 static struct portmap_entry entry_of(const struct nft_element *element, bool by_address,
-				     uint8_t nft_family)
+				     uint8_t nfproto)
 {
-	int family = nft_family == NFPROTO_IPV6 ? AF_INET6 : AF_INET;
+	int family = nfproto == NFPROTO_IPV6 ? AF_INET6 : AF_INET;
 	struct portmap_entry entry = { .container.family = family };
 	size_t size = ip_size(&entry.container);
 	const unsigned char *key = element->key;
