@@ -215,7 +215,7 @@ static int read_group(const struct json_at *at, struct network_decoder *decoder,
 		result = read_permissions(at, "egress", decoder, &group->egress,
 					  &group->egress_count, err);
 	if (result == 0)
-		result = read_checked(at, "members", READ_LIST_LIMIT, check_address, NULL,
+		result = read_checked(at, "members", ACS_NETWORK_ADDRESSES_MAX, check_address, NULL,
 				      decoder->arena, &group->members, err);
 	return result;
 }
@@ -339,10 +339,6 @@ static int read_peer(const struct json_at *at, struct arena *arena, struct acs_n
 	if (result == 0 && !peer->address)
 		return json_fail(at, err, "address is missing or empty");
 	if (result == 0)
-		result = eni_read_mac(at, "macAddress", arena, &peer->mac_address, err);
-	if (result == 0)
-		result = require(at, "subnetId", arena, &peer->subnet_id, err);
-	if (result == 0)
 		result = read_vni(at, &peer->vni, err);
 	if (result == 0)
 		result = read_one_address(at, "host", arena, &peer->host, err);
@@ -354,7 +350,7 @@ static int read_peers(const struct json_at *at, struct arena *arena, struct acs_
 {
 	struct json_at list = { .value = NULL };
 	struct acs_network_peer *peers;
-	int result = read_list(at, "peers", ACS_NETWORK_INTERFACES_MAX, &list, err);
+	int result = read_list(at, "peers", ACS_NETWORK_ADDRESSES_MAX, &list, err);
 	size_t count = json_count(&list);
 
 	peers = arena_calloc(arena, count, sizeof(*peers));

@@ -17,8 +17,10 @@
 #define ACS_NETWORK_ADDRESS "berth.network-address"
 
 /* More of each is refused. */
-#define ACS_NETWORK_GROUPS_MAX           2500
-#define ACS_NETWORK_INTERFACES_MAX       10000
+#define ACS_NETWORK_GROUPS_MAX     2500
+#define ACS_NETWORK_INTERFACES_MAX 10000
+/* Members of one group, peers: an interface has an address of each family. */
+#define ACS_NETWORK_ADDRESSES_MAX        (2 * ACS_NETWORK_INTERFACES_MAX)
 #define ACS_NETWORK_PERMISSIONS_MAX      1000 /* of one group and direction */
 #define ACS_NETWORK_INTERFACE_GROUPS_MAX 16
 #define ACS_NETWORK_SUBNETS_MAX          2500
@@ -62,12 +64,10 @@ struct acs_network_subnet {
 	struct text_list cidrs;
 };
 
-/* An interface of another instance, in a VPC that this instance has interfaces in. */
+/* An address of an interface of another instance, in a VPC that this instance has interfaces in. */
 struct acs_network_peer {
 	const char *address;
-	const char *mac_address;
-	const char *subnet_id;
-	int64_t vni;      /* of the subnet's VPC, 1..ACS_NETWORK_VNI_MAX */
+	int64_t vni;      /* of the VPC, 1..ACS_NETWORK_VNI_MAX */
 	const char *host; /* the other instance's address; NULL: it has not said */
 };
 

@@ -59,8 +59,6 @@ static void write_peer(struct writer *writer, const struct acs_network_peer *pee
 	write_object(writer, NULL);
 	write_text(writer, "address", peer->address);
 	write_text(writer, "host", peer->host);
-	write_text(writer, "macAddress", peer->mac_address);
-	write_text(writer, "subnetId", peer->subnet_id);
 	write_i64(writer, "vni", peer->vni);
 	write_object_end(writer);
 }

@@ -429,8 +429,6 @@ static void add_peers(struct network_view *view, const char *instance_arn,
 		for (size_t j = 0; j < from->addresses.count; j++)
 			items[network->peer_count++] = (struct acs_network_peer){
 				.address = from->addresses.items[j],
-				.mac_address = from->task->eni->mac,
-				.subnet_id = from->task->eni->subnet_id,
 				.vni = from->subnet->vpc->vni,
 				.host = from->host,
 			};

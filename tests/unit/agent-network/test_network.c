@@ -175,8 +175,7 @@ static void tell(struct place *place, const char *id, int64_t version, const cha
 		.interface_count = 2,
 		.subnets = (struct acs_network_subnet[]){ { "subnet-a", 7, { cidr, 1 } } },
 		.subnet_count = 1,
-		.peers = (struct acs_network_peer[]){ { "10.0.0.9", "02:00:00:00:00:09", "subnet-a",
-							7, "192.0.2.2" } },
+		.peers = (struct acs_network_peer[]){ { "10.0.0.9", 7, "192.0.2.2" } },
 		.peer_count = 1,
 	};
 

@@ -94,12 +94,12 @@ static void the_tunnel_is_of_the_vpcs_that_have_an_interface_here(void **state)
 		.subnet_count = 3,
 		.peers =
 			(struct acs_network_peer[]){
-				{ "10.0.0.9", MAC_A, "subnet-a", 7, "192.0.2.2" },
-				{ "10.0.1.9", MAC_A, "subnet-a2", 7, "192.0.2.3" },
-				{ "fd00::9", MAC_A, "subnet-a", 7, "192.0.2.2" },
-				{ "10.8.0.9", MAC_A, "subnet-b", 8, "192.0.2.2" },
-				{ "10.0.0.8", MAC_A, "subnet-a", 7, NULL },
-				{ "10.0.0.1", MAC_A, "subnet-a", 7, "192.0.2.2" },
+				{ "10.0.0.9", 7, "192.0.2.2" },
+				{ "10.0.1.9", 7, "192.0.2.3" },
+				{ "fd00::9", 7, "192.0.2.2" },
+				{ "10.8.0.9", 8, "192.0.2.2" },
+				{ "10.0.0.8", 7, NULL },
+				{ "10.0.0.1", 7, "192.0.2.2" },
 			},
 		.peer_count = 6,
 	};
