@@ -23,9 +23,9 @@
 /* What of a tuple the kernel compares: its source, its protocol's number. */
 #define FILTER_SOURCE   (1u << 0)
 #define FILTER_PROTOCOL (1u << 3)
-/* The kernel looks through its table twice for each of so many addresses; for more it hands over
- * all of it once. */
-#define FILTERED_MAX 8
+/* The kernel looks through its table, which takes some milliseconds, twice for each address; of
+ * more ends than one task has it hands over all of it once for each family. */
+#define FILTERED_MAX 4
 
 /* One direction of a flow. */
 struct tuple {

@@ -349,8 +349,9 @@ static void apply_both(struct applying *applying)
 							 &applying->err);
 	if (applying->result < 0)
 		return;
-	applying->forget_result = network->config.forget(network->firewall, &applying->forget_err);
 	apply_routing(applying);
+	/* Nobody waits for it but who may get one of the addresses. */
+	applying->forget_result = network->config.forget(network->firewall, &applying->forget_err);
 }
 
 static void work(void *data)

@@ -186,4 +186,4 @@ def test_two_vpcs_with_the_same_addresses_on_one_host(vpcs):
     assert second.asked(second.client) == second.asked(second.far) == second.asked(second.far, six) == "second"
     second.close()
     hosts.stop(second.web, second.client, second.far)
-    assert tables(hosts.lab.hosts[0]) == tables(hosts.lab.hosts[1]) == {}
+    wait_for("the rules of routing to go", lambda: tables(hosts.lab.hosts[0]) == tables(hosts.lab.hosts[1]) == {})
