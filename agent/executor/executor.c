@@ -102,6 +102,10 @@ int executor_new(const struct executor_config *config, struct executor **ret, st
 	executor->operations = operations_new(config->loop);
 	executor->ports = ports_new((uint16_t)config->config->dynamic_host_ports[0],
 				    (uint16_t)config->config->dynamic_host_ports[1]);
+	ports_reserve(executor->ports, TRANSPORT_TCP, config->config->reserved_ports.items,
+		      config->config->reserved_ports.count);
+	ports_reserve(executor->ports, TRANSPORT_UDP, config->config->reserved_ports_udp.items,
+		      config->config->reserved_ports_udp.count);
 	if (uv_cpu_info(&cpus, &cpu_count) == 0)
 		uv_free_cpu_info(cpus, cpu_count);
 	executor->creations_max = (unsigned)cpu_count * CREATIONS_PER_CPU;

@@ -17,7 +17,10 @@
 #define FIRST_DYNAMIC    49153 /* where the kernel does not say */
 #define LAST_DYNAMIC     65535
 
+#define PORT_WORDS 1024 /* of 64 ports */
+
 struct ports {
+	uint64_t reserved_tcp[PORT_WORDS], reserved_udp[PORT_WORDS];
 	uint16_t first, last;
 	uint16_t given; /* the last one that was chosen: an old one is not soon another's */
 };
@@ -54,6 +57,25 @@ struct ports *ports_new(uint16_t first, uint16_t last)
 		read_local_range(ports);
 	ports->given = (uint16_t)(ports->first - 1);
 	return ports;
+}
+
+static uint64_t *reserved_of(struct ports *ports, enum transport_protocol protocol)
+{
+	return protocol == TRANSPORT_UDP ? ports->reserved_udp : ports->reserved_tcp;
+}
+
+void ports_reserve(struct ports *ports, enum transport_protocol protocol, const uint16_t *reserved,
+		   size_t count)
+{
+	uint64_t *set = reserved_of(ports, protocol);
+
+	for (size_t i = 0; i < count; i++)
+		set[reserved[i] / 64] |= UINT64_C(1) << (reserved[i] % 64);
+}
+
+static bool is_reserved(const uint64_t *set, unsigned port)
+{
+	return set[port / 64] >> (port % 64) & 1;
 }
 
 void ports_free(struct ports *ports)
@@ -138,6 +160,21 @@ static int say_not_bound(int r, enum transport_protocol protocol, unsigned port,
 			 port);
 }
 
+/* The same, unless one of them is reserved. */
+static int hold_unreserved(struct ports *ports, struct held_ports *held,
+			   const struct port_binding *binding, unsigned first, unsigned *ret_bad)
+{
+	const uint64_t *reserved = reserved_of(ports, binding->protocol);
+
+	for (unsigned port = first; port < first + binding->count; port++) {
+		if (is_reserved(reserved, port)) {
+			*ret_bad = port;
+			return -EADDRINUSE;
+		}
+	}
+	return hold_block(held, binding->protocol, first, binding->count, ret_bad);
+}
+
 /* From the one after the last that was given, once around. */
 static int hold_dynamic(struct ports *ports, struct held_ports *held, struct port_binding *binding,
 			struct error *err)
@@ -153,7 +190,7 @@ static int hold_dynamic(struct ports *ports, struct held_ports *held, struct por
 			at = ports->first;
 			continue;
 		}
-		r = hold_block(held, binding->protocol, at, binding->count, &bad);
+		r = hold_unreserved(ports, held, binding, at, &bad);
 		if (r == 0) {
 			binding->host_port = (uint16_t)at;
 			ports->given = (uint16_t)(at + binding->count - 1);

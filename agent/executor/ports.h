@@ -14,6 +14,9 @@ struct ports;
 
 /* From which range dynamic ones are chosen; 0, 0: the kernel's own (ip_local_port_range). */
 struct ports *ports_new(uint16_t first, uint16_t last);
+/* Ports that are no dynamic ones from now on, besides those that were reserved before. */
+void ports_reserve(struct ports *ports, enum transport_protocol protocol, const uint16_t *reserved,
+		   size_t count);
 void ports_free(struct ports *ports);
 
 /* Those of one container. Zeroed, it holds none. */

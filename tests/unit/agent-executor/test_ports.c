@@ -131,6 +131,40 @@ static void a_range_is_one_block(void **state)
 	ports_free(ports);
 }
 
+/* net-T54: neither alone nor in a block, also where nobody has bound them; of one protocol. */
+static void reserved_ports_are_passed_over(void **state)
+{
+	static const struct port_mapping web = { .container_port = 80 };
+	static const struct port_mapping udp = { .container_port = 53, .protocol = TRANSPORT_UDP };
+	static const struct port_mapping three = { .container_port = 8000, .range_end = 8002 };
+	static const uint16_t reserved[] = { 22, 50000, 50003 };
+	struct ports *ports = ports_new(50000, 50006);
+	struct published published, second;
+
+	ports_reserve(ports, TRANSPORT_TCP, reserved, 2);
+	ports_reserve(ports, TRANSPORT_TCP, reserved + 2, 1);
+	assert_int_equal(try_port(SOCK_STREAM, 50000), 0);
+	assert_int_equal(publish(ports, &published, &web, 1), 0);
+	assert_int_equal(published.bindings[0].host_port, 50001);
+	assert_int_equal(publish(ports, &second, &three, 1), 0);
+	assert_int_equal(second.bindings[0].host_port, 50004);
+	give_up(&second);
+	assert_int_equal(publish(ports, &second, &web, 1), 0);
+	assert_int_equal(second.bindings[0].host_port, 50002);
+	give_up(&second);
+	give_up(&published);
+	assert_int_equal(publish(ports, &published, &udp, 1), 0);
+	assert_int_equal(published.bindings[0].host_port, 50003);
+	give_up(&published);
+	ports_free(ports);
+
+	ports = ports_new(50000, 50000);
+	ports_reserve(ports, TRANSPORT_TCP, reserved, 2);
+	assert_int_equal(publish(ports, &published, &web, 1), -EBUSY);
+	assert_string_equal(published.err.text, "a host port is unavailable");
+	ports_free(ports);
+}
+
 enum { FIRST = 50000, LAST = 50063, STOLEN = 16 };
 
 static int bound(uint16_t port)
@@ -259,6 +293,7 @@ int main(void)
 		cmocka_unit_test(dynamic_ports_go_around_the_range),
 		cmocka_unit_test(without_a_free_one_nothing_is_held),
 		cmocka_unit_test(a_range_is_one_block),
+		cmocka_unit_test(reserved_ports_are_passed_over),
 		cmocka_unit_test(a_thief_gets_none_that_was_chosen),
 		cmocka_unit_test(they_are_held_again_after_a_restart),
 		cmocka_unit_test(there_are_not_more_than_a_thousand),
