@@ -151,21 +151,42 @@ def test_a_range_of_ports_is_one_binding(host):
         assert get(f"http://127.0.0.1:{port}/") == PAGE
 
 
+def refused_by_the_host(lab):
+    """A task with a dynamic port, where none is left."""
+    arn = lab.run(define(lab, [{"command": FOREVER, "portMappings": [{"containerPort": 80}]}]), awsvpc=False)[0]
+    task = lab.wait_status(arn, "STOPPED")
+    assert container(task)["reason"] == "HostConfigError: error retrieving docker port map: a host port is unavailable"
+    return task
+
+
 def test_no_dynamic_port_is_free(lab):
     """eng-59"""
     lab.image = lab.registry.image("web")
+    # None that the kernel gives to whoever connects.
     with socket.socket() as one, socket.socket() as two:
         for taken in (one, two):
-            taken.bind(("0.0.0.0", 50000 + (taken is two)))
-        lab.agent(ECS_DYNAMIC_HOST_PORT_RANGE="50000-50001").start()
-        arn = lab.run(define(lab, [{"command": FOREVER, "portMappings": [{"containerPort": 80}]}]), awsvpc=False)[0]
-        task = lab.wait_status(arn, "STOPPED")
-    assert container(task)["reason"] == "HostConfigError: error retrieving docker port map: a host port is unavailable"
+            taken.bind(("0.0.0.0", 30000 + (taken is two)))
+        lab.agent(ECS_DYNAMIC_HOST_PORT_RANGE="30000-30001").start()
+        task = refused_by_the_host(lab)
     assert "exitCode" not in container(task) and task["stopCode"] == "TaskFailedToStart"
 
 
+def test_reserved_ports_are_nobodys(lab):
+    """net-T54: they are free, and are neither placed nor chosen"""
+    lab.image = lab.registry.image("web")
+    lab.agent(ECS_RESERVED_PORTS="[22,30002,30004]", ECS_DYNAMIC_HOST_PORT_RANGE="30002-30004").start()
+    for port in (22, 30002):
+        definition = define(lab, [{"command": FOREVER, "portMappings": [{"containerPort": 80, "hostPort": port}]}])
+        answer = lab.control.call("RunTask", taskDefinition=definition)
+        assert answer["tasks"] == [] and [failure["reason"] for failure in answer["failures"]] == ["RESOURCE:PORTS"]
+    task = run(lab, {"command": FOREVER, "portMappings": [{"containerPort": 80}]})
+    assert binding(task)["hostPort"] == 30003
+    refused_by_the_host(lab)
+    bind(30002)
+    bind(30004)
+
+
 def test_a_port_that_another_program_has(host):
-    """net-T54"""
     with socket.socket() as other:
         other.bind(("0.0.0.0", 0))
         port = other.getsockname()[1]

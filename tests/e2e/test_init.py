@@ -194,8 +194,8 @@ def test_metadata_address_leads_to_the_agent(init_host, default_route):
 
 
 def test_port_of_the_metadata_endpoint_can_be_chosen(init_host):
-    init_host.serve("127.0.0.1", 40000)
-    init_host.init("pre-start", BERTH_METADATA_PORT="40000")
+    init_host.serve("127.0.0.1", 20000)
+    init_host.init("pre-start", BERTH_METADATA_PORT="20000")
     assert init_host.here.get("http://169.254.170.2/") == ANSWER
     assert init_host.other.get("http://169.254.170.2/") == ANSWER
 

@@ -2,6 +2,7 @@
 """Daemons that a test starts and ends by pid, and waiting for what they do with a deadline."""
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -11,18 +12,22 @@ import time
 # How many times longer than on a machine of its own anything may take: an emulated one is slow.
 PATIENCE = float(os.environ.get("BERTH_TEST_PATIENCE", "1"))
 
+# Of these free_port() gives some away. All of them are below those that the kernel chooses from for whoever connects, so that a
+# port stays free until it is bound; those from 30000 on are for tests that want certain ones.
+FREE_PORTS = range(10000, 30000)
 _given = set()
 
 
 def free_port():
     """Never the same twice: whoever asked may not have bound it yet, or be away for a moment."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _given:
+    for port in random.sample(FREE_PORTS, len(FREE_PORTS)):
+        if port in _given:
+            continue
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("0.0.0.0", port))
             _given.add(port)
             return port
+    raise RuntimeError("no port is free")
 
 
 def wait_for(what, check, seconds=60, every=0.01):
