@@ -727,7 +727,7 @@ static void a_failed_add_leaves_nothing(void **state)
 	netlink_close(netlink);
 }
 
-/* net-T42: said so that a person knows what to do. */
+/* net-T42, the half that is about a bridge: said so that a person knows what to do. */
 static void a_full_bridge_says_so(void **state)
 {
 	struct netlink *netlink = open_at(-1);

@@ -25,7 +25,7 @@
 #include "live.h"
 #include "netns/namespace.h"
 
-enum { WARM_UP = 50, FEW = 200, BULK = 500 };
+enum { WARM_UP = 50, FEW = 200, BULK = 500, CROWD = 1100 };
 
 static int cycles(void)
 {
@@ -77,7 +77,8 @@ static void cycle(void)
 	task_free(&task);
 }
 
-static void await_links_gone(int64_t most_ms)
+/* Until no more than that many are there. */
+static void await_links(size_t most, int64_t most_ms)
 {
 	int64_t end_ms = clock_monotonic_ms() + most_ms;
 	struct netlink *netlink = NULL;
@@ -90,9 +91,14 @@ static void await_links_gone(int64_t most_ms)
 		count = links.count;
 		link_list_free(&links);
 		usleep(1000);
-	} while (count > 0 && clock_monotonic_ms() < end_ms);
-	assert_int_equal(count, 0);
+	} while (count > most && clock_monotonic_ms() < end_ms);
+	assert_int_equal(count, most);
 	netlink_close(netlink);
+}
+
+static void await_links_gone(int64_t most_ms)
+{
+	await_links(0, most_ms);
 }
 
 struct sizes {
@@ -181,32 +187,67 @@ static int64_t own_time_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* net-T44. What the caller spends, not what a busy machine lets it wait. */
-static void many_are_ended_at_once(void **state)
+/* By their own addresses: from the host, and some from a task. Not all from there: of neighbours
+ * that were asked for, the kernel's table has 1024 in five seconds, for all namespaces together. */
+static void assert_all_are_reached(const struct task *tasks, int from, int to)
 {
-	static struct task tasks[BULK];
+	int first = -1;
+
+	assert_int_equal(netns_open(tasks[from].path, &first, NULL), 0);
+	for (int i = from; i < to; i++) {
+		char address[32];
+		int netns = -1;
+
+		snprintf(address, sizeof(address), "10.7.%d.%d", i / 200, i % 200 + 1);
+		assert_int_equal(netns_open(tasks[i].path, &netns, NULL), 0);
+		if (!reaches((i - from) % 10 == 1 ? first : -1, netns, address))
+			fail_msg("task %d is not reached", i);
+		close(netns);
+	}
+	close(first);
+}
+
+static void end_tasks(struct task *tasks, int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		run_here("DEL", &tasks[i], i);
+		task_free(&tasks[i]);
+	}
+}
+
+/*
+ * net-T42: there are more than a bridge has ports for, and each has its way.
+ * net-T44: what the caller spends when many are ended, not what a busy machine lets it wait.
+ */
+static void a_crowd_is_reached_and_many_are_ended_at_once(void **state)
+{
+	static struct task tasks[CROWD];
 	int64_t own_ns, began_ns;
 
-	for (int i = 0; i < BULK; i++) {
+	for (int i = 0; i < CROWD; i++) {
 		char id[16];
 
 		snprintf(id, sizeof(id), "bulk-%d", i);
 		tasks[i] = task_new(id);
 		run_here("ADD", &tasks[i], i);
+		/* There may be more tasks than descriptors. */
+		close(tasks[i].netns);
+		tasks[i].netns = -1;
 	}
+	assert_all_are_reached(tasks, 0, CROWD);
 	own_ns = own_time_ns();
 	began_ns = clock_monotonic_ns();
-	for (int i = 0; i < BULK; i++) {
-		run_here("DEL", &tasks[i], i);
-		task_free(&tasks[i]);
-	}
+	end_tasks(tasks, 0, BULK);
 	own_ns = own_time_ns() - own_ns;
 	print_message("%d ended in %.0f ms, %.0f ms of which the caller's own\n", BULK,
 		      (double)(clock_monotonic_ns() - began_ns) / 1e6, (double)own_ns / 1e6);
 #ifndef __SANITIZE_ADDRESS__
 	assert_true(own_ns < 1000000000);
 #endif
-	await_links_gone(5000);
+	await_links(CROWD - BULK, 5000);
+	assert_all_are_reached(tasks, BULK, CROWD);
+	end_tasks(tasks, BULK, CROWD);
+	await_links_gone(10000);
 }
 
 /* ---- collection beside others ---- */
@@ -292,7 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cycles_leave_everything_as_large_as_it_was),
-		cmocka_unit_test(many_are_ended_at_once),
+		cmocka_unit_test(a_crowd_is_reached_and_many_are_ended_at_once),
 		cmocka_unit_test(collection_does_not_disturb_others),
 	};
 	int failed;
