@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -166,8 +167,14 @@ static void start(struct run *run, pid_t *pid, int in, int out)
 	free(program);
 }
 
+static int64_t time_ns(const struct timeval *time)
+{
+	return (int64_t)time->tv_sec * 1000000000 + (int64_t)time->tv_usec * 1000;
+}
+
 void run_execute(struct run *run)
 {
+	struct rusage usage;
 	struct strbuf output = STRBUF_INIT;
 	int in[2], out[2], status;
 	char buffer[4096];
@@ -189,7 +196,8 @@ void run_execute(struct run *run)
 	while ((got = read(out[0], buffer, sizeof(buffer))) > 0)
 		strbuf_append_n(&output, buffer, (size_t)got);
 	close(out[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
+	run->own_ns = time_ns(&usage.ru_utime) + time_ns(&usage.ru_stime);
 	run->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	run->out = strbuf_take(&output);
 	run->answer = json_loads(run->out, 0, NULL);

@@ -43,6 +43,7 @@ struct run {
 	const char *config;
 	int64_t kill_after_us; /* < 0: never */
 	int status;            /* exit status; 128 + signal */
+	int64_t own_ns;        /* what it spent itself, whatever else the machine did */
 	char *out;
 	json_t *answer;
 };

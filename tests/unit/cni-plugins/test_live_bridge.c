@@ -1053,15 +1053,26 @@ static void a_previous_result_is_handed_on(void **state)
 	free(config);
 }
 
-enum { WORKERS = 4, EACH = 25 };
+enum { WORKERS = 4, EACH = 25, RUNS = 2 * WORKERS * EACH };
 
 struct worker {
 	pthread_barrier_t *all_added; /* what is given back early may be the next one's */
 	int number;
 	const char *config;
 	char addresses[EACH][64];
+	int64_t own_ns[2 * EACH], took_ns[2 * EACH]; /* of each ADD and DEL */
 	int failures;
 };
+
+/* Executes, and notes the time as the n-th. */
+static void run_timed(struct worker *worker, int n, struct run *run)
+{
+	int64_t start_ns = clock_monotonic_ns();
+
+	run_execute(run);
+	worker->took_ns[n] = clock_monotonic_ns() - start_ns;
+	worker->own_ns[n] = run->own_ns;
+}
 
 static void *add_and_keep(void *data)
 {
@@ -1075,7 +1086,7 @@ static void *add_and_keep(void *data)
 		snprintf(id, sizeof(id), "p%d-%d", worker->number, n);
 		tasks[n] = task_new(id);
 		run = run_bridge("ADD", &tasks[n], worker->config);
-		run_execute(&run);
+		run_timed(worker, n, &run);
 		if (run.status != 0) {
 			print_message("%s\n", run.out);
 			worker->failures++;
@@ -1089,7 +1100,7 @@ static void *add_and_keep(void *data)
 	for (int n = 0; n < EACH; n++) {
 		struct run run = run_bridge("DEL", &tasks[n], worker->config);
 
-		run_execute(&run);
+		run_timed(worker, EACH + n, &run);
 		worker->failures += run.status != 0;
 		run_free(&run);
 		task_free(&tasks[n]);
@@ -1097,12 +1108,29 @@ static void *add_and_keep(void *data)
 	return NULL;
 }
 
-/* Conformance C16, net-T41: also the first ones, which make the bridge together. */
+static int compare_ns(const void *a, const void *b)
+{
+	int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* Of all ADDs and DELs, the time that 99 of 100 do not exceed. */
+static double percentile_99_ms(int64_t *times_ns)
+{
+	qsort(times_ns, RUNS, sizeof(*times_ns), compare_ns);
+	return (double)times_ns[RUNS * 99 / 100 - 1] / 1e6;
+}
+
+/* Conformance C16, net-T41: also the first ones, which make the bridge together. What each spends
+ * itself has a limit; what a busy machine lets it wait is printed. */
 static void a_hundred_at_once_have_addresses_of_their_own(void **state)
 {
 	static struct worker workers[WORKERS];
+	static int64_t own_ns[RUNS], took_ns[RUNS];
 	pthread_t threads[WORKERS];
 	pthread_barrier_t all_added;
+	double own_ms;
 	char *config = config_of_network("");
 	struct census before = census_of(-1), after;
 
@@ -1116,7 +1144,15 @@ static void a_hundred_at_once_have_addresses_of_their_own(void **state)
 	for (int i = 0; i < WORKERS; i++) {
 		pthread_join(threads[i], NULL);
 		assert_int_equal(workers[i].failures, 0);
+		memcpy(own_ns + 2 * EACH * i, workers[i].own_ns, sizeof(workers[i].own_ns));
+		memcpy(took_ns + 2 * EACH * i, workers[i].took_ns, sizeof(workers[i].took_ns));
 	}
+	own_ms = percentile_99_ms(own_ns);
+	print_message("99 of 100 ADDs and DELs took at most %.1f ms, %.1f ms of it their own\n",
+		      percentile_99_ms(took_ns), own_ms);
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(own_ms < 50);
+#endif
 	for (int a = 0; a < WORKERS * EACH; a++)
 		for (int b = a + 1; b < WORKERS * EACH; b++)
 			assert_string_not_equal(workers[a / EACH].addresses[a % EACH],
