@@ -139,6 +139,27 @@ class Stream:
             process.communicate()
 
 
+class Sink:
+    """Waits in a task for one datagram."""
+
+    def __init__(self, hosts, task):
+        script = ("import socket\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.bind(('',9));print('ready',flush=True)\n"
+                  "print(len(s.recv(65535))+28,flush=True)")
+        self.server = subprocess.Popen(["nsenter", "-t", str(hosts.pid(task)), "-n", PYTHON, "-c", script],
+                                       stdout=subprocess.PIPE, text=True)
+        if self.server.stdout.readline() != "ready\n":
+            self.close()
+            raise RuntimeError("the server has not come up")
+
+    def received(self):
+        """How large its packet was."""
+        return int(self.server.stdout.readline())
+
+    def close(self):
+        self.server.kill()
+        self.server.communicate()
+
+
 def heard_on_wire(of, act):
     """How many frames on the wire have that address in them, while something is done."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as wire:
@@ -154,10 +175,10 @@ def heard_on_wire(of, act):
             return sum(socket.inet_aton(of) in frame for frame in frames)
 
 
-@pytest.mark.lab(host_count=2, subnet="10.99.0.0/24,ipv6=fd00:99:1:2::/64")
+@pytest.mark.lab(host_count=2, host_mtu=9001, subnet="10.99.0.0/24,ipv6=fd00:99:1:2::/64")
 def test_tasks_of_a_vpc_reach_each_other_by_their_own_addresses(hosts):
     """
-    In both families; unknown destinations; and the MTU, the half of scenario T23 that is about VXLAN.
+    In both families; unknown destinations; and the MTU (net-T23, the half that is about VXLAN).
     """
     elsewhere = hosts.ec2.create_subnet(VpcId=VPC, CidrBlock="10.99.9.0/24")["Subnet"]["SubnetId"]
     web, client = hosts.start(0, WEB), hosts.start(1)
@@ -169,10 +190,12 @@ def test_tasks_of_a_vpc_reach_each_other_by_their_own_addresses(hosts):
         assert stream.says("hello"), "the server sees the client's own address"
     assert hosts.entries(0) == of_host(1, client, far) and hosts.entries(1) == of_host(0, web)
 
-    # What is left of 1500 bytes.
-    assert json.loads(inside(hosts.pid(client), "ip", "-j", "link", "show", "eth0"))[0]["mtu"] == 1450
-    assert hosts.run(client, DATAGRAM, address(web), 9, 1450) == "sent"
-    assert hosts.run(client, DATAGRAM, address(web), 9, 1451) == "EMSGSIZE"
+    # What is left of 9001 bytes, and that it arrives; between two of a host as well.
+    assert json.loads(inside(hosts.pid(client), "ip", "-j", "link", "show", "eth0"))[0]["mtu"] == 8951
+    for server in (web, far):
+        with contextlib.closing(Sink(hosts, server)) as sink:
+            assert hosts.run(client, DATAGRAM, address(server), 9, 8951) == "sent" and sink.received() == 8951
+        assert hosts.run(client, DATAGRAM, address(server), 9, 8952) == "EMSGSIZE"
 
     # An address that nobody has: no question and no packet leaves the host.
     outcome = []

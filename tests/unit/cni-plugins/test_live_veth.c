@@ -235,6 +235,70 @@ static int send_as(void *data, struct error *err)
 	return 0;
 }
 
+/* A UDP socket of a task, bound to an address of it; what it sends is not to be cut into pieces. */
+struct whole_packets {
+	const char *address;
+	int fd;
+};
+
+static int open_whole(void *data, struct error *err)
+{
+	struct whole_packets *whole = data;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(4321) };
+	struct timeval wait = { .tv_sec = 30 };
+	int never = IP_PMTUDISC_DO;
+	struct ip_address ip;
+
+	(void)err;
+	ip_parse(whole->address, &ip, NULL);
+	memcpy(&at.sin_addr, ip.bytes, 4);
+	whole->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	setsockopt(whole->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	assert_int_equal(setsockopt(whole->fd, IPPROTO_IP, IP_MTU_DISCOVER, &never, sizeof(never)),
+			 0);
+	assert_int_equal(bind(whole->fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return 0;
+}
+
+/* 0, or -errno. `packet_size` with the headers of IP and UDP. */
+static int send_whole(const struct whole_packets *from, const struct whole_packets *to,
+		      size_t packet_size)
+{
+	static const char bytes[10000];
+	struct sockaddr_in there;
+	socklen_t size = sizeof(there);
+
+	assert_int_equal(getsockname(to->fd, (struct sockaddr *)&there, &size), 0);
+	if (sendto(from->fd, bytes, packet_size - 28, 0, (struct sockaddr *)&there, size) < 0)
+		return -errno;
+	return 0;
+}
+
+/* net-T23, between tasks of one host. */
+static void packets_as_large_as_the_mtu_arrive_whole(void **state)
+{
+	static char bytes[10000];
+	struct whole_packets from = { .address = "10.0.1.31" }, to = { .address = "10.0.1.32" };
+	struct task a = task_new("large-a"), b = task_new("large-b");
+	char *config_a = config_of(1, ""), *config_b = config_of(2, "");
+
+	json_decref(run_good(run_of("ADD", &a, config_a)));
+	json_decref(run_good(run_of("ADD", &b, config_b)));
+	assert_int_equal(netns_run(a.netns, open_whole, &from, NULL), 0);
+	assert_int_equal(netns_run(b.netns, open_whole, &to, NULL), 0);
+	assert_int_equal(send_whole(&from, &to, 9001), 0);
+	assert_int_equal(recv(to.fd, bytes, sizeof(bytes), 0), 9001 - 28);
+	assert_int_equal(send_whole(&from, &to, 9002), -EMSGSIZE);
+	close(from.fd);
+	close(to.fd);
+	run_good(run_of("DEL", &a, config_a));
+	run_good(run_of("DEL", &b, config_b));
+	task_free(&a);
+	task_free(&b);
+	free(config_a);
+	free(config_b);
+}
+
 /* A task cannot speak with another's address: the host takes from a pair what it routes to the
  * pair. */
 static void a_foreign_source_address_is_dropped(void **state)
@@ -791,6 +855,7 @@ int main(void)
 		cmocka_unit_test(routes_lead_by_the_pair),
 		cmocka_unit_test(tasks_and_host_reach_one_another),
 		cmocka_unit_test(the_first_packet_arrives),
+		cmocka_unit_test(packets_as_large_as_the_mtu_arrive_whole),
 		cmocka_unit_test(a_foreign_source_address_is_dropped),
 		cmocka_unit_test(a_host_whose_ipv6_is_off_has_tasks_of_ipv4),
 		cmocka_unit_test(the_host_forwards_ipv6_once_a_task_has_it),
