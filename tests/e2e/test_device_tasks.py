@@ -122,6 +122,22 @@ def test_a_device_is_unplugged_while_it_is_in_the_task(moving, devices):
     moving.wait_ready(arn)
 
 
+def test_a_device_that_never_appears_stops_its_task(moving, devices):
+    """With the reason, and nothing of it is kept; when the device comes at last, it stays the host's."""
+    arn = moving.run(moving.define("web", [{"image": moving.image, "command": FOREVER}]))[0]
+    mac = announced(moving, arn)
+    task = moving.wait_status(arn, "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert f"device with mac address {mac} not found" in task["stoppedReason"]
+    assert "exitCode" not in task["containers"][0]
+    wait_for("the announcement to be forgotten", lambda: records(moving.agents[0]) == {})
+    devices.plug(mac)
+    other = moving.run(moving.define("web", [{"image": moving.image, "command": FOREVER}]))[0]
+    devices.plug(announced(moving, other))
+    moving.wait_ready(other)
+    assert links()[mac]["ifname"] == devices.names[mac]
+
+
 def test_an_agent_that_was_killed_finds_the_device_that_came_meanwhile(moving, devices):
     agent = moving.agents[0]
     arn = moving.run(moving.define("web", [{"image": moving.image, "command": FOREVER}]))[0]
