@@ -202,7 +202,7 @@ def test_of_two_interfaces_only_the_one_that_does_not_come_expires(hardware, pee
     agent, acs = hardware
     comes, stays_away = devices.mac(), devices.mac()
     devices.plug(comes)
-    attach(acs, "m1", card(comes), card(stays_away), wait_ms=1500)
+    attach(acs, "m1", card(comes), card(stays_away), wait_ms=3000)
     expect_ack(acs, "m1")
     assert set(records(agent)) == {comes, stays_away}
     due = records(agent)[stays_away][2] / 1000
@@ -239,7 +239,7 @@ def test_an_agent_that_was_killed_goes_on_with_the_time_that_was_left(hardware, 
     gone = wait_gone(agent, stays_away)
     assert gone > due - SLACK
     # Only a busy machine is later.
-    assert gone < due + 2
+    assert gone < due + 20
     agent.stop(signal.SIGKILL)
     agent.start()
     acs = peer.acs.next()
