@@ -14,7 +14,7 @@ from tests.e2e.test_first_task import FOREVER, WEB, container, get, main_pid
 from tests.lab.berth import program, wait_for
 from tests.lab import leaks
 from tests.lab.processes import environment_of, free_port
-from tests.e2e.test_endpoints import document
+from tests.e2e.test_endpoints import ROLE, document
 
 DEBIAN_PLUGINS = "/usr/lib/cni"
 PAGE = "hello from berth\n"
@@ -76,14 +76,15 @@ def test_a_dynamic_port_is_told_reached_and_given_back(host):
 
 
 def test_the_metadata_endpoint_is_in_each_container(host):
-    """tmds: ports with the address that they are bound to, the container's own address as its network."""
+    """tmds: ports with the address that they are bound to, the container's own address as its network. And credentials."""
     task = run(host, {"name": "app", "command": FOREVER, "portMappings": [{"containerPort": 80}]},
-               {"name": "side", "command": FOREVER})
+               {"name": "side", "command": FOREVER}, taskRoleArn=ROLE)
     seen = {}
     for name in ("app", "side"):
         pid = main_pid(host, task["taskArn"], name)
-        base = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")["ECS_CONTAINER_METADATA_URI_V4"]
-        seen[name] = document(pid, base.replace("http://169.254.170.2", ""))
+        variables = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")
+        seen[name] = document(pid, variables["ECS_CONTAINER_METADATA_URI_V4"].replace("http://169.254.170.2", ""))
+        assert document(pid, variables["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"])["RoleArn"] == ROLE
     assert seen["app"]["Ports"] == [{"ContainerPort": 80, "Protocol": "tcp", "HostPort": binding(task)["hostPort"],
                                      "HostIp": "0.0.0.0"}]
     assert "Ports" not in seen["side"]
