@@ -20,6 +20,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.abspath(os.environ.get("BERTH_BUILD", os.path.join(ROOT, "build", "debug")))
 REGION, KEY, SECRET = "us-west-2", "AKIDBERTHTEST", "berth-test-secret"
 SANITIZER_EXIT = 99  # what CI sets in ASAN_OPTIONS
+# What Berth does by itself, and runs no program for.
+TOOLS = ("bash", "brctl", "bridge", "conntrack", "ebtables", "ifconfig", "ip", "ip6tables", "iptables", "nft", "route", "sh",
+         "sysctl", "tc")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": REGION}
 
 
@@ -130,6 +133,9 @@ class Agent:
         argv = [*(host.enter() if host else []), program("berth-agent")]
         self.daemon = Daemon("berth-agent", argv, os.path.join(self.directory, "agent.log"),
                              environment(**self.settings))
+        # Plugins of others may need what ours do not.
+        if "ECS_CNI_PLUGINS_PATH" not in self.settings:
+            self.daemon.env["PATH"] = f"{lab.decoys.directory}:{self.daemon.env['PATH']}"
 
     def start(self, wait=True):
         self.daemon.start()
@@ -165,6 +171,24 @@ class Agent:
         return self.daemon.stop()
 
 
+class Decoys:
+    """Programs named as the TOOLS, which note that they were called, and fail."""
+
+    def __init__(self, directory):
+        self.directory, self.log = directory, os.path.join(directory, "log")
+        os.mkdir(directory)
+        for name in TOOLS:
+            path = os.path.join(directory, name)
+            with open(path, "w") as file:
+                file.write(f'#!/bin/sh\necho "{name} $*" >>{self.log}\nexit 1\n')
+            os.chmod(path, 0o755)
+
+    def called(self):
+        with contextlib.suppress(FileNotFoundError), open(self.log) as file:
+            return file.read().splitlines()
+        return []
+
+
 class Turn:
     """
     Labs of one network have the same addresses and look at the same interfaces: one at a time, whoever runs them. Tests that
@@ -186,7 +210,10 @@ class Turn:
 
 
 class Lab:
-    """One private host. Use it as a context; at the end everything is stopped, and what is left is an error."""
+    """
+    One private host. Use it as a context; at the end everything is stopped, and what is left is an error. So is that an agent
+    has run a tool for what it does by itself.
+    """
 
     def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1,
                  containerd_size=None, host_count=0, host_mtu=1500):
@@ -197,6 +224,7 @@ class Lab:
         self.hosts = [hosts.Host(number + 1, host_mtu) for number in range(host_count)]
         self.parts = [hosts.Wire(), *self.hosts] if host_count else []
         self.agents = []
+        self.decoys = Decoys(os.path.join(self.directory, "decoys"))
         self.before = set()
         self.containerd = Containerd(os.path.join(self.directory, "containerd"), containerd_size)
         self.registry = Registry(os.path.join(self.directory, "registry"))
@@ -333,6 +361,7 @@ class Lab:
         for agent in self.agents:
             problems += self.end(agent.daemon, getattr(agent, "may_fail", False))
         problems += self.end(self.control.daemon)
+        problems += [f"the agent has run: {line}" for line in self.decoys.called()]
         left = []
         if check and self.containerd.daemon.alive():
             broken_off = self.breaks_off_pulls or any(agent.daemon.lives > 1 for agent in self.agents)
