@@ -151,7 +151,7 @@ static void start(struct run *run, pid_t *pid, int in, int out)
 		xasprintf("CNI_ARGS=%s", run->args ? run->args : ""),
 		xasprintf("IPAM_DB_PATH=%s/ipam", directory),
 		xasprintf("LIVE_LOG=%s/log", directory),
-		xstrdup("PATH=/usr/bin:/bin"),
+		xstrdup("PATH=/nowhere"), /* they run no tool, and have no shell do it */
 		NULL,
 	};
 	char *argv[] = { program, NULL };
