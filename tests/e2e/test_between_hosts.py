@@ -20,6 +20,7 @@ ASK = """
 import socket, sys
 try:
     connection = socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)
+    connection.settimeout(30)  # the kernel connects; the server may have to wait for its turn
     connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
     print(connection.makefile().read().split("\\n")[-2])
 except OSError as error:

@@ -43,6 +43,7 @@ if len(sys.argv) > 2:
     sender.bind(("", int(sys.argv[2])))
 try:
     sender.connect((sys.argv[1], 80))
+    sender.settimeout(30)  # the kernel connects; the server may have to wait for its turn
     print(sender.makefile().readline().strip(), flush=True)
 except OSError as error:
     sys.exit(print(type(error).__name__))

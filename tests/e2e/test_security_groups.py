@@ -23,6 +23,7 @@ except OSError as error:
 if len(sys.argv) > 3:
     print("open", flush=True)
     sys.stdin.readline()
+connection.settimeout(30)  # the kernel connects; the server may have to wait for its turn
 connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
 print(connection.makefile().read().split("\\n")[-2])
 """

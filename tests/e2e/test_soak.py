@@ -22,7 +22,9 @@ def test_many_short_tasks_while_everything_is_killed(lab):
 
 
 def test_nothing_is_left_of_the_networks_of_many_tasks(real_host):
-    """On a network of its own, which no other test looks at meanwhile."""
+    """
+    net-T29: tasks come and go, the agent is killed at any time. On a network of its own, which no other test looks at meanwhile.
+    """
     done = subprocess.run(["/usr/bin/python3", "-B", "-m", "tests.soak", "--network", "--tasks", "20" if sanitized() else "40",
                            "--seed", "3"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
     assert done.returncode == 0, done.stdout

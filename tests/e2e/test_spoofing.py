@@ -141,6 +141,6 @@ def test_a_task_that_lies_harms_nobody(host):
     assert about_mac[6:12].hex(":") == victim.host_mac, "the host's end, whatever the liar says"
     assert victim.shape() + friend.shape() + host_shape(victim) == before
     # Who was said to be elsewhere is where it was.
-    ask = (f"import socket; c = socket.create_connection(('{victim.address}', 80), 2); "
+    ask = (f"import socket; c = socket.create_connection(('{victim.address}', 80), 30); "
            "c.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); print(c.makefile().read())")
     wait_for("the victim's answer", lambda: "hello from berth" in friend.run(PYTHON, "-c", ask))
