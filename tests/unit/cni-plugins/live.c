@@ -64,7 +64,7 @@ static void make_host(void)
 	address_add(batch, up.index, "up0", &address);
 	if (netlink_run(netlink, batch, NULL) < 0)
 		skip_without("configure a veth pair");
-	if (link_wait_running(netlink, "up0", 2000, NULL) < 0)
+	if (link_wait_running(netlink, "up0", 30000, NULL) < 0)
 		skip_without("have a veth pair running");
 	netlink_batch_free(batch);
 	netlink_close(netlink);

@@ -1007,6 +1007,7 @@ static void a_pair_that_is_left_to_its_namespace_is_cut_off_at_once(void **state
 	json_t *answer = run_good(run_bridge("ADD", &task, same));
 	const char *names[] = { text_at(answer, "interfaces.1.name") };
 	struct netlink *netlink = open_at(-1);
+	size_t deleted = 99;
 
 	assert_true(talks(-1, task.netns, "10.88.0.77", 80));
 	run_good(run_bridge("DEL", &task, same_leaving));
@@ -1017,7 +1018,8 @@ static void a_pair_that_is_left_to_its_namespace_is_cut_off_at_once(void **state
 	assert_true(talks(-1, next.netns, "10.88.0.77", 80));
 	assert_true(talks(next.netns, world, "192.168.88.2", 80));
 	task_free(&task);
-	assert_int_equal(links_wait_gone(netlink, names, 1, 2000, NULL, NULL), 0);
+	assert_int_equal(links_wait_gone(netlink, names, 1, 30000, &deleted, NULL), 0);
+	assert_int_equal(deleted, 0);
 	assert_true(talks(-1, next.netns, "10.88.0.77", 80));
 	run_good(run_bridge("DEL", &task, leaving));
 	run_good(run_bridge("DEL", &next, same));

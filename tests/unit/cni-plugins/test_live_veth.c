@@ -827,6 +827,7 @@ static void a_pair_that_is_left_to_its_namespace_dies_with_it(void **state)
 	json_t *answer = run_good(run_of("ADD", &task, config));
 	const char *names[] = { text_at(answer, "interfaces.0.name") };
 	struct netlink *netlink = NULL;
+	size_t deleted = 99;
 
 	run_good(run_of("DEL", &task, leaving));
 	/* The pair is still there, and its address is another's already. */
@@ -834,7 +835,8 @@ static void a_pair_that_is_left_to_its_namespace_dies_with_it(void **state)
 	json_decref(run_good(run_of("ADD", &next, config_next)));
 	task_free(&task);
 	assert_int_equal(netlink_open(&netlink, NULL), 0);
-	assert_int_equal(links_wait_gone(netlink, names, 1, 2000, NULL, NULL), 0);
+	assert_int_equal(links_wait_gone(netlink, names, 1, 30000, &deleted, NULL), 0);
+	assert_int_equal(deleted, 0);
 	assert_true(reaches(-1, next.netns, "10.0.1.31"));
 	run_good(run_of("DEL", &task, leaving));
 	run_good(run_of("DEL", &next, config_next));

@@ -218,8 +218,8 @@ static void wait_until_ready(struct netlink *netlink, const struct pair_end *end
 	assert_int_equal(ip_prefix_parse(end->v6, &prefix, NULL), 0);
 	address = prefix.address;
 	assert_int_equal(link_by_name(netlink, end->name, &link, NULL), 0);
-	assert_int_equal(link_wait_running(netlink, end->name, 2000, NULL), 0);
-	assert_int_equal(address_wait_ready(netlink, &address, link.index, 2000, NULL), 0);
+	assert_int_equal(link_wait_running(netlink, end->name, 30000, NULL), 0);
+	assert_int_equal(address_wait_ready(netlink, &address, link.index, 30000, NULL), 0);
 }
 
 void pair_new(const struct pair_end *a, const struct pair_end *b)

@@ -67,8 +67,8 @@ static void add_uplink(struct netlink *netlink)
 	address_add(batch, up.index, "up0", &v4);
 	address_add(batch, up.index, "up0", &v6);
 	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
-	assert_int_equal(link_wait_running(netlink, "up0", 2000, NULL), 0);
-	assert_int_equal(address_wait_ready(netlink, &v6.address, up.index, 2000, NULL), 0);
+	assert_int_equal(link_wait_running(netlink, "up0", 30000, NULL), 0);
+	assert_int_equal(address_wait_ready(netlink, &v6.address, up.index, 30000, NULL), 0);
 	netlink_batch_free(batch);
 }
 
@@ -124,7 +124,8 @@ static void configure_host(const struct place_task *task, const struct link *hos
 	add_host_route(batch, host, task->v4, task->vni, &mac);
 	add_host_route(batch, host, task->v6, task->vni, &mac);
 	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
-	assert_int_equal(address_wait_ready(netlink, &gateway.address, host->index, 2000, NULL), 0);
+	assert_int_equal(address_wait_ready(netlink, &gateway.address, host->index, 30000, NULL),
+			 0);
 	netlink_batch_free(batch);
 	netlink_close(netlink);
 }
@@ -150,7 +151,7 @@ static void configure_task(const struct place_task *task)
 	route_add(batch, &out);
 	neighbour_set(batch, link.index, link.name, &out.gateway, &host_mac);
 	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
-	assert_int_equal(address_wait_ready(netlink, &v6, link.index, 2000, NULL), 0);
+	assert_int_equal(address_wait_ready(netlink, &v6, link.index, 30000, NULL), 0);
 	netlink_batch_free(batch);
 	netlink_close(netlink);
 }
@@ -180,7 +181,7 @@ void place_task_plug(const struct place_task *task)
 	assert_int_equal(veth_create(netlink, &pair, &host, NULL), 0);
 	configure_host(task, &host);
 	configure_task(task);
-	assert_int_equal(link_wait_running(netlink, name, 2000, NULL), 0);
+	assert_int_equal(link_wait_running(netlink, name, 30000, NULL), 0);
 	netlink_close(netlink);
 }
 
@@ -329,7 +330,7 @@ static bool hears(int from, int to)
 	struct pollfd wait = { .fd = to, .events = POLLIN };
 	char c = 0;
 
-	return send(from, "x", 1, MSG_NOSIGNAL) == 1 && poll(&wait, 1, 2000) == 1 &&
+	return send(from, "x", 1, MSG_NOSIGNAL) == 1 && poll(&wait, 1, 30000) == 1 &&
 	       recv(to, &c, 1, 0) == 1 && c == 'x';
 }
 

@@ -104,9 +104,9 @@ static void connect_host(struct netlink *wire_netlink, int bridge, struct place_
 	add_address(batch, &up, host->v4, 24);
 	add_address(batch, &up, host->v6, 64);
 	assert_int_equal(netlink_run(netlink, batch, NULL), 0);
-	assert_int_equal(link_wait_running(netlink, "up0", 2000, NULL), 0);
-	assert_int_equal(link_wait_forwarding(wire_netlink, name, 2000, NULL), 0);
-	assert_int_equal(address_wait_ready(netlink, &v6, up.index, 2000, NULL), 0);
+	assert_int_equal(link_wait_running(netlink, "up0", 30000, NULL), 0);
+	assert_int_equal(link_wait_forwarding(wire_netlink, name, 30000, NULL), 0);
+	assert_int_equal(address_wait_ready(netlink, &v6, up.index, 30000, NULL), 0);
 	netlink_batch_free(batch);
 	netlink_close(netlink);
 }
