@@ -45,6 +45,12 @@ def bind(port, kind=socket.SOCK_STREAM):
         probe.bind(("0.0.0.0", port))
 
 
+def is_free(port):
+    """It is one that the kernel gives to whoever connects, too: it may be such a connection's for a moment."""
+    bind(port)
+    return True
+
+
 def inside(lab, arn, *command, name="app"):
     return subprocess.run(["nsenter", "--net", "--mount", "--target", str(main_pid(lab, arn, name)), "--", *command],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60).stdout
@@ -72,7 +78,7 @@ def test_a_dynamic_port_is_told_reached_and_given_back(host):
     with pytest.raises(OSError):
         bind(port)
     assert container(stop(host, task["taskArn"]))["networkBindings"] == [found]
-    bind(port)
+    wait_for("the port to be free", lambda: is_free(port))
 
 
 def test_the_metadata_endpoint_is_in_each_container(host):
@@ -255,7 +261,7 @@ def test_a_killed_agent_changes_nothing(host):
     base = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")["ECS_CONTAINER_METADATA_URI_V4"]
     assert document(pid, base.replace("http://169.254.170.2", ""))["KnownStatus"] == "RUNNING"
     assert container(stop(host, task["taskArn"]))["networkBindings"][0]["hostPort"] == port
-    bind(port)
+    wait_for("the port to be free", lambda: is_free(port))
 
 
 def test_a_container_that_is_restarted_keeps_its_port(lab):
