@@ -43,6 +43,9 @@ class Scenario:
         lab.control.call("CreateCluster", clusterName=name)
         self.agent = lab.agent(f"{name}/agent", ECS_CLUSTER=name, BERTH_CGROUP_PARENT=f"{lab.cgroup}/{name}",
                                BERTH_CRASH_TRACE=self.trace, BERTH_TIME_SCALE=TIME_SCALE)
+        # An agent that is dead holds no port, and its container has it all the same: another agent must not choose it meanwhile.
+        first = 33000 + 16 * self.agent.number
+        self.agent.daemon.env["ECS_DYNAMIC_HOST_PORT_RANGE"] = f"{first}-{first + 15}"
         image = f"{lab.registry.host}/crash:1"
         mount = {"image": image, "mountPoints": [{"sourceVolume": "marks", "containerPath": "/marks"}]}
         self.definition = lab.define(name, [

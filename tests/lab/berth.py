@@ -2,6 +2,7 @@
 """The control plane, agents and the host that they run on, as one object for a test."""
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -109,9 +110,10 @@ class Control:
 class Agent:
     """berth-agent with directories of its own."""
 
-    def __init__(self, lab, name="agent", host=None, **settings):
-        self.lab, self.name, self.host = lab, name, host
-        self.directory = os.path.join(lab.directory, name)
+    def __init__(self, lab, name=None, host=None, **settings):
+        self.lab, self.host, self.number = lab, host, next(lab.numbers)
+        self.name = name or f"agent{self.number}"
+        self.directory = os.path.join(lab.directory, self.name)
         self.data, self.run = os.path.join(self.directory, "data"), os.path.join(self.directory, "run")
         for directory in (self.data, self.run):
             os.makedirs(directory, exist_ok=True)
@@ -121,7 +123,7 @@ class Agent:
                              BERTH_CONTAINERD_ADDRESS=lab.containerd.address, BERTH_CONTAINERD_NAMESPACE="berth",
                              BERTH_INTROSPECTION_PORT=str(self.introspection), BERTH_METADATA_PORT=str(free_port()),
                              BERTH_CGROUP_PARENT=lab.cgroup, ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION="1s",
-                             BERTH_BRIDGE=f"berth{len(lab.agents)}", BERTH_BRIDGE_SUBNET=f"172.29.{len(lab.agents)}.0/24",
+                             BERTH_BRIDGE=f"berth{self.number}", BERTH_BRIDGE_SUBNET=f"172.29.{self.number}.0/24",
                              ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER="0s")
         if host:
             # Registries on loopback are another's there: images are brought in before.
@@ -224,6 +226,7 @@ class Lab:
         self.hosts = [hosts.Host(number + 1, host_mtu) for number in range(host_count)]
         self.parts = [hosts.Wire(), *self.hosts] if host_count else []
         self.agents = []
+        self.numbers = itertools.count()  # of agents; several threads may make them
         self.decoys = Decoys(os.path.join(self.directory, "decoys"))
         self.before = set()
         self.containerd = Containerd(os.path.join(self.directory, "containerd"), containerd_size)
@@ -270,7 +273,7 @@ class Lab:
 
     def agent(self, name=None, host=None, **settings):
         """On a `host` of its own (host_count=...), or in the network of the test."""
-        agent = Agent(self, name or f"agent{len(self.agents)}", host, **settings)
+        agent = Agent(self, name, host, **settings)
         self.agents.append(agent)
         return agent
 

@@ -6,6 +6,7 @@ import random
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 
@@ -15,15 +16,15 @@ PATIENCE = float(os.environ.get("BERTH_TEST_PATIENCE", "1"))
 # Of these free_port() gives some away. All of them are below those that the kernel chooses from for whoever connects, so that a
 # port stays free until it is bound; those from 30000 on are for tests that want certain ones.
 FREE_PORTS = range(10000, 30000)
-_given = set()
+_given, _giving = set(), threading.Lock()
 
 
 def free_port():
     """Never the same twice: whoever asked may not have bound it yet, or be away for a moment."""
     for port in random.sample(FREE_PORTS, len(FREE_PORTS)):
-        if port in _given:
-            continue
-        with socket.socket() as probe, contextlib.suppress(OSError):
+        with _giving, socket.socket() as probe, contextlib.suppress(OSError):
+            if port in _given:
+                continue
             probe.bind(("0.0.0.0", port))
             _given.add(port)
             return port
