@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "base/cleanup.h"
+#include "cni-plugins/own_link.h"
 #include "netns/addr.h"
 
 #define RUN_TIMEOUT_MS 2000
@@ -78,15 +78,10 @@ static int configure(struct branch_place *place, struct error *err)
 static int plug(struct branch_place *place, struct error *err)
 {
 	const struct cni_request *request = place->request;
-	struct link taken;
-	int r = link_by_name(place->task.netlink, request->ifname, &taken, err);
+	int r = task_setup_expect_free(place->task.netlink, request, request->ifname, err);
 
 	if (r == 0)
-		return error_say(err, EEXIST, "interface %s exists already in the namespace %s",
-				 request->ifname, request->netns);
-	if (r != -ENODEV)
-		return r;
-	r = task_setup_look(&place->task, &place->config->task, err);
+		r = task_setup_look(&place->task, &place->config->task, err);
 	if (r == 0)
 		r = set_trunk_up(place, err);
 	if (r < 0)
@@ -94,7 +89,7 @@ static int plug(struct branch_place *place, struct error *err)
 	r = configure(place, err);
 	if (r < 0) {
 		task_setup_undo(&place->task, &place->config->task);
-		(void)branch_links_delete(place, NULL);
+		branch_links_undo(place);
 	}
 	return r;
 }
@@ -138,6 +133,16 @@ int branch_add(const struct branch_maker *maker, const struct cni_request *reque
 	return r;
 }
 
+/* What lo and the routes have is as much that of other attachments in the namespace. */
+static void undo_task(struct branch_place *place)
+{
+	bool has_others = true;
+
+	(void)own_link_has_others(place->task.netlink, place->request, &has_others, NULL);
+	if (!has_others)
+		task_setup_undo(&place->task, &place->config->task);
+}
+
 /* The trunk is not asked for, and without the namespace there is nothing. */
 int branch_del(const struct branch_maker *maker, const struct cni_request *request,
 	       struct cni_error *err)
@@ -154,7 +159,7 @@ int branch_del(const struct branch_maker *maker, const struct cni_request *reque
 	if (r == 0)
 		r = branch_links_delete(&place, &why);
 	if (place.task.netlink)
-		task_setup_undo(&place.task, &config.task);
+		undo_task(&place);
 	close_place(&place);
 	branch_config_free(&config);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;

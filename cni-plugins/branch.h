@@ -28,8 +28,9 @@
  *
  * And of ours: "mtu" of a branch of the type vlan, "loopback-addresses", "dns" (see eni.h).
  *
- * The branch appears in the namespace in one step and under its last name, and is nowhere before:
- * what was begun is found by its name, and goes with the namespace.
+ * The branch appears in the namespace in one step, and is nowhere before: what was begun is found
+ * by its name, and goes with the namespace. All links have the alias of their attachment: another
+ * one in the same namespace neither takes nor deletes them.
  */
 extern const struct cni_plugin branch_plugin;
 
@@ -82,11 +83,16 @@ struct branch_place {
 	struct netlink *host;
 	struct link trunk;
 	struct task_setup task; /* its link: CNI_IFNAME */
+	bool made;              /* the branch: its name and CNI_IFNAME were free */
+	bool bridged;           /* the bridge's name was, too */
 };
 
 /* Makes the links, up to CNI_IFNAME, which is down yet for the type vlan. */
 int branch_links_create(struct branch_place *place, struct error *err);
-/* Deletes what there is of them; nothing is an error that is not there. */
+/* Undoes that, also where it has failed: nothing but what it made. */
+void branch_links_undo(struct branch_place *place);
+/* Deletes what there is of them, and is this attachment's; nothing is an error that is not there.
+ */
 int branch_links_delete(struct branch_place *place, struct error *err);
 int branch_links_check(struct branch_place *place, struct error *err);
 

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "cni-plugins/branch.h"
+#include "cni-plugins/own_link.h"
 #include "cni-plugins/tap_bridge.h"
 
 #define MACVTAP_KIND "macvtap"
@@ -43,7 +44,10 @@ static int create_branch(struct branch_place *place, const char *name,
 				 "VLAN %u of trunk %s is in use already, in this namespace or "
 				 "another",
 				 config->vlan_id, place->trunk.name);
-	return r == 0 ? link_by_name(place->task.netlink, name, ret, err) : r;
+	place->made = r == 0;
+	if (r == 0)
+		r = link_by_name(place->task.netlink, name, ret, err);
+	return r == 0 ? own_link_mark(place->task.netlink, place->request, ret, err) : r;
 }
 
 /* ---- vlan ---- */
@@ -90,6 +94,8 @@ static int create_macvtap(struct branch_place *place, struct error *err)
 	r = macvtap_create(netlink, &spec, err);
 	if (r == 0)
 		r = link_by_name(netlink, spec.name, &place->task.link, err);
+	if (r == 0)
+		r = own_link_mark(netlink, place->request, &place->task.link, err);
 	if (r < 0)
 		return r;
 	batch = netlink_batch_new();
@@ -107,9 +113,8 @@ static struct tap_bridge tap_bridge_of(const struct branch_place *place, char br
 	bridge_name(place->config, bridge);
 	return (struct tap_bridge){
 		.netlink = place->task.netlink,
-		.netns_fd = place->request->netns_fd,
+		.request = place->request,
 		.bridge = bridge,
-		.tap = place->request->ifname,
 		.uid = place->config->uid,
 		.gid = place->config->gid,
 	};
@@ -124,6 +129,9 @@ static int create_tap(struct branch_place *place, struct error *err)
 
 	branch_name(place->config, name);
 	r = create_branch(place, name, NULL, &branch, err);
+	if (r == 0)
+		r = task_setup_expect_free(place->task.netlink, place->request, bridge, err);
+	place->bridged = r == 0;
 	return r == 0 ? tap_bridge_create(&tap, &branch, &place->task.link, err) : r;
 }
 
@@ -142,23 +150,23 @@ int branch_links_create(struct branch_place *place, struct error *err)
 	return create_tap(place, err);
 }
 
-/* Whatever its type: the configuration may have become another. */
-int branch_links_delete(struct branch_place *place, struct error *err)
+static int delete_links(struct branch_place *place, bool bridge, struct error *err)
 {
+	const struct cni_request *request = place->request;
 	struct netlink *netlink = place->task.netlink;
 	const char *const kinds[] = { place->maker->kind, TAP_BRIDGE_KIND, MACVTAP_KIND, NULL };
 	static const char *const bridge_kinds[] = { "bridge", NULL };
 	char name[IFNAMSIZ];
 	struct error second = ERROR_INIT;
-	int r = link_delete_named(netlink, place->request->ifname, kinds, err), next;
+	int r = own_link_delete(netlink, request, request->ifname, kinds, err), next;
 
 	if (place->config->vlan_id == 0)
 		return r;
 	branch_name(place->config, name);
-	next = link_delete_named(netlink, name, kinds, &second);
-	if (next == 0) {
+	next = own_link_delete(netlink, request, name, kinds, &second);
+	if (next == 0 && bridge) {
 		bridge_name(place->config, name);
-		next = link_delete_named(netlink, name, bridge_kinds, &second);
+		next = own_link_delete(netlink, request, name, bridge_kinds, &second);
 	}
 	if (r == 0 && next < 0) {
 		if (err)
@@ -166,6 +174,18 @@ int branch_links_delete(struct branch_place *place, struct error *err)
 		r = next;
 	}
 	return r;
+}
+
+void branch_links_undo(struct branch_place *place)
+{
+	if (place->made)
+		(void)delete_links(place, place->bridged, NULL);
+}
+
+/* Whatever its type: the configuration may have become another. */
+int branch_links_delete(struct branch_place *place, struct error *err)
+{
+	return delete_links(place, true, err);
 }
 
 int branch_links_check(struct branch_place *place, struct error *err)

@@ -12,19 +12,13 @@
 static int expect_free(const struct cni_request *request, struct cni_error *err)
 {
 	struct netlink *netlink = NULL;
-	struct link link;
 	struct error why;
 	int r = netlink_open_in(request->netns_fd, &netlink, &why);
 
 	if (r == 0)
-		r = link_by_name(netlink, request->ifname, &link, &why);
+		r = task_setup_expect_free(netlink, request, request->ifname, &why);
 	netlink_close(netlink);
-	if (r == -ENODEV)
-		return 0;
-	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why)
-		     : cni_fail(err, CNI_PLUGIN_FAILED,
-				"interface %s exists already in the namespace %s", request->ifname,
-				request->netns);
+	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }
 
 static int attach(const struct cni_request *request, void *data, struct cni_result *ret,

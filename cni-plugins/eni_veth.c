@@ -131,14 +131,10 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 {
 	const struct veth_spec pair = { .peer_mac = config->mac, .mtu = config->task.mtu };
 	struct link host = { 0 };
-	int r = link_by_name(task->netlink, request->ifname, &task->link, err);
+	int r = task_setup_expect_free(task->netlink, request, request->ifname, err);
 
 	if (r == 0)
-		return error_say(err, EEXIST, "interface %s exists already in the namespace %s",
-				 request->ifname, request->netns);
-	if (r != -ENODEV)
-		return r;
-	r = task_setup_check_host(&config->task, err);
+		r = task_setup_check_host(&config->task, err);
 	if (r == 0)
 		r = task_setup_look(task, &config->task, err);
 	if (r == 0)

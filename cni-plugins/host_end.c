@@ -26,6 +26,16 @@ char *host_end_alias(const struct cni_request *request)
 	return xasprintf("ecs:%s:%s:%s", request->container_id, request->ifname, request->network);
 }
 
+int host_end_check_alias(const char *alias, struct error *err)
+{
+	if (strlen(alias) < LINK_ALIAS_SIZE)
+		return 0;
+	return error_say(err, ENAMETOOLONG,
+			 "container id, interface and network name together are longer than %d "
+			 "bytes",
+			 LINK_ALIAS_SIZE - 8);
+}
+
 char *host_end_alias_container(const char *alias)
 {
 	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
@@ -112,11 +122,8 @@ int host_end_create(struct netlink *netlink, const struct cni_request *request,
 	spec.host_mac = host_mac(request);
 	spec.group = LINK_GROUP_BERTH;
 	spec.alias = alias;
-	if (strlen(alias) >= LINK_ALIAS_SIZE)
-		return error_say(err, ENAMETOOLONG,
-				 "container id, interface and network name together are longer "
-				 "than %d bytes",
-				 LINK_ALIAS_SIZE - 8);
+	if (host_end_check_alias(alias, err) < 0)
+		return -ENAMETOOLONG;
 	/* Another attachment may have our name: its alias tells, and ours takes the next. */
 	for (unsigned int attempt = 0; attempt < NAME_ATTEMPTS && r == -EEXIST; attempt++) {
 		struct link link;

@@ -15,6 +15,8 @@ void host_end_name(const struct cni_request *request, unsigned int attempt, char
 
 /* Its alias: "ecs:<container>:<ifname>:<network>". */
 char *host_end_alias(const struct cni_request *request);
+/* -ENAMETOOLONG: the kernel keeps no alias of this length. */
+int host_end_check_alias(const char *alias, struct error *err);
 /* Whose alias it is: the container id, which the caller frees. NULL: it is none of ours. */
 char *host_end_alias_container(const char *alias);
 

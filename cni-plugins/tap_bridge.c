@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "cni-plugins/own_link.h"
 #include "netns/bridge.h"
 #include "netns/namespace.h"
 #include "netns/stacked_link.h"
@@ -32,12 +33,17 @@ static int join(void *data, struct error *err)
 	const struct link *port = joining->port;
 	struct link *tap = joining->tap, bridge = { 0 };
 	struct netlink_batch *batch;
+	const char *name = spec->request->ifname;
 	int r = bridge_ensure(spec->netlink, spec->bridge, TAP_BRIDGE_MTU, &bridge, err);
 
 	if (r == 0)
-		r = tap_create(spec->tap, spec->uid, spec->gid, err);
+		r = own_link_mark(spec->netlink, spec->request, &bridge, err);
 	if (r == 0)
-		r = link_by_name(spec->netlink, spec->tap, tap, err);
+		r = tap_create(name, spec->uid, spec->gid, err);
+	if (r == 0)
+		r = link_by_name(spec->netlink, name, tap, err);
+	if (r == 0)
+		r = own_link_mark(spec->netlink, spec->request, tap, err);
 	if (r < 0)
 		return r;
 	batch = netlink_batch_new();
@@ -46,7 +52,7 @@ static int join(void *data, struct error *err)
 	link_set_mtu(batch, tap->index, tap->name, TAP_BRIDGE_MTU);
 	queue_port(batch, tap, &bridge);
 	r = netlink_finish(spec->netlink, batch, err);
-	return r == 0 ? link_by_name(spec->netlink, spec->tap, tap, err) : r;
+	return r == 0 ? link_by_name(spec->netlink, name, tap, err) : r;
 }
 
 int tap_bridge_create(const struct tap_bridge *spec, const struct link *port, struct link *ret_tap,
@@ -54,7 +60,7 @@ int tap_bridge_create(const struct tap_bridge *spec, const struct link *port, st
 {
 	struct joining joining = { spec, port, ret_tap };
 
-	return netns_run(spec->netns_fd, join, &joining, err);
+	return netns_run(spec->request->netns_fd, join, &joining, err);
 }
 
 int tap_bridge_check(const struct tap_bridge *spec, const struct link *port, const struct link *tap,

@@ -2,6 +2,7 @@
 #ifndef BERTH_CNI_PLUGINS_TAP_BRIDGE_H
 #define BERTH_CNI_PLUGINS_TAP_BRIDGE_H
 
+#include "cni-plugins/cni.h"
 #include "netns/link.h"
 
 #include <sys/types.h>
@@ -15,15 +16,15 @@
 #define TAP_BRIDGE_KIND "tun" /* of a tap, as the kernel calls it */
 
 struct tap_bridge {
-	struct netlink *netlink; /* in the namespace, like all of it */
-	int netns_fd;
-	const char *bridge; /* made when it is not there */
-	const char *tap;
+	struct netlink *netlink;           /* in the namespace, like all of it */
+	const struct cni_request *request; /* its CNI_IFNAME: the tap */
+	const char *bridge;
 	uid_t uid; /* who may open the tap */
 	gid_t gid;
 };
 
-/* What was made stays on failure. *ret_tap: up, as is the port. */
+/* What was made stays on failure. *ret_tap: up, as is the port. Bridge and tap are marked as the
+ * attachment's (own_link.h). */
 int tap_bridge_create(const struct tap_bridge *spec, const struct link *port, struct link *ret_tap,
 		      struct error *err);
 /* Whether both are ports of the bridge. */

@@ -40,6 +40,18 @@ static bool holds(const struct address_list *list, const struct ip_prefix *addre
 	return false;
 }
 
+int task_setup_expect_free(struct netlink *netlink, const struct cni_request *request,
+			   const char *name, struct error *err)
+{
+	struct link taken;
+	int r = link_by_name(netlink, name, &taken, err);
+
+	if (r == 0)
+		return error_say(err, EEXIST, "interface %s exists already in the namespace %s",
+				 name, request->netns);
+	return r == -ENODEV ? 0 : r;
+}
+
 int task_setup_check_host(const struct task_config *config, struct error *err)
 {
 	char text[IP_TEXT_SIZE];

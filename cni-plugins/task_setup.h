@@ -61,6 +61,9 @@ struct task_setup {
 	bool routed; /* IPv6 addresses are single hosts, and fe80::1 is the way out */
 };
 
+/* -EEXIST when the namespace has a link of this name: nothing of it is touched. */
+int task_setup_expect_free(struct netlink *netlink, const struct cni_request *request,
+			   const char *name, struct error *err);
 /* Of a link that the host is an end of: whether the host speaks all that the task shall. */
 int task_setup_check_host(const struct task_config *config, struct error *err);
 /* Notes what lo and the routes have before anything is changed. */

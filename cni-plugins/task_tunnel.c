@@ -49,13 +49,9 @@ static int configure(struct task_tunnel_place *place, struct error *err)
 static int plug(struct task_tunnel_place *place, struct error *err)
 {
 	const struct cni_request *request = place->request;
-	struct link taken = { 0 };
-	int r = link_by_name(place->task.netlink, request->ifname, &taken, err);
+	int r = task_setup_expect_free(place->task.netlink, request, request->ifname, err);
 
-	if (r == 0)
-		return error_say(err, EEXIST, "interface %s exists already in the namespace %s",
-				 request->ifname, request->netns);
-	if (r != -ENODEV)
+	if (r < 0)
 		return r;
 	place->task.gateway_mac = &task_tunnel_gateway_mac;
 	r = configure(place, err);

@@ -28,8 +28,9 @@
  * And of ours: "dns" (see eni.h).
  *
  * The tunnel is also called "gnv<vni><port>": of the type geneve as another name of CNI_IFNAME. Its
- * packets are sent by the namespace that the plugin runs in. The type tap takes a tunnel that is in
- * the namespace already; a DEL of either type takes it away.
+ * packets are sent by the namespace that the plugin runs in. The type tap takes over a tunnel that
+ * is in the namespace already: from then on it is this attachment's, whose DEL takes it away. All
+ * links have the alias of their attachment, and a DEL leaves those of others alone.
  */
 extern const struct cni_plugin task_tunnel_plugin;
 
@@ -88,6 +89,7 @@ struct task_tunnel_place {
 	struct task_setup task; /* its link: CNI_IFNAME */
 	bool made;              /* the tunnel: by us, or it was there */
 	bool took;
+	bool bridged;       /* the bridge's name was free */
 	struct link tunnel; /* as it was before it became a bridge's port */
 	/* Of a tunnel that was there: which of the configuration's addresses it had. */
 	bool had_address[TASK_MAX_ADDRESSES];
@@ -99,7 +101,8 @@ int task_tunnel_links_create(struct task_tunnel_place *place, struct error *err)
 void task_tunnel_links_undo(struct task_tunnel_place *place);
 /* What a tunnel that was taken had for itself, and a port of a bridge has not. */
 int task_tunnel_links_reset(struct task_tunnel_place *place, struct error *err);
-/* Deletes what there is of them; nothing is an error that is not there. */
+/* Deletes what there is of them, and is this attachment's; nothing is an error that is not there.
+ */
 int task_tunnel_links_delete(struct task_tunnel_place *place, struct error *err);
 int task_tunnel_links_check(struct task_tunnel_place *place, struct error *err);
 

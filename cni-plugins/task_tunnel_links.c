@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "cni-plugins/own_link.h"
 #include "cni-plugins/tap_bridge.h"
 #include "cni-plugins/task_tunnel.h"
 #include "netns/addr.h"
@@ -41,9 +42,8 @@ static struct tap_bridge tap_bridge_of(const struct task_tunnel_place *place, ch
 	bridge_name(&place->config->tunnel, bridge);
 	return (struct tap_bridge){
 		.netlink = place->task.netlink,
-		.netns_fd = place->request->netns_fd,
+		.request = place->request,
 		.bridge = bridge,
-		.tap = place->request->ifname,
 		.uid = place->config->uid,
 		.gid = place->config->gid,
 	};
@@ -77,7 +77,7 @@ static int take_tunnel(struct task_tunnel_place *place, const char *name, int wh
 				 found.master_index ? " of a bridge" : "");
 	place->tunnel = found;
 	place->took = true;
-	return 0;
+	return own_link_mark(place->task.netlink, place->request, &found, err);
 }
 
 static int make_tunnel(struct task_tunnel_place *place, struct error *err)
@@ -93,7 +93,9 @@ static int make_tunnel(struct task_tunnel_place *place, struct error *err)
 	if (r == -EEXIST || r == -EBUSY)
 		return take_tunnel(place, name, r, err);
 	place->made = r == 0;
-	return r == 0 ? link_by_name(place->task.netlink, name, &place->tunnel, err) : r;
+	if (r == 0)
+		r = link_by_name(place->task.netlink, name, &place->tunnel, err);
+	return r == 0 ? own_link_mark(place->task.netlink, place->request, &place->tunnel, err) : r;
 }
 
 static int name_tunnel(struct task_tunnel_place *place, struct error *err)
@@ -119,9 +121,11 @@ int task_tunnel_links_create(struct task_tunnel_place *place, struct error *err)
 
 	if (r < 0)
 		return r;
-	return place->config->type == TASK_TUNNEL_GENEVE
-		       ? name_tunnel(place, err)
-		       : tap_bridge_create(&tap, &place->tunnel, &place->task.link, err);
+	if (place->config->type == TASK_TUNNEL_GENEVE)
+		return name_tunnel(place, err);
+	r = task_setup_expect_free(place->task.netlink, place->request, bridge, err);
+	place->bridged = r == 0;
+	return r == 0 ? tap_bridge_create(&tap, &place->tunnel, &place->task.link, err) : r;
 }
 
 static int look_at_addresses(struct task_tunnel_place *place, struct error *err)
@@ -182,6 +186,7 @@ static const char *const bridge_kinds[] = { "bridge", NULL };
 
 void task_tunnel_links_undo(struct task_tunnel_place *place)
 {
+	const struct cni_request *request = place->request;
 	const struct link *tunnel = &place->tunnel;
 	const char *const kinds[] = { place->maker->kind, TAP_BRIDGE_KIND, NULL };
 	struct netlink *netlink = place->task.netlink;
@@ -190,15 +195,17 @@ void task_tunnel_links_undo(struct task_tunnel_place *place)
 
 	if (!place->made && !place->took)
 		return;
-	(void)link_delete_named(netlink, place->request->ifname, kinds, NULL);
+	(void)own_link_delete(netlink, request, request->ifname, kinds, NULL);
 	bridge_name(&place->config->tunnel, name);
-	(void)link_delete_named(netlink, name, bridge_kinds, NULL);
+	if (place->bridged)
+		(void)own_link_delete(netlink, request, name, bridge_kinds, NULL);
 	if (place->made) {
 		tunnel_name(&place->config->tunnel, name);
-		(void)link_delete_named(netlink, name, kinds, NULL);
+		(void)own_link_delete(netlink, request, name, kinds, NULL);
 		return;
 	}
 	batch = netlink_batch_new();
+	link_set_alias(batch, tunnel->index, tunnel->name, tunnel->alias);
 	link_set_mac(batch, tunnel->index, tunnel->name, &tunnel->mac);
 	if (!tunnel->is_up)
 		link_set_down(batch, tunnel->index, tunnel->name);
@@ -213,7 +220,7 @@ static int delete_tunnel(struct task_tunnel_place *place, struct error *err)
 	struct link found = { 0 };
 	int r = place->maker->find(netlink, &place->config->tunnel, &found, err);
 
-	if (r < 0)
+	if (r < 0 || !own_link_is_ours(place->request, &found))
 		return r == -ENODEV ? 0 : r;
 	batch = netlink_batch_new();
 	link_delete(batch, found.index, found.name);
@@ -225,16 +232,17 @@ int task_tunnel_links_delete(struct task_tunnel_place *place, struct error *err)
 {
 	struct netlink *netlink = place->task.netlink;
 	const char *const kinds[] = { place->maker->kind, TAP_BRIDGE_KIND, NULL };
+	const struct cni_request *request = place->request;
 	struct error second = ERROR_INIT;
 	char bridge[IFNAMSIZ];
-	int r = link_delete_named(netlink, place->request->ifname, kinds, err), next;
+	int r = own_link_delete(netlink, request, request->ifname, kinds, err), next;
 
 	if (place->config->tunnel.port == 0)
 		return r;
 	next = delete_tunnel(place, &second);
 	if (next == 0) {
 		bridge_name(&place->config->tunnel, bridge);
-		next = link_delete_named(netlink, bridge, bridge_kinds, &second);
+		next = own_link_delete(netlink, request, bridge, bridge_kinds, &second);
 	}
 	if (r == 0 && next < 0) {
 		if (err)

@@ -464,24 +464,3 @@ int link_expect(struct netlink *netlink, const char *name, const char *kind, str
 				 ret->kind[0] ? ret->kind : "device", kind);
 	return ret->is_up ? 0 : error_say(err, ENETDOWN, "link %s is down", name);
 }
-
-int link_delete_named(struct netlink *netlink, const char *name, const char *const *kinds,
-		      struct error *err)
-{
-	struct netlink_batch *batch;
-	struct link link = { 0 };
-	int r = link_by_name(netlink, name, &link, err);
-
-	if (r == -ENODEV)
-		return 0;
-	if (r < 0)
-		return r;
-	for (; *kinds; kinds++) {
-		if (!str_eq(link.kind, *kinds))
-			continue;
-		batch = netlink_batch_new();
-		link_delete(batch, link.index, name);
-		return netlink_finish(netlink, batch, err);
-	}
-	return 0;
-}

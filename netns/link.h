@@ -113,11 +113,6 @@ void link_move(struct netlink_batch *batch, int index, const char *name, int net
 /* Blocks 15 to 30 ms for a veth. A link that is gone already is no error. */
 void link_delete(struct netlink_batch *batch, int index, const char *name);
 
-/* Deletes the link of this name if it is of one of the kinds (ended by NULL); another is somebody
- * else's. */
-int link_delete_named(struct netlink *netlink, const char *name, const char *const *kinds,
-		      struct error *err);
-
 /*
  * Waits until none of the named links exists in the socket's namespace; those that are left at the
  * deadline are deleted explicitly, and counted (ret_deleted may be NULL). For the host ends of

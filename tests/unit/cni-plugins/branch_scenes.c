@@ -146,10 +146,12 @@ static json_t *execute(const struct branch_scene *scene, const char *command,
 {
 	struct run run = run_of(command, task, config);
 	struct call call = call_good(command);
+	const char *ifname = scene->ifname ? scene->ifname : "eth0";
 
 	if (!scene->stand_in) {
 		run.program = "ecs-branch-eni";
 		run.args = args;
+		run.ifname = ifname;
 		run_execute(&run);
 		free(run.out);
 		*ret_status = run.status;
@@ -160,6 +162,7 @@ static json_t *execute(const struct branch_scene *scene, const char *command,
 	call.netns = task->path;
 	call.config = config;
 	call.args = args;
+	call.ifname = ifname;
 	call_run(&call, &stand_in_plugin);
 	free(call.out);
 	*ret_status = call.exit_code;
@@ -199,16 +202,6 @@ void branch_refused(const struct branch_scene *scene, const char *command, const
 	assert_non_null(strstr(text_at(answer, "msg"), text));
 	assert_int_equal(json_integer_value(json_object_get(answer, "code")), code);
 	json_decref(answer);
-}
-
-/* A configuration with what an ADD has answered. */
-static char *with_previous(const char *config, json_t *answer)
-{
-	char *text = json_dumps(answer, JSON_COMPACT);
-	char *whole = xasprintf("%.*s,\"prevResult\":%s}", (int)strlen(config) - 1, config, text);
-
-	free(text);
-	return whole;
 }
 
 /* ---- scenes ---- */
@@ -357,6 +350,36 @@ void branch_scene_add_twice(const struct branch_scene *scene)
 	json_decref(branch_good(scene, "ADD", &task, config, NULL));
 	assert_true(talks(task.netns, scene->vpc, "10.0.1.1", 80));
 	branch_good(scene, "DEL", &task, config, NULL);
+	task_free(&task);
+	free(config);
+}
+
+/* Of two containers in one namespace, which ask for the same: the second one gets nothing, and
+ * takes nothing from the first one. */
+void branch_scene_two_attachments(const struct branch_scene *scene, const char *more,
+				  const char *text)
+{
+	struct task task = task_new("first"), other = task;
+	struct branch_scene elsewhere = *scene;
+	char *config = branch_config_of(more);
+	struct census inside = census_of(task.netns), whole, after;
+
+	snprintf(other.id, sizeof(other.id), "second");
+	elsewhere.ifname = "eth1";
+	json_decref(branch_good(scene, "ADD", &task, config, NULL));
+	whole = census_of(task.netns);
+	branch_refused(scene, "ADD", &other, config, NULL, 100, "eth0 exists already");
+	branch_refused(&elsewhere, "ADD", &other, config, NULL, 100, text);
+	after = census_of(task.netns);
+	census_assert_equal(&whole, &after);
+	branch_good(scene, "DEL", &other, config, NULL);
+	branch_good(&elsewhere, "DEL", &other, config, NULL);
+	branch_good(&elsewhere, "DEL", &task, config, NULL);
+	after = census_of(task.netns);
+	census_assert_equal(&whole, &after);
+	branch_good(scene, "DEL", &task, config, NULL);
+	after = census_of(task.netns);
+	census_assert_equal(&inside, &after);
 	task_free(&task);
 	free(config);
 }

@@ -19,7 +19,8 @@
 struct branch_scene {
 	const struct branch_maker *stand_in; /* NULL: the program */
 	int vpc;
-	const char *wire; /* the link that has the VPC's addresses */
+	const char *wire;   /* the link that has the VPC's addresses */
+	const char *ifname; /* of what is run; NULL: "eth0" */
 };
 
 void branch_scene_begin(struct branch_scene *scene, const struct branch_maker *stand_in);
@@ -44,6 +45,9 @@ void branch_scene_router(const struct branch_scene *scene);
 void branch_scene_ipv6_only(const struct branch_scene *scene);
 void branch_scene_versions(const struct branch_scene *scene);
 void branch_scene_add_twice(const struct branch_scene *scene);
+/* Of the type that `more` says; `text`: what the second one is refused with. */
+void branch_scene_two_attachments(const struct branch_scene *scene, const char *more,
+				  const char *text);
 void branch_scene_del_in_any_state(const struct branch_scene *scene);
 void branch_scene_failures(const struct branch_scene *scene);
 void branch_scene_check(const struct branch_scene *scene);

@@ -21,11 +21,40 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "netns/bridge.h"
 #include "netns/namespace.h"
 #include "taps.h"
 
 #define OWNER 12345
 #define GROUP 12346
+
+static int make_bridge(void *data, struct error *err)
+{
+	struct netlink *netlink = NULL;
+	int r = netlink_open(&netlink, err);
+
+	if (r == 0)
+		r = bridge_ensure(netlink, "tapbr101", 1500, data, err);
+	netlink_close(netlink);
+	return r;
+}
+
+/* One with the name that ours would have: it is not taken, and stays. */
+static void refuse_a_strangers_bridge(const struct branch_scene *scene, const char *config)
+{
+	struct task task = task_new("stranger");
+	struct census host = census_of(-1), before, after;
+	struct link bridge;
+
+	assert_int_equal(netns_run(task.netns, make_bridge, &bridge, NULL), 0);
+	before = census_of(task.netns);
+	branch_refused(scene, "ADD", &task, config, NULL, 100, "tapbr101 exists already");
+	after = census_of(task.netns);
+	census_assert_equal(&before, &after);
+	after = census_of(-1);
+	census_assert_equal(&host, &after);
+	task_free(&task);
+}
 
 void branch_scene_tap(const struct branch_scene *scene, int place, const char *far)
 {
@@ -65,6 +94,7 @@ void branch_scene_tap(const struct branch_scene *scene, int place, const char *f
 	branch_good(scene, "DEL", &task, config, NULL);
 	after = census_of(task.netns);
 	census_assert_equal(&inside, &after);
+	refuse_a_strangers_bridge(scene, config);
 	json_decref(answer);
 	task_free(&task);
 	free(config);

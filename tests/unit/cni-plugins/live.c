@@ -232,6 +232,15 @@ void run_refused(struct run run, int code, const char *text)
 	run_free(&run);
 }
 
+char *with_previous(const char *config, const json_t *answer)
+{
+	char *text = json_dumps(answer, JSON_COMPACT);
+	char *whole = xasprintf("%.*s,\"prevResult\":%s}", (int)strlen(config) - 1, config, text);
+
+	free(text);
+	return whole;
+}
+
 const char *text_at(const json_t *value, const char *path)
 {
 	char part[64];

@@ -58,6 +58,9 @@ json_t *run_good(struct run run);
 /* Executes, and fails the test unless the plugin refuses with this code and text. */
 void run_refused(struct run run, int code, const char *text);
 
+/* A configuration with what an ADD has answered; the caller frees. */
+char *with_previous(const char *config, const json_t *answer);
+
 /* A string by its path: "interfaces.0.name". */
 const char *text_at(const json_t *value, const char *path);
 

@@ -71,6 +71,10 @@ static int create_pair(struct netlink *netlink, const struct stacked_link *spec,
 	batch = netlink_batch_new();
 	link_set_up(batch, far.index, far.name);
 	r = netlink_run(netlink, batch, err);
+	if (r < 0) {
+		link_delete(batch, far.index, far.name);
+		(void)netlink_run(netlink, batch, NULL);
+	}
 	netlink_batch_free(batch);
 	return r;
 }
@@ -100,6 +104,17 @@ static void an_answer_is_of_the_configurations_version(void **state)
 static void a_second_add_is_an_error_and_harms_nothing(void **state)
 {
 	branch_scene_add_twice(&scene);
+}
+
+static void an_attachment_takes_nothing_from_another(void **state)
+{
+	static const char in_use[] = "VLAN 101 of trunk trunk0 is in use already";
+
+	/* Two links of the stand-in may have one tag, but not one MAC address. */
+	branch_scene_two_attachments(&scene, "", "Address already in use");
+	branch_scene_two_attachments(
+		&pair_scene, ",\"interfaceType\":\"tap\",\"uid\":\"0\",\"gid\":\"0\"", in_use);
+	branch_scene_two_attachments(&pair_scene, ",\"interfaceType\":\"macvtap\"", in_use);
 }
 
 static void a_del_succeeds_in_any_state(void **state)
@@ -248,6 +263,7 @@ int main(void)
 		cmocka_unit_test(without_ipv4_the_gateway_is_given),
 		cmocka_unit_test(an_answer_is_of_the_configurations_version),
 		cmocka_unit_test(a_second_add_is_an_error_and_harms_nothing),
+		cmocka_unit_test(an_attachment_takes_nothing_from_another),
 		cmocka_unit_test(a_del_succeeds_in_any_state),
 		cmocka_unit_test(a_failed_add_leaves_nothing),
 		cmocka_unit_test(a_check_sees_what_is_missing),

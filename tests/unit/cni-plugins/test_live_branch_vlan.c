@@ -73,6 +73,18 @@ static void a_second_add_is_an_error_and_harms_nothing(void **state)
 	branch_scene_add_twice(&scene);
 }
 
+static void an_attachment_takes_nothing_from_another(void **state)
+{
+	static const char *const types[] = {
+		"", ",\"interfaceType\":\"tap\",\"uid\":\"0\",\"gid\":\"0\"",
+		",\"interfaceType\":\"macvtap\""
+	};
+
+	for (size_t type = 0; type < 3; type++)
+		branch_scene_two_attachments(&scene, types[type],
+					     "VLAN 101 of trunk trunk0 is in use already");
+}
+
 static void a_del_succeeds_in_any_state(void **state)
 {
 	branch_scene_del_in_any_state(&scene);
@@ -183,6 +195,7 @@ int main(void)
 		cmocka_unit_test(without_ipv4_the_gateway_is_given),
 		cmocka_unit_test(an_answer_is_of_the_configurations_version),
 		cmocka_unit_test(a_second_add_is_an_error_and_harms_nothing),
+		cmocka_unit_test(an_attachment_takes_nothing_from_another),
 		cmocka_unit_test(a_del_succeeds_in_any_state),
 		cmocka_unit_test(a_failed_add_leaves_nothing),
 		cmocka_unit_test(a_check_sees_what_is_missing),

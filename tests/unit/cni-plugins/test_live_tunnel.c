@@ -96,6 +96,13 @@ static void a_second_add_is_an_error_and_harms_nothing(void **state)
 	tunnel_scene_add_twice(&scene);
 }
 
+static void an_attachment_takes_nothing_from_another(void **state)
+{
+	tunnel_scene_two_attachments(&scene, "");
+	tunnel_scene_two_attachments(&scene,
+				     ",\"interfaceType\":\"tap\",\"uid\":\"0\",\"gid\":\"0\"");
+}
+
 static void a_del_succeeds_in_any_state(void **state)
 {
 	tunnel_scene_del_in_any_state(&scene);
@@ -266,6 +273,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_not_primary_has_no_addresses),
 		cmocka_unit_test(an_answer_is_of_the_configurations_version),
 		cmocka_unit_test(a_second_add_is_an_error_and_harms_nothing),
+		cmocka_unit_test(an_attachment_takes_nothing_from_another),
 		cmocka_unit_test(a_del_succeeds_in_any_state),
 		cmocka_unit_test(a_failed_add_leaves_nothing),
 		cmocka_unit_test(a_check_sees_what_is_missing),

@@ -267,6 +267,43 @@ void tunnel_scene_add_twice(const struct tunnel_scene *scene)
 	free(config);
 }
 
+/* Of two containers in one namespace, which ask for the same: the second one gets nothing, and
+ * takes nothing from the first one. */
+void tunnel_scene_two_attachments(const struct tunnel_scene *scene, const char *more)
+{
+	struct task task = task_new("first"), other = task;
+	struct census inside = census_of(task.netns), after;
+	char *config = tunnel_config_of(more), *previous;
+	struct tunnel_step step = { .command = "ADD", .task = &task, .config = config };
+	struct tunnel_step second = { .command = "ADD", .task = &other, .config = config };
+	json_t *answer = tunnel_good(scene, step);
+
+	snprintf(other.id, sizeof(other.id), "second");
+	previous = with_previous(config, answer);
+	tunnel_refused(scene, second, 100, "eth0 exists already");
+	second.ifname = "eth1";
+	tunnel_refused(scene, second, 100, "is in the namespace already");
+	step.command = "CHECK";
+	step.config = previous;
+	tunnel_good(scene, step);
+	second.command = "DEL";
+	tunnel_good(scene, second);
+	second.ifname = NULL;
+	tunnel_good(scene, second);
+	second.task = &task;
+	second.ifname = "eth1";
+	tunnel_good(scene, second);
+	tunnel_good(scene, step);
+	step.command = "DEL";
+	tunnel_good(scene, step);
+	after = census_of(task.netns);
+	census_assert_equal(&inside, &after);
+	json_decref(answer);
+	task_free(&task);
+	free(previous);
+	free(config);
+}
+
 /* Twice, before any ADD, without the namespace, with no configuration to speak of. */
 void tunnel_scene_del_in_any_state(const struct tunnel_scene *scene)
 {
@@ -405,14 +442,12 @@ void tunnel_scene_check(const struct tunnel_scene *scene)
 
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
 		json_t *answer;
-		char *text, *previous;
+		char *previous;
 
 		step.command = "ADD";
 		step.config = config;
 		answer = tunnel_good(scene, step);
-		text = json_dumps(answer, JSON_COMPACT);
-		previous =
-			xasprintf("%.*s,\"prevResult\":%s}", (int)strlen(config) - 1, config, text);
+		previous = with_previous(config, answer);
 		step.config = previous;
 		step.command = "CHECK";
 		tunnel_good(scene, step);
@@ -422,7 +457,6 @@ void tunnel_scene_check(const struct tunnel_scene *scene)
 		tunnel_good(scene, step);
 		json_decref(answer);
 		free(previous);
-		free(text);
 	}
 	step.command = "CHECK";
 	step.config = config;
@@ -526,6 +560,7 @@ void tunnel_scene_tap_takes_the_tunnel(const struct tunnel_scene *scene)
 	step.ifname = "gnvbr1a2b3c17c1";
 	tunnel_refused(scene, step, 100, "create tap gnvbr1a2b3c17c1");
 	assert_false(has_link(task.netns, "gnvbr1a2b3c17c1"));
+	assert_string_equal(link_at(task.netns, NAME).alias, "ecs:takes:" NAME ":tunnel");
 	assert_true(tunnel_reaches_far(scene, &task));
 	step.ifname = NULL;
 	second = tunnel_good(scene, step);
@@ -536,10 +571,16 @@ void tunnel_scene_tap_takes_the_tunnel(const struct tunnel_scene *scene)
 	assert_int_equal(count_neighbours(task.netns, NAME), 0);
 	assert_int_equal(tap_open(task.netns, 12345, 12346, &fd), 0);
 	far = packet_socket_at(scene->far, "wire");
+	/* It is the tap's from now on. */
+	step.command = "DEL";
+	step.config = config;
+	step.ifname = NAME;
+	tunnel_good(scene, step);
 	tap_exchange(fd, far, text_at(second, "interfaces.0.mac"));
 	close(far);
 	close(fd);
-	step.command = "DEL";
+	step.config = as_tap;
+	step.ifname = NULL;
 	tunnel_good(scene, step);
 	after = census_of(task.netns);
 	census_assert_equal(&inside, &after);

@@ -57,6 +57,8 @@ void tunnel_scene_both_ends(const struct tunnel_scene *scene);
 void tunnel_scene_not_primary(const struct tunnel_scene *scene);
 void tunnel_scene_versions(const struct tunnel_scene *scene);
 void tunnel_scene_add_twice(const struct tunnel_scene *scene);
+/* Of the type that `more` says. */
+void tunnel_scene_two_attachments(const struct tunnel_scene *scene, const char *more);
 void tunnel_scene_del_in_any_state(const struct tunnel_scene *scene);
 void tunnel_scene_failures(const struct tunnel_scene *scene);
 void tunnel_scene_check(const struct tunnel_scene *scene);
