@@ -241,6 +241,64 @@ char *with_previous(const char *config, const json_t *answer)
 	return whole;
 }
 
+struct netlink *open_at(int netns)
+{
+	struct netlink *netlink = NULL;
+
+	if (netns < 0)
+		assert_int_equal(netlink_open(&netlink, NULL), 0);
+	else
+		assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
+	return netlink;
+}
+
+struct link link_at(int netns, const char *name)
+{
+	struct netlink *netlink = open_at(netns);
+	struct link link;
+
+	assert_int_equal(link_by_name(netlink, name, &link, NULL), 0);
+	netlink_close(netlink);
+	return link;
+}
+
+bool has_link(int netns, const char *name)
+{
+	struct netlink *netlink = open_at(netns);
+	struct link link;
+	bool has = link_by_name(netlink, name, &link, NULL) == 0;
+
+	netlink_close(netlink);
+	return has;
+}
+
+static bool has_such_route(int netns, struct route route, const char *destination,
+			   const char *gateway)
+{
+	struct netlink *netlink = open_at(netns);
+	struct route_list routes = { 0 };
+	bool found;
+
+	assert_int_equal(ip_prefix_parse(destination, &route.destination, NULL), 0);
+	if (gateway)
+		assert_int_equal(ip_parse(gateway, &route.gateway, NULL), 0);
+	assert_int_equal(route_list(netlink, 0, &routes, NULL), 0);
+	found = route_list_contains(&routes, &route);
+	route_list_free(&routes);
+	netlink_close(netlink);
+	return found;
+}
+
+bool has_route(int netns, const char *destination, const char *gateway)
+{
+	return has_such_route(netns, (struct route){ .type = ROUTE_UNICAST }, destination, gateway);
+}
+
+bool has_blackhole(int netns, const char *destination)
+{
+	return has_such_route(netns, (struct route){ .type = ROUTE_BLACKHOLE }, destination, NULL);
+}
+
 const char *text_at(const json_t *value, const char *path)
 {
 	char part[64];
@@ -325,17 +383,13 @@ bool reaches(int from_netns, int to_netns, const char *address)
 struct census census_of(int netns)
 {
 	struct census census = { 0 };
-	struct netlink *netlink = NULL;
+	struct netlink *netlink = open_at(netns);
 	struct link_list links = { 0 };
 	struct route_list routes = { 0 };
 	struct address_list addresses = { 0 };
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
 	char line[1024];
 
-	if (netns < 0)
-		assert_int_equal(netlink_open(&netlink, NULL), 0);
-	else
-		assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
 	assert_int_equal(link_list(netlink, 0, &links, NULL), 0);
 	assert_int_equal(route_list_all(netlink, &routes, NULL), 0);
 	assert_int_equal(address_list(netlink, 1, &addresses, NULL), 0);

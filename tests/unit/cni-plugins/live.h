@@ -61,6 +61,14 @@ void run_refused(struct run run, int code, const char *text);
 /* A configuration with what an ADD has answered; the caller frees. */
 char *with_previous(const char *config, const json_t *answer);
 
+/* In a namespace (-1: the host); a failure ends the test. The socket is the caller's. */
+struct netlink *open_at(int netns);
+struct link link_at(int netns, const char *name);
+bool has_link(int netns, const char *name);
+/* Whether a routing table has the route. NULL for the gateway: one on the link. */
+bool has_route(int netns, const char *destination, const char *gateway);
+bool has_blackhole(int netns, const char *destination);
+
 /* A string by its path: "interfaces.0.name". */
 const char *text_at(const json_t *value, const char *path);
 

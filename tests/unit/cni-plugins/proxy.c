@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "live.h"
 #include "netns/addr.h"
 #include "netns/link.h"
 #include "netns/namespace.h"
@@ -242,15 +243,11 @@ void run_program_in(int netns, char *const *argv)
 static void give(int netns, int link, const char *prefix, const char *gateway)
 {
 	struct netlink_batch *batch = netlink_batch_new();
-	struct netlink *netlink = NULL;
+	struct netlink *netlink = open_at(netns);
 	struct ip_prefix to;
 	struct route route = { 0 };
 
 	assert_int_equal(ip_prefix_parse(prefix, &to, NULL), 0);
-	if (netns < 0)
-		assert_int_equal(netlink_open(&netlink, NULL), 0);
-	else
-		assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
 	if (gateway) {
 		route.destination = to;
 		assert_int_equal(ip_parse(gateway, &route.gateway, NULL), 0);

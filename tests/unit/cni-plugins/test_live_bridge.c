@@ -61,44 +61,6 @@ static struct run run_bridge(const char *command, const struct task *task, const
 	return run;
 }
 
-static struct netlink *open_at(int netns)
-{
-	struct netlink *netlink = NULL;
-
-	if (netns < 0)
-		assert_int_equal(netlink_open(&netlink, NULL), 0);
-	else
-		assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
-	return netlink;
-}
-
-static struct link link_at(int netns, const char *name)
-{
-	struct netlink *netlink = open_at(netns);
-	struct link link;
-
-	assert_int_equal(link_by_name(netlink, name, &link, NULL), 0);
-	netlink_close(netlink);
-	return link;
-}
-
-static bool has_route(int netns, const char *destination, const char *gateway)
-{
-	struct netlink *netlink = open_at(netns);
-	struct route_list routes = { 0 };
-	struct route route = { 0 };
-	bool found;
-
-	assert_int_equal(ip_prefix_parse(destination, &route.destination, NULL), 0);
-	if (gateway)
-		assert_int_equal(ip_parse(gateway, &route.gateway, NULL), 0);
-	assert_int_equal(route_list(netlink, 0, &routes, NULL), 0);
-	found = route_list_contains(&routes, &route);
-	route_list_free(&routes);
-	netlink_close(netlink);
-	return found;
-}
-
 static bool has_address(int netns, const char *link_name, const char *address)
 {
 	struct netlink *netlink = open_at(netns);
@@ -255,10 +217,7 @@ static size_t permanent_neighbours(void)
 static struct run check_of(const struct task *task, const char *config, json_t *answer,
 			   char **ret_config)
 {
-	char *text = json_dumps(answer, JSON_COMPACT);
-
-	*ret_config = xasprintf("%.*s,\"prevResult\":%s}", (int)strlen(config) - 1, config, text);
-	free(text);
+	*ret_config = with_previous(config, answer);
 	return run_bridge("CHECK", task, *ret_config);
 }
 
@@ -267,11 +226,11 @@ static struct run check_of(const struct task *task, const char *config, json_t *
 static void tasks_of_a_closed_bridge_are_apart(void **state)
 {
 	struct task a = task_new("apart-a"), b = task_new("apart-b"), c = task_new("apart-c");
-	char *config = config_of_agent(""), *with_previous;
+	char *config = config_of_agent(""), *checked;
 	json_t *answer = run_good(run_bridge("ADD", &a, config));
 	json_t *other = run_good(run_bridge("ADD", &b, config));
 	char *theirs = xstrdup(text_at(other, "ips.0.address")), *alone;
-	struct run check = check_of(&a, config, answer, &with_previous);
+	struct run check = check_of(&a, config, answer, &checked);
 
 	*strchr(theirs, '/') = '\0';
 	alone = xasprintf("%s/32", theirs);
@@ -306,7 +265,7 @@ static void tasks_of_a_closed_bridge_are_apart(void **state)
 	task_free(&a);
 	task_free(&b);
 	task_free(&c);
-	free(with_previous);
+	free(checked);
 	free(theirs);
 	free(alone);
 	free(config);
@@ -909,8 +868,7 @@ static void a_check_sees_what_is_missing(void **state)
 		assert_int_equal(run.status, 0);
 		port = link_at(-1, text_at(run.answer, "interfaces.1.name"));
 		eth0 = link_at(task.netns, "eth0");
-		checked = xasprintf("%.*s,\"prevResult\":%s}", (int)strlen(config) - 1, config,
-				    run.out);
+		checked = with_previous(config, run.answer);
 		run_free(&run);
 		run_good(run_bridge("CHECK", &task, checked));
 		damages[i].harm(host, inside, on_host, in_task, &port, &eth0);

@@ -161,16 +161,14 @@ static void a_check_knows_the_tunnel(void **state)
 	struct task task = task_new("check-other");
 	char *config = tunnel_config_of(",\"vni\":\"b0b\"");
 	json_t *answer = run_good(run_program("ADD", &task, config));
-	char *text = json_dumps(answer, JSON_COMPACT);
-	char *more = xasprintf(",\"vni\":\"b0c\",\"prevResult\":%s", text);
-	char *changed = tunnel_config_of(more);
+	char *other = tunnel_config_of(",\"vni\":\"b0c\"");
+	char *changed = with_previous(other, answer);
 
 	run_refused(run_program("CHECK", &task, changed), 100,
 		    "no link is the tunnel b0c to 192.168.88.2, port 6081");
 	json_decref(run_good(run_program("DEL", &task, config)));
 	json_decref(answer);
-	free(text);
-	free(more);
+	free(other);
 	free(changed);
 	task_free(&task);
 	free(config);
@@ -192,9 +190,7 @@ static void hosts_may_speak_ipv6(void **state)
 				      .config = at_there,
 				      .on_far = true };
 	json_t *answer = tunnel_good(&scene, first);
-	char *text = json_dumps(answer, JSON_COMPACT);
-	char *previous =
-		xasprintf("%.*s,\"prevResult\":%s}", (int)strlen(at_here) - 1, at_here, text);
+	char *previous = with_previous(at_here, answer);
 
 	json_decref(tunnel_good(&scene, second));
 	assert_true(talks(here.netns, there.netns, "10.60.0.2", 80));
@@ -203,7 +199,6 @@ static void hosts_may_speak_ipv6(void **state)
 	tunnel_good(&scene, first);
 	tunnel_good(&scene, second);
 	json_decref(answer);
-	free(text);
 	free(previous);
 	free(at_here);
 	free(at_there);

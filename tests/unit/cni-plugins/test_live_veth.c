@@ -50,20 +50,6 @@ static void give_host_an_address(const char *text)
 	netlink_close(netlink);
 }
 
-static struct link link_in(int netns, const char *name)
-{
-	struct netlink *netlink = NULL;
-	struct link link;
-
-	if (netns < 0)
-		assert_int_equal(netlink_open(&netlink, NULL), 0);
-	else
-		assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
-	assert_int_equal(link_by_name(netlink, name, &link, NULL), 0);
-	netlink_close(netlink);
-	return link;
-}
-
 static void a_task_gets_its_interface(void **state)
 {
 	struct census before = census_of(-1), after;
@@ -73,7 +59,7 @@ static void a_task_gets_its_interface(void **state)
 	struct address_list addresses = { 0 };
 	struct route_list routes = { 0 };
 	struct netlink *netlink = NULL;
-	struct link eth0 = link_in(task.netns, "eth0"), host;
+	struct link eth0 = link_at(task.netns, "eth0"), host;
 	struct route expected = { .destination = ip_default_route(AF_INET),
 				  .link_index = eth0.index };
 	char text[64];
@@ -92,7 +78,7 @@ static void a_task_gets_its_interface(void **state)
 	assert_string_equal(mac_format(&eth0.mac, text), "02:1f:00:00:00:01");
 	assert_int_equal(eth0.mtu, 9001);
 	assert_true(eth0.is_up);
-	host = link_in(-1, text_at(answer, "interfaces.0.name"));
+	host = link_at(-1, text_at(answer, "interfaces.0.name"));
 	assert_int_equal(host.group, LINK_GROUP_BERTH);
 	assert_string_equal(host.alias, "ecs:shape:eth0:awsvpc");
 	assert_int_equal(host.peer_index, eth0.index);
@@ -121,23 +107,6 @@ static void a_task_gets_its_interface(void **state)
 	free(config);
 }
 
-static bool leads(int netns, const char *destination, const char *gateway)
-{
-	struct route_list routes = { 0 };
-	struct netlink *netlink = NULL;
-	struct route route = { 0 };
-	bool found;
-
-	assert_int_equal(ip_prefix_parse(destination, &route.destination, NULL), 0);
-	assert_int_equal(ip_parse(gateway, &route.gateway, NULL), 0);
-	assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
-	assert_int_equal(route_list(netlink, 0, &routes, NULL), 0);
-	found = route_list_contains(&routes, &route);
-	route_list_free(&routes);
-	netlink_close(netlink);
-	return found;
-}
-
 /* Beside the default one, by the gateway unless another is named. */
 static void routes_lead_by_the_pair(void **state)
 {
@@ -149,8 +118,8 @@ static void routes_lead_by_the_pair(void **state)
 
 	run_refused(run_of("ADD", &task, wrong), 7, "routes[0]");
 	json_decref(run_good(run_of("ADD", &task, config)));
-	assert_true(leads(task.netns, "10.44.0.0/16", "10.0.1.1"));
-	assert_true(leads(task.netns, "10.45.0.0/16", "10.0.1.9"));
+	assert_true(has_route(task.netns, "10.44.0.0/16", "10.0.1.1"));
+	assert_true(has_route(task.netns, "10.45.0.0/16", "10.0.1.9"));
 	run_good(run_of("DEL", &task, config));
 	task_free(&task);
 	free(config);
@@ -450,7 +419,7 @@ static void a_second_add_is_an_error_and_harms_nothing(void **state)
 /* Whether the address leads to the link in that table of the host. */
 static bool is_in_table(uint32_t table, const char *address, const char *link)
 {
-	struct route route = { .table = table, .link_index = link_in(-1, link).index };
+	struct route route = { .table = table, .link_index = link_at(-1, link).index };
 	struct route_list routes = { 0 };
 	struct netlink *netlink = NULL;
 	bool found;
@@ -719,8 +688,8 @@ static void a_check_sees_what_is_missing(void **state)
 		json_t *answer = run_good(run_of("ADD", &task, config)), *with;
 		struct netlink *host = NULL, *inside = NULL;
 		struct netlink_batch *batch = netlink_batch_new();
-		struct link host_link = link_in(-1, text_at(answer, "interfaces.0.name"));
-		struct link task_link = link_in(task.netns, "eth0");
+		struct link host_link = link_at(-1, text_at(answer, "interfaces.0.name"));
+		struct link task_link = link_at(task.netns, "eth0");
 		struct run run;
 		char *text;
 
@@ -831,7 +800,7 @@ static void a_pair_that_is_left_to_its_namespace_dies_with_it(void **state)
 
 	run_good(run_of("DEL", &task, leaving));
 	/* The pair is still there, and its address is another's already. */
-	link_in(-1, names[0]);
+	link_at(-1, names[0]);
 	json_decref(run_good(run_of("ADD", &next, config_next)));
 	task_free(&task);
 	assert_int_equal(netlink_open(&netlink, NULL), 0);

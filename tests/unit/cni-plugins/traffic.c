@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "live.h"
 #include "netns/addr.h"
 #include "netns/ip.h"
 #include "netns/link.h"
@@ -224,18 +225,13 @@ static void wait_until_ready(struct netlink *netlink, const struct pair_end *end
 
 void pair_new(const struct pair_end *a, const struct pair_end *b)
 {
-	struct netlink *at_a = NULL, *at_b = NULL;
+	struct netlink *at_a = open_at(a->netns), *at_b = open_at(b->netns);
 	struct veth_spec spec = { .host_name = a->name, .peer_name = b->name };
 	struct link link;
 
 	mac_parse("02:00:00:00:88:01", &spec.host_mac, NULL);
 	mac_parse("02:00:00:00:88:02", &spec.peer_mac, NULL);
 	spec.peer_netns_fd = b->netns;
-	if (a->netns < 0)
-		assert_int_equal(netlink_open(&at_a, NULL), 0);
-	else
-		assert_int_equal(netlink_open_in(a->netns, &at_a, NULL), 0);
-	assert_int_equal(netlink_open_in(b->netns, &at_b, NULL), 0);
 	assert_int_equal(veth_create(at_a, &spec, &link, NULL), 0);
 	give_addresses(at_b, b->name, b->v4, b->v6);
 	give_addresses(at_a, a->name, a->v4, a->v6);

@@ -23,37 +23,6 @@
 
 #define NAME "gnv1a2b3c6081"
 
-static struct netlink *open_at(int netns)
-{
-	struct netlink *netlink = NULL;
-
-	if (netns < 0)
-		assert_int_equal(netlink_open(&netlink, NULL), 0);
-	else
-		assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
-	return netlink;
-}
-
-static struct link link_at(int netns, const char *name)
-{
-	struct netlink *netlink = open_at(netns);
-	struct link link;
-
-	assert_int_equal(link_by_name(netlink, name, &link, NULL), 0);
-	netlink_close(netlink);
-	return link;
-}
-
-static bool has_link(int netns, const char *name)
-{
-	struct netlink *netlink = open_at(netns);
-	struct link link;
-	bool has = link_by_name(netlink, name, &link, NULL) == 0;
-
-	netlink_close(netlink);
-	return has;
-}
-
 static size_t count_addresses(int netns, const char *name, int family)
 {
 	struct netlink *netlink = open_at(netns);
@@ -68,22 +37,6 @@ static size_t count_addresses(int netns, const char *name, int family)
 	address_list_free(&list);
 	netlink_close(netlink);
 	return count;
-}
-
-static bool has_default_route(int netns, const char *gateway)
-{
-	struct netlink *netlink = open_at(netns);
-	struct route_list routes = { 0 };
-	struct route route = { 0 };
-	bool found;
-
-	assert_int_equal(ip_parse(gateway, &route.gateway, NULL), 0);
-	route.destination = ip_default_route(route.gateway.family);
-	assert_int_equal(route_list(netlink, 0, &routes, NULL), 0);
-	found = route_list_contains(&routes, &route);
-	route_list_free(&routes);
-	netlink_close(netlink);
-	return found;
 }
 
 static void count_neighbour(void *data, const struct ip_address *address)
@@ -133,7 +86,7 @@ void tunnel_scene_shape(const struct tunnel_scene *scene)
 	assert_true(link.is_up);
 	assert_int_equal(link.mtu, 9001);
 	assert_int_equal(link_at(task.netns, NAME).index, link.index);
-	assert_true(has_default_route(task.netns, "169.254.175.253"));
+	assert_true(has_route(task.netns, "0.0.0.0/0", "169.254.175.253"));
 	assert_int_equal(count_neighbours(task.netns, "eth0"), 1);
 	/* Nothing of it is seen on the host, and the other end has it. */
 	after = census_of(-1);
@@ -195,7 +148,7 @@ void tunnel_scene_not_primary(const struct tunnel_scene *scene)
 	assert_null(text_at(answer, "routes.0.dst"));
 	assert_true(link_at(task.netns, "eth0").is_up);
 	assert_int_equal(count_addresses(task.netns, "eth0", AF_INET), 0);
-	assert_false(has_default_route(task.netns, "169.254.175.253"));
+	assert_false(has_route(task.netns, "0.0.0.0/0", "169.254.175.253"));
 	assert_int_equal(count_neighbours(task.netns, "eth0"), 0);
 	step.command = "DEL";
 	tunnel_good(scene, step);
@@ -481,7 +434,7 @@ void tunnel_scene_args(const struct tunnel_scene *scene)
 
 	assert_string_equal(text_at(answer, "ips.0.address"), "10.99.0.7/24");
 	assert_string_equal(text_at(answer, "ips.1.address"), "10.99.0.8/24");
-	assert_true(has_default_route(task.netns, "10.99.0.254"));
+	assert_true(has_route(task.netns, "0.0.0.0/0", "10.99.0.254"));
 	assert_true(tunnel_reaches_far(scene, &task));
 	assert_true(talks(scene->far, task.netns, "10.99.0.8", 80));
 	step.command = "DEL";
@@ -567,7 +520,7 @@ void tunnel_scene_tap_takes_the_tunnel(const struct tunnel_scene *scene)
 	assert_string_equal(text_at(second, "interfaces.0.mac"),
 			    text_at(first, "interfaces.0.mac"));
 	assert_int_equal(count_addresses(task.netns, NAME, AF_INET), 0);
-	assert_false(has_default_route(task.netns, "169.254.175.253"));
+	assert_false(has_route(task.netns, "0.0.0.0/0", "169.254.175.253"));
 	assert_int_equal(count_neighbours(task.netns, NAME), 0);
 	assert_int_equal(tap_open(task.netns, 12345, 12346, &fd), 0);
 	far = packet_socket_at(scene->far, "wire");
