@@ -36,7 +36,8 @@
  *
  * It stands for vpc-eni, too, by that plugin's keys: "eniMACAddress" or "eniName" (the device's
  * name on the host), "eniIPAddresses", "gatewayIPAddresses", "blockInstanceMetadata",
- * "opStateDown".
+ * "opStateDown". A device that is given by its name has the alias of its attachment while it is
+ * away: a DEL knows it by that, or by the MAC in prevResult.
  */
 extern const struct cni_plugin eni_plugin;
 

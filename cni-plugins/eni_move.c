@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cni-plugins/eni.h"
+#include "cni-plugins/own_link.h"
 #include "cni-plugins/task_setup.h"
 #include "netns/namespace.h"
 
@@ -23,7 +24,9 @@ static void returned_name(const struct mac_address *mac, char name[16])
 		 mac->bytes[5]);
 }
 
-static int move_back(struct task_setup *task, const char *name, struct error *err)
+/* `alias`: what it had instead of ours. */
+static int move_back(struct task_setup *task, const struct cni_request *request, const char *name,
+		     const char *alias, struct error *err)
 {
 	_cleanup_close_ int own = -1;
 	struct netlink_batch *batch;
@@ -33,30 +36,46 @@ static int move_back(struct task_setup *task, const char *name, struct error *er
 		return r;
 	batch = netlink_batch_new();
 	link_set_down(batch, task->link.index, task->link.name);
+	if (own_link_is_marked(request, &task->link))
+		link_set_alias(batch, task->link.index, task->link.name, alias);
 	link_move(batch, task->link.index, task->link.name, own, name);
 	return netlink_finish(task->netlink, batch, err);
 }
 
 /* Into the namespace under its final name; a name that it had on the host may be taken there. */
-static int fetch(struct netlink *netlink, struct task_setup *task,
-		 const struct cni_request *request, const struct eni_config *config,
-		 char old_name[IFNAMSIZ], struct error *err)
+static int move_in(struct netlink *netlink, const struct cni_request *request,
+		   const struct eni_config *config, const struct link *link, struct error *err)
 {
 	struct netlink_batch *batch;
-	struct link link;
-	int r = link_wait_mac(netlink, &config->mac, config->device_wait_ms, &link, err);
+	int r = config->device_name ? own_link_mark(netlink, request, link, err) : 0;
 
 	if (r < 0)
 		return r;
-	memcpy(old_name, link.name, IFNAMSIZ);
 	batch = netlink_batch_new();
-	link_move(batch, link.index, link.name, request->netns_fd, request->ifname);
+	link_move(batch, link->index, link->name, request->netns_fd, request->ifname);
 	r = netlink_finish(netlink, batch, err);
+	if (r < 0 && config->device_name) {
+		batch = netlink_batch_new();
+		link_set_alias(batch, link->index, link->name, link->alias);
+		(void)netlink_finish(netlink, batch, NULL);
+	}
+	return r;
+}
+
+/* *ret_was: as the device was on the host. */
+static int fetch(struct netlink *netlink, struct task_setup *task,
+		 const struct cni_request *request, const struct eni_config *config,
+		 struct link *ret_was, struct error *err)
+{
+	int r = link_wait_mac(netlink, &config->mac, config->device_wait_ms, ret_was, err);
+
+	if (r == 0)
+		r = move_in(netlink, request, config, ret_was, err);
 	if (r < 0)
 		return r;
 	r = link_by_name(task->netlink, request->ifname, &task->link, err);
 	if (r < 0 && link_by_mac(task->netlink, &config->mac, &task->link, NULL) == 0)
-		(void)move_back(task, old_name, NULL);
+		(void)move_back(task, request, ret_was->name, ret_was->alias, NULL);
 	return r;
 }
 
@@ -84,22 +103,40 @@ static int set_mtu(struct task_setup *task, uint32_t mtu, struct error *err)
 	return r;
 }
 
-/*
- * A device that is named, not given by its MAC: on the host, or in the task, where it has the
- * interface's name. -ENODEV: it is nowhere.
- */
-static int resolve(struct netlink *netlink, const struct task_setup *task,
-		   const struct cni_request *request, struct eni_config *config, struct error *err)
+/* A device that is given by its name, on the host; or in the task, where an ADD has brought it. */
+static int find_named(struct netlink *netlink, const struct task_setup *task,
+		      const struct cni_request *request, struct eni_config *config,
+		      struct error *err)
 {
 	struct link link;
-	int r = -ENODEV;
+	int r = link_by_name(netlink, config->device_name, &link, err);
 
-	if (!config->device_name)
-		return 0;
-	if (netlink)
-		r = link_by_name(netlink, config->device_name, &link, err);
 	if (r == -ENODEV)
 		r = link_by_name(task->netlink, request->ifname, &link, err);
+	if (r == -ENODEV)
+		r = link_wait_name(netlink, config->device_name, config->device_wait_ms, &link,
+				   err);
+	if (r == 0)
+		config->mac = link.mac;
+	return r;
+}
+
+/* The one that an ADD has brought: as it has answered, or by its alias. There is nothing else to
+ * know it by, and CNI_IFNAME may be another's. -ENODEV. */
+static int find_brought(const struct task_setup *task, const struct cni_request *request,
+			struct eni_config *config, struct error *err)
+{
+	const struct cni_interface *answered =
+		request->previous ? cni_result_task_end(request->previous, request->ifname) : NULL;
+	struct link link;
+	int r;
+
+	if (answered && answered->mac && mac_parse(answered->mac, &config->mac, NULL) == 0)
+		return 0;
+	r = link_by_name(task->netlink, request->ifname, &link, err);
+	if (r == 0 && !own_link_is_marked(request, &link))
+		r = error_say(err, ENODEV, "interface %s is not the device %s", request->ifname,
+			      config->device_name);
 	if (r == 0)
 		config->mac = link.mac;
 	return r;
@@ -108,8 +145,7 @@ static int resolve(struct netlink *netlink, const struct task_setup *task,
 static int plug(struct netlink *netlink, struct task_setup *task, const struct cni_request *request,
 		const struct eni_config *config, struct error *err)
 {
-	char old_name[IFNAMSIZ] = "";
-	struct link taken;
+	struct link taken, was = { 0 };
 	int r = link_by_mac(task->netlink, &config->mac, &task->link, err);
 
 	if (r == 0 && str_eq(task->link.name, request->ifname))
@@ -126,7 +162,7 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 	if (r == 0)
 		r = rename_in_task(task, request->ifname, err);
 	else
-		r = fetch(netlink, task, request, config, old_name, err);
+		r = fetch(netlink, task, request, config, &was, err);
 	if (r < 0)
 		return r;
 	if (config->stay_down)
@@ -140,9 +176,9 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 			task_setup_undo(task, &config->task);
 	}
 	if (r < 0) {
-		if (!old_name[0])
-			returned_name(&config->mac, old_name);
-		(void)move_back(task, old_name, NULL);
+		if (!was.name[0])
+			returned_name(&config->mac, was.name);
+		(void)move_back(task, request, was.name, was.alias, NULL);
 	}
 	return r;
 }
@@ -158,8 +194,8 @@ int eni_move_add(const struct cni_request *request, struct eni_config *config,
 
 	if (r == 0)
 		r = netlink_open_in(request->netns_fd, &task.netlink, &why);
-	if (r == 0)
-		r = resolve(netlink, &task, request, config, &why);
+	if (r == 0 && config->device_name)
+		r = find_named(netlink, &task, request, config, &why);
 	if (r == 0)
 		r = plug(netlink, &task, request, config, &why);
 	netlink_close(task.netlink);
@@ -188,13 +224,13 @@ int eni_move_del(const struct cni_request *request, struct eni_config *config,
 	if (request->netns_fd < 0)
 		return 0;
 	r = netlink_open_in(request->netns_fd, &task.netlink, &why);
-	if (r == 0)
-		r = resolve(NULL, &task, request, config, &why);
+	if (r == 0 && config->device_name)
+		r = find_brought(&task, request, config, &why);
 	if (r == 0)
 		r = link_by_mac(task.netlink, &config->mac, &task.link, &why);
 	if (r == 0) {
 		returned_name(&config->mac, name);
-		r = move_back(&task, name, &why);
+		r = move_back(&task, request, name, "", &why);
 		/* Another DEL may have moved it since it was seen; while it does, the kernel denies
 		 * the device, though a dump may still show it. */
 		if (r == -ENODEV ||
@@ -216,8 +252,8 @@ int eni_move_check(const struct cni_request *request, struct eni_config *config,
 	struct error why;
 	int r = netlink_open_in(request->netns_fd, &task.netlink, &why);
 
-	if (r == 0)
-		r = resolve(NULL, &task, request, config, &why);
+	if (r == 0 && config->device_name)
+		r = find_brought(&task, request, config, &why);
 	if (r == 0)
 		r = link_by_mac(task.netlink, &config->mac, &task.link, &why);
 	if (r == 0 && !str_eq(task.link.name, request->ifname))

@@ -23,11 +23,16 @@ int own_link_mark(struct netlink *netlink, const struct cni_request *request,
 	return netlink_finish(netlink, batch, err);
 }
 
-bool own_link_is_ours(const struct cni_request *request, const struct link *link)
+bool own_link_is_marked(const struct cni_request *request, const struct link *link)
 {
 	_cleanup_free_ char *alias = host_end_alias(request);
 
-	return link->alias[0] == '\0' || str_eq(link->alias, alias);
+	return str_eq(link->alias, alias);
+}
+
+bool own_link_is_ours(const struct cni_request *request, const struct link *link)
+{
+	return link->alias[0] == '\0' || own_link_is_marked(request, link);
 }
 
 static bool is_one_of(const char *kind, const char *const *kinds)

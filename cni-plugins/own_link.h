@@ -16,7 +16,8 @@
 int own_link_mark(struct netlink *netlink, const struct cni_request *request,
 		  const struct link *link, struct error *err);
 
-/* By its alias; one without any was cut off before it got one. */
+bool own_link_is_marked(const struct cni_request *request, const struct link *link);
+/* The same, or without any alias: it was cut off before it got one. */
 bool own_link_is_ours(const struct cni_request *request, const struct link *link);
 
 /* Deletes the link of this name if it is ours, and of one of the kinds (ended by NULL); another is

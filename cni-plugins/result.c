@@ -54,6 +54,14 @@ int cni_result_add_route(struct cni_result *result, const struct ip_prefix *dest
 	return (int)result->route_count++;
 }
 
+const struct cni_interface *cni_result_task_end(const struct cni_result *result, const char *name)
+{
+	for (size_t i = 0; i < result->interface_count; i++)
+		if (result->interfaces[i].sandbox && str_eq(result->interfaces[i].name, name))
+			return &result->interfaces[i];
+	return NULL;
+}
+
 static void copy_list(struct str_list *to, const struct str_list *from)
 {
 	for (size_t i = 0; i < from->count; i++)

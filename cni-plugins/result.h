@@ -79,6 +79,9 @@ int cni_result_parse(const struct json_at *at, enum cni_version version, struct 
 /* Reads a "dns" object (also of a configuration) into a fresh *ret. Absent: empty. */
 int cni_dns_parse(const struct json_at *object, struct cni_dns *ret, struct error *err);
 
+/* The task's end of this name; NULL when there is none. */
+const struct cni_interface *cni_result_task_end(const struct cni_result *result, const char *name);
+
 /* Compact JSON in exactly this version; the caller frees. */
 char *cni_result_dump(const struct cni_result *result, enum cni_version version);
 json_t *cni_result_to_json(const struct cni_result *result, enum cni_version version);

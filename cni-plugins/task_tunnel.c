@@ -154,20 +154,16 @@ static int check_gateway(struct task_tunnel_place *place, struct error *err)
 /* The MAC is what the ADD has said. */
 static int check_mac(const struct task_tunnel_place *place, struct error *err)
 {
-	const struct cni_result *previous = place->request->previous;
+	const struct cni_interface *answered =
+		cni_result_task_end(place->request->previous, place->request->ifname);
 	char mac[MAC_TEXT_SIZE];
 
 	if (place->config->type != TASK_TUNNEL_GENEVE)
 		return 0;
 	mac_format(&place->task.link.mac, mac);
-	for (size_t i = 0; i < previous->interface_count; i++) {
-		const struct cni_interface *interface = &previous->interfaces[i];
-
-		if (interface->sandbox && interface->mac &&
-		    str_eq(interface->name, place->request->ifname) && !str_eq(interface->mac, mac))
-			return error_say(err, EINVAL, "link %s has another MAC address, %s",
-					 place->task.link.name, mac);
-	}
+	if (answered && answered->mac && !str_eq(answered->mac, mac))
+		return error_say(err, EINVAL, "link %s has another MAC address, %s",
+				 place->task.link.name, mac);
 	return 0;
 }
 

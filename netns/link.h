@@ -121,9 +121,12 @@ void link_delete(struct netlink_batch *batch, int index, const char *name);
 int links_wait_gone(struct netlink *netlink, const char *const *names, size_t count,
 		    int64_t timeout_ms, size_t *ret_deleted, struct error *err);
 
-/* As link_by_mac(), but one that is not there yet is waited for. -ENODEV at the deadline. */
+/* As link_by_mac() and link_by_name(), but one that is not there yet is waited for. -ENODEV at the
+ * deadline. */
 int link_wait_mac(struct netlink *netlink, const struct mac_address *mac, int64_t timeout_ms,
 		  struct link *ret, struct error *err);
+int link_wait_name(struct netlink *netlink, const char *name, int64_t timeout_ms, struct link *ret,
+		   struct error *err);
 
 /*
  * Waits until a link that was set up is running. The second end of a veth to go up runs at once;

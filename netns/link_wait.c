@@ -78,11 +78,24 @@ int links_wait_gone(struct netlink *netlink, const char *const *names, size_t co
 	return r;
 }
 
-int link_wait_mac(struct netlink *netlink, const struct mac_address *mac, int64_t timeout_ms,
-		  struct link *ret, struct error *err)
+/* What is waited for: by its name, or (NULL) by its MAC. */
+struct wanted {
+	const char *name;
+	const struct mac_address *mac;
+};
+
+static int find(struct netlink *netlink, const struct wanted *wanted, struct link *ret,
+		struct error *err)
+{
+	return wanted->name ? link_by_name(netlink, wanted->name, ret, err)
+			    : link_by_mac(netlink, wanted->mac, ret, err);
+}
+
+static int wait_for(struct netlink *netlink, const struct wanted *wanted, int64_t timeout_ms,
+		    struct link *ret, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
-	int r = link_by_mac(netlink, mac, ret, err);
+	int r = find(netlink, wanted, ret, err);
 
 	if (r != -ENODEV || timeout_ms <= 0)
 		return r;
@@ -90,7 +103,7 @@ int link_wait_mac(struct netlink *netlink, const struct mac_address *mac, int64_
 	while (r == 0) {
 		int64_t wait_ms = deadline_ms - clock_monotonic_ms();
 
-		r = link_by_mac(netlink, mac, ret, err);
+		r = find(netlink, wanted, ret, err);
 		if (r != -ENODEV || wait_ms <= 0)
 			break;
 		netlink_await(netlink, wait_ms);
@@ -98,6 +111,22 @@ int link_wait_mac(struct netlink *netlink, const struct mac_address *mac, int64_
 	}
 	(void)netlink_listen(netlink, RTNLGRP_LINK, false, NULL);
 	return r;
+}
+
+int link_wait_mac(struct netlink *netlink, const struct mac_address *mac, int64_t timeout_ms,
+		  struct link *ret, struct error *err)
+{
+	const struct wanted wanted = { .mac = mac };
+
+	return wait_for(netlink, &wanted, timeout_ms, ret, err);
+}
+
+int link_wait_name(struct netlink *netlink, const char *name, int64_t timeout_ms, struct link *ret,
+		   struct error *err)
+{
+	const struct wanted wanted = { .name = name };
+
+	return wait_for(netlink, &wanted, timeout_ms, ret, err);
 }
 
 static bool is_running(const struct link *link)

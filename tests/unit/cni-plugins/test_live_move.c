@@ -71,14 +71,10 @@ static void unplug(const char *name)
 static const char *name_of(int netns, const char *mac_text)
 {
 	static struct link link;
-	struct netlink *netlink = NULL;
+	struct netlink *netlink = open_at(netns);
 	struct mac_address mac;
 
 	mac_parse(mac_text, &mac, NULL);
-	if (netns < 0)
-		assert_int_equal(netlink_open(&netlink, NULL), 0);
-	else
-		assert_int_equal(netlink_open_in(netns, &netlink, NULL), 0);
 	if (link_by_mac(netlink, &mac, &link, NULL) < 0)
 		link.name[0] = '\0';
 	netlink_close(netlink);
@@ -161,6 +157,74 @@ static void a_device_is_given_by_the_keys_of_vpc_eni_too(void **state)
 	}
 }
 
+static char *config_by_name(const char *name, const char *more)
+{
+	return xasprintf("{\"cniVersion\":\"1.0.0\",\"name\":\"awsvpc\",\"type\":\"vpc-eni\","
+			 "\"eniName\":\"%s\",\"eniIPAddresses\":[\"10.5.0.9/24\"],"
+			 "\"gatewayIPAddresses\":[\"10.5.0.1\"]%s}",
+			 name, more);
+}
+
+#define ANSWERED(mac)                                                                              \
+	",\"prevResult\":{\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"eth0\",\"mac\":"    \
+	"\"" mac "\",\"sandbox\":\"/run/netns/x\"}]}"
+
+/* Without its MAC: what else is called as the device would be is not taken out of a task. */
+static void a_device_given_by_its_name_is_known_when_it_goes_back(void **state)
+{
+	struct task task = task_new("by-name");
+	char *other = config_of(MAC_B, "10.5.0.8/24", "");
+	char *config = config_by_name("nic0", "");
+	char *answered = config_by_name("nic0", ANSWERED(MAC_A));
+	char *by_answer = config_by_name("nic0", ANSWERED(MAC_B));
+	struct link link;
+
+	plug("nic0", MAC_A);
+	plug("nic1", MAC_B);
+	json_decref(run_good(run_of("ADD", &task, other)));
+	run_good(run_of("DEL", &task, config));
+	run_good(run_of("DEL", &task, answered));
+	assert_string_equal(name_of(task.netns, MAC_B), "eth0");
+	/* The one that an ADD has answered is, whatever it is called. */
+	run_good(run_of("DEL", &task, by_answer));
+	assert_string_equal(name_of(-1, MAC_B), "eni2200000b");
+
+	json_decref(run_good(run_of("ADD", &task, config)));
+	link = link_at(task.netns, "eth0");
+	assert_string_equal(link.alias, "ecs:by-name:eth0:awsvpc");
+	run_good(run_of("DEL", &task, config));
+	link = link_at(-1, "eni2200000a");
+	assert_string_equal(link.alias, "");
+	unplug("nic0");
+	unplug("nic1");
+	task_free(&task);
+	free(other);
+	free(config);
+	free(answered);
+	free(by_answer);
+}
+
+/* What was given away for nothing is as it was. */
+static void a_failed_add_gives_the_alias_back(void **state)
+{
+	struct task task = task_new("alias");
+	char *config = config_by_name("nic0", ",\"eniIPAddresses\":[\"10.6.0.9/24\"]");
+	struct netlink *netlink = open_at(-1);
+	struct netlink_batch *batch = netlink_batch_new();
+	struct link link;
+
+	plug("nic0", MAC_A);
+	link = link_at(-1, "nic0");
+	link_set_alias(batch, link.index, link.name, "the spare one");
+	assert_int_equal(netlink_finish(netlink, batch, NULL), 0);
+	netlink_close(netlink);
+	run_refused(run_of("ADD", &task, config), 100, "Nexthop has invalid gateway");
+	assert_string_equal(link_at(-1, "nic0").alias, "the spare one");
+	unplug("nic0");
+	task_free(&task);
+	free(config);
+}
+
 static void a_device_that_is_not_there_is_named(void **state)
 {
 	struct task task = task_new("absent");
@@ -185,6 +249,8 @@ static void a_device_that_is_on_its_way_is_waited_for(void **state)
 	char *config = config_of(MAC_A, "10.5.0.9/24", ",\"device-wait-ms\":60000");
 	char *short_wait = config_of(MAC_A, "10.5.0.9/24", ",\"device-wait-ms\":100");
 	char *bad = config_of(MAC_A, "10.5.0.9/24", ",\"device-wait-ms\":60001");
+	char *by_name = config_by_name("nic0", ",\"device-wait-ms\":60000");
+	char *short_by_name = config_by_name("nic0", ",\"device-wait-ms\":100");
 	pthread_t thread;
 
 	run_refused(run_of("ADD", &task, bad), 7, "device-wait-ms");
@@ -196,7 +262,16 @@ static void a_device_that_is_on_its_way_is_waited_for(void **state)
 	assert_string_equal(name_of(task.netns, MAC_A), "eth0");
 	run_good(run_of("DEL", &task, config));
 	unplug("nic0");
+	run_refused(run_of("ADD", &task, short_by_name), 100, "find link nic0: No such device");
+	assert_int_equal(pthread_create(&thread, NULL, plug_later, NULL), 0);
+	json_decref(run_good(run_of("ADD", &task, by_name)));
+	pthread_join(thread, NULL);
+	assert_string_equal(name_of(task.netns, MAC_A), "eth0");
+	run_good(run_of("DEL", &task, by_name));
+	unplug("nic0");
 	task_free(&task);
+	free(by_name);
+	free(short_by_name);
 	free(short_wait);
 	free(config);
 	free(bad);
@@ -312,6 +387,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_moves_in_and_back),
 		cmocka_unit_test(a_device_is_given_by_the_keys_of_vpc_eni_too),
+		cmocka_unit_test(a_device_given_by_its_name_is_known_when_it_goes_back),
+		cmocka_unit_test(a_failed_add_gives_the_alias_back),
 		cmocka_unit_test(a_device_that_is_not_there_is_named),
 		cmocka_unit_test(a_device_that_is_on_its_way_is_waited_for),
 		cmocka_unit_test(a_device_that_is_there_already_is_taken_on),
