@@ -58,11 +58,12 @@ int branch_config_read(const struct cni_request *request, struct branch_config *
 		       struct cni_error *err);
 void branch_config_free(struct branch_config *config);
 
-/* How a branch is made: tests have another way where the kernel has no 802.1Q. */
+/* How a branch is made and known: tests have another way where the kernel has no 802.1Q. */
 struct branch_maker {
 	const char *kind; /* of the link, as the kernel calls it */
 	int (*create)(struct netlink *netlink, const struct stacked_link *spec, uint16_t vlan_id,
 		      struct error *err);
+	uint32_t (*vlan_id)(const struct link *link);
 };
 extern const struct branch_maker branch_vlan_maker;
 

@@ -13,7 +13,14 @@
 
 #define MACVTAP_KIND "macvtap"
 
-const struct branch_maker branch_vlan_maker = { .kind = "vlan", .create = vlan_create };
+static uint32_t vlan_id_of(const struct link *link)
+{
+	return link->vlan_id;
+}
+
+const struct branch_maker branch_vlan_maker = { .kind = "vlan",
+						.create = vlan_create,
+						.vlan_id = vlan_id_of };
 
 static void branch_name(const struct branch_config *config, char name[IFNAMSIZ])
 {
@@ -210,6 +217,9 @@ int branch_links_check(struct branch_place *place, struct error *err)
 	if (r == 0 && branch.peer_index != place->trunk.index)
 		r = error_say(err, EINVAL, "link %s is not on trunk %s", branch.name,
 			      place->trunk.name);
+	if (r == 0 && place->maker->vlan_id(&branch) != config->vlan_id)
+		r = error_say(err, EINVAL, "link %s has VLAN %u, not %u", branch.name,
+			      place->maker->vlan_id(&branch), config->vlan_id);
 	if (r == 0 && config->type == BRANCH_TAP)
 		r = tap_bridge_check(&tap, &branch, link, err);
 	if (r == 0 && config->type == BRANCH_MACVTAP && link->peer_index != branch.index)

@@ -28,6 +28,17 @@ static int read_port(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
+static int read_vlan(const struct nlattr *attr, void *data)
+{
+	struct link *link = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_VLAN_ID &&
+	    mnl_attr_get_payload_len(attr) == sizeof(uint16_t))
+		link->vlan_id = mnl_attr_get_u16(attr);
+	return MNL_CB_OK;
+}
+
+/* The kind comes before the data. */
 static int read_info(const struct nlattr *attr, void *data)
 {
 	struct link *link = data;
@@ -36,6 +47,8 @@ static int read_info(const struct nlattr *attr, void *data)
 		snprintf(link->kind, sizeof(link->kind), "%.*s",
 			 (int)mnl_attr_get_payload_len(attr),
 			 (const char *)mnl_attr_get_payload(attr));
+	else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA && str_eq(link->kind, "vlan"))
+		mnl_attr_parse_nested(attr, read_vlan, link);
 	else if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_KIND)
 		link->is_bridge_port = strncmp(mnl_attr_get_payload(attr), "bridge",
 					       mnl_attr_get_payload_len(attr)) == 0;

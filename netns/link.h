@@ -33,6 +33,7 @@ struct link {
 	bool is_running; /* up, with carrier, and its queue attached: what is sent is not dropped */
 	uint32_t mtu;
 	uint32_t group;
+	uint16_t vlan_id; /* of the kind "vlan" */
 	int master_index; /* the bridge that it is a port of; 0 = none */
 	int peer_index;   /* IFLA_LINK: of a veth, the other end's index in the other namespace; 0 =
 			     none */

@@ -468,6 +468,22 @@ static void delete_by(int netns, const char *what)
 	run_batch(netlink, batch);
 }
 
+/* The link is all that it should be, but for its tag. */
+static void check_another_tag(const struct branch_scene *scene, const struct task *task,
+			      const char *config)
+{
+	char *other = branch_config_of(",\"branchVlanID\":\"102\"");
+	json_t *answer = branch_good(scene, "ADD", task, config, NULL);
+	char *previous = with_previous(other, answer);
+
+	branch_refused(scene, "CHECK", task, previous, NULL, 100,
+		       "link eth0 has VLAN 101, not 102");
+	branch_good(scene, "DEL", task, config, NULL);
+	json_decref(answer);
+	free(previous);
+	free(other);
+}
+
 /* Conformance C11. */
 void branch_scene_check(const struct branch_scene *scene)
 {
@@ -496,6 +512,7 @@ void branch_scene_check(const struct branch_scene *scene)
 		free(previous);
 	}
 	branch_refused(scene, "CHECK", &task, config, NULL, 7, "prevResult");
+	check_another_tag(scene, &task, config);
 	task_free(&task);
 	free(config);
 }

@@ -13,8 +13,8 @@
  *
  * Where the kernel has links of 802.1Q the program itself is run. Where it has none, something else
  * stands in for the branch, and the plugin's code runs in the test's process: a macvlan link for
- * the type vlan, which has no tag; a pair for the others, because a macvlan link can be no bridge's
- * port.
+ * the type vlan, which has no tag, but a group of its number; a pair for the others, because a
+ * macvlan link can be no bridge's port.
  */
 struct branch_scene {
 	const struct branch_maker *stand_in; /* NULL: the program */

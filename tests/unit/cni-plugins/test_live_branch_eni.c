@@ -21,6 +21,12 @@
 
 static struct branch_scene scene, pair_scene;
 
+/* Where a tag would be. */
+static uint32_t group_of(const struct link *link)
+{
+	return link->group;
+}
+
 static int create_macvlan(struct netlink *netlink, const struct stacked_link *spec,
 			  uint16_t vlan_id, struct error *err)
 {
@@ -30,8 +36,8 @@ static int create_macvlan(struct netlink *netlink, const struct stacked_link *sp
 	struct nlattr *info, *data;
 	int r;
 
-	(void)vlan_id;
 	mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(header, IFLA_GROUP, vlan_id);
 	mnl_attr_put_strz(header, IFLA_IFNAME, spec->name);
 	mnl_attr_put_u32(header, IFLA_LINK, (uint32_t)spec->below);
 	mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)spec->netns_fd);
@@ -47,7 +53,7 @@ static int create_macvlan(struct netlink *netlink, const struct stacked_link *sp
 	return r;
 }
 
-static const struct branch_maker macvlan = { .kind = "macvlan", .create = create_macvlan };
+static const struct branch_maker macvlan = { "macvlan", create_macvlan, group_of };
 
 /* The other end of the pair, "far", is what is behind the trunk. */
 static int create_pair(struct netlink *netlink, const struct stacked_link *spec, uint16_t vlan_id,
@@ -79,7 +85,7 @@ static int create_pair(struct netlink *netlink, const struct stacked_link *spec,
 	return r;
 }
 
-static const struct branch_maker pair = { .kind = "veth", .create = create_pair };
+static const struct branch_maker pair = { "veth", create_pair, group_of };
 
 static void a_branch_is_the_tasks_interface(void **state)
 {
