@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "cni-plugins/config.h"
 #include "netns/namespace.h"
-#include "netns/owned_table.h"
+#include "netns/nft_batch.h"
 
 struct work {
 	const struct proxy_redirect *redirect;
@@ -80,9 +80,7 @@ static int appmesh_status(const struct cni_request *request, struct cni_error *e
 	struct error why;
 
 	(void)request;
-	return owned_table_probe(PROXY_REDIRECT_TABLE, &why) < 0
-		       ? cni_fail_with(err, CNI_NOT_AVAILABLE, &why)
-		       : 0;
+	return nft_probe(&why) < 0 ? cni_fail_with(err, CNI_NOT_AVAILABLE, &why) : 0;
 }
 
 const struct cni_plugin appmesh_plugin = {

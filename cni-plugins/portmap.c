@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "netns/conntrack.h"
 #include "netns/link.h"
+#include "netns/nft_batch.h"
 #include "netns/route.h"
 #include "netns/sysctl.h"
 
@@ -259,7 +260,7 @@ static int portmap_status(const struct cni_request *request, struct cni_error *e
 	struct error why;
 
 	(void)request;
-	return portmap_table_probe(&why) < 0 ? cni_fail_with(err, CNI_NOT_AVAILABLE, &why) : 0;
+	return nft_probe(&why) < 0 ? cni_fail_with(err, CNI_NOT_AVAILABLE, &why) : 0;
 }
 
 static const char *const capabilities[] = { NULL };

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "cni-plugins/config.h"
 #include "netns/namespace.h"
-#include "netns/owned_table.h"
+#include "netns/nft_batch.h"
 
 struct work {
 	const struct service_redirect *redirect; /* NULL on DEL: it cannot be read */
@@ -89,9 +89,7 @@ static int serviceconnect_status(const struct cni_request *request, struct cni_e
 	struct error why;
 
 	(void)request;
-	return owned_table_probe(SERVICE_REDIRECT_TABLE, &why) < 0
-		       ? cni_fail_with(err, CNI_NOT_AVAILABLE, &why)
-		       : 0;
+	return nft_probe(&why) < 0 ? cni_fail_with(err, CNI_NOT_AVAILABLE, &why) : 0;
 }
 
 const struct cni_plugin serviceconnect_plugin = {

@@ -13,6 +13,7 @@
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 
 #include "base/alloc.h"
@@ -447,4 +448,11 @@ int nft_rule_count(uint8_t family, const char *table, const char *chain, struct 
 	if (r == 0 && count < 0)
 		r = error_set(err, -count, "count the nftables rules of %s", chain);
 	return r < 0 ? r : count;
+}
+
+int nft_probe(struct error *err)
+{
+	int count = nft_rule_count(NFPROTO_IPV4, "none", "none", err);
+
+	return count < 0 ? count : 0;
 }

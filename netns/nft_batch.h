@@ -100,4 +100,7 @@ int nft_element_list(uint8_t family, const char *table, const char *set,
 /* How many rules a chain has; 0 when it is not there. < 0 on error. */
 int nft_rule_count(uint8_t family, const char *table, const char *chain, struct error *err);
 
+/* Whether the kernel has nftables. */
+int nft_probe(struct error *err);
+
 #endif

@@ -166,10 +166,3 @@ int owned_table_check_set(uint8_t family, const char *table, const char *set,
 				 family_name(family), table);
 	return r;
 }
-
-int owned_table_probe(const char *table, struct error *err)
-{
-	int count = nft_rule_count(NFPROTO_IPV4, table, "none", err);
-
-	return count < 0 ? count : 0;
-}

@@ -38,7 +38,4 @@ int owned_table_check_chain(uint8_t family, const char *table, const char *chain
 int owned_table_check_set(uint8_t family, const char *table, const char *set,
 			  const struct nft_element *elements, size_t count, struct error *err);
 
-/* Whether the kernel has nftables. */
-int owned_table_probe(const char *table, struct error *err);
-
 #endif

@@ -434,10 +434,3 @@ int portmap_table_remove_all(const char *owner, struct portmap_list *ret_removed
 {
 	return portmap_table_collect(is_anothers, (void *)owner, ret_removed, err);
 }
-
-int portmap_table_probe(struct error *err)
-{
-	int count = nft_rule_count(NFPROTO_IPV4, PORTMAP_TABLE, "ports", err);
-
-	return count < 0 ? count : 0;
-}

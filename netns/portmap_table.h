@@ -65,7 +65,4 @@ int portmap_table_collect(bool (*keep)(void *data, const char *owner), void *dat
 
 void portmap_list_free(struct portmap_list *list);
 
-/* Whether nftables answers. */
-int portmap_table_probe(struct error *err);
-
 #endif

@@ -2,6 +2,7 @@
 #include "netns/tproxy_route.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include <linux/fib_rules.h>

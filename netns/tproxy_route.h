@@ -6,8 +6,6 @@
 #include "netns/ip.h"
 #include "netns/netlink.h"
 
-#include <stdbool.h>
-
 /*
  * Packets with the mark are delivered here, whatever their destination: what a transparent proxy
  * needs behind its rules. As `ip rule add fwmark 1 lookup 100` and `ip route add local default dev
