@@ -4,9 +4,6 @@
 #include <errno.h>
 
 #include "cni-plugins/own_link.h"
-#include "netns/addr.h"
-
-#define RUN_TIMEOUT_MS 2000
 
 static int find_trunk(struct netlink *netlink, const struct branch_config *config, struct link *ret,
 		      struct error *err)
@@ -21,17 +18,9 @@ static int find_trunk(struct netlink *netlink, const struct branch_config *confi
 
 static int open_place(struct branch_place *place, struct error *err)
 {
-	int r = netlink_open(&place->host, err);
+	int r = task_setup_open(&place->task, place->request, &place->host, err);
 
-	if (r == 0)
-		r = netlink_open_in(place->request->netns_fd, &place->task.netlink, err);
 	return r == 0 ? find_trunk(place->host, place->config, &place->trunk, err) : r;
-}
-
-static void close_place(struct branch_place *place)
-{
-	netlink_close(place->task.netlink);
-	netlink_close(place->host);
 }
 
 static int set_trunk_up(struct branch_place *place, struct error *err)
@@ -49,16 +38,12 @@ static int set_trunk_up(struct branch_place *place, struct error *err)
  * (A tap runs when somebody has it open.) */
 static int wait_ready(struct branch_place *place, struct error *err)
 {
-	const struct task_config *config = &place->config->task;
-	struct netlink *netlink = place->task.netlink;
 	int r = 0;
 
 	if (place->config->type == BRANCH_VLAN)
-		r = link_wait_running(netlink, place->task.link.name, RUN_TIMEOUT_MS, err);
-	for (size_t i = 0; r == 0 && i < config->address_count; i++)
-		r = address_wait_ready(netlink, &config->addresses[i].address,
-				       place->task.link.index, RUN_TIMEOUT_MS, err);
-	return r;
+		r = link_wait_running(place->task.netlink, place->task.link.name,
+				      TASK_READY_TIMEOUT_MS, err);
+	return r == 0 ? task_setup_wait_ready(&place->task, &place->config->task, err) : r;
 }
 
 static int configure(struct branch_place *place, struct error *err)
@@ -98,18 +83,16 @@ static int add(const struct branch_maker *maker, const struct cni_request *reque
 	       const struct branch_config *config, struct cni_result *ret, struct cni_error *err)
 {
 	struct branch_place place = { .maker = maker, .request = request, .config = config };
-	struct cni_dns dns = { 0 };
 	struct error why;
 	char mac[MAC_TEXT_SIZE];
 	int r;
 
-	if (cni_dns_parse(&request->config, &dns, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	cni_dns_take_if_none(&ret->dns, &dns);
+	if (cni_take_dns(request, ret, err) < 0)
+		return -1;
 	r = open_place(&place, &why);
 	if (r == 0)
 		r = plug(&place, &why);
-	close_place(&place);
+	task_setup_close(&place.task, place.host);
 	if (r < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
 	/* Of a tap, whoever has it open is known by the branch's MAC. */
@@ -155,12 +138,12 @@ int branch_del(const struct branch_maker *maker, const struct cni_request *reque
 	if (request->netns_fd < 0)
 		return 0;
 	(void)branch_config_read(request, &config, NULL);
-	r = netlink_open_in(request->netns_fd, &place.task.netlink, &why);
+	r = task_setup_open(&place.task, request, NULL, &why);
 	if (r == 0)
 		r = branch_links_delete(&place, &why);
 	if (place.task.netlink)
 		undo_task(&place);
-	close_place(&place);
+	task_setup_close(&place.task, place.host);
 	branch_config_free(&config);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }
@@ -173,8 +156,8 @@ int branch_check(const struct branch_maker *maker, const struct cni_request *req
 	struct error why;
 	int r = branch_config_read(request, &config, err);
 
-	if (r == 0 && !request->previous)
-		r = cni_fail(err, CNI_INVALID_CONFIG, "prevResult is missing, and CHECK needs it");
+	if (r == 0)
+		r = cni_need_previous(request, err);
 	if (r < 0) {
 		branch_config_free(&config);
 		return r;
@@ -184,7 +167,7 @@ int branch_check(const struct branch_maker *maker, const struct cni_request *req
 		r = branch_links_check(&place, &why);
 	if (r == 0)
 		r = task_setup_check(&place.task, &config.task, &why);
-	close_place(&place);
+	task_setup_close(&place.task, place.host);
 	branch_config_free(&config);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }

@@ -94,9 +94,9 @@ static int check_whole(const struct branch_config *config, struct cni_error *err
 	return task_config_check_gateways(&config->task, "gatewayIPAddresses", err);
 }
 
-static int read_all(const struct json_at *at, bool whole, struct branch_config *ret,
-		    struct cni_error *err)
+static int read_all(const struct json_at *at, bool whole, void *data, struct cni_error *err)
 {
+	struct branch_config *ret = data;
 	uint64_t vlan_id = 0;
 
 	if (read_type(at, &ret->type, err) < 0 ||
@@ -115,20 +115,9 @@ static int read_all(const struct json_at *at, bool whole, struct branch_config *
 int branch_config_read(const struct cni_request *request, struct branch_config *ret,
 		       struct cni_error *err)
 {
-	bool whole = request->command == CNI_COMMAND_ADD || request->command == CNI_COMMAND_CHECK;
-	bool is_del = request->command == CNI_COMMAND_DEL;
-	struct json_at at = request->config;
-	struct cni_error unused;
-	int r;
-
-	*ret = (struct branch_config){ .values = json_copy(request->config.value) };
-	at.value = ret->values;
-	/* What a DEL has to undo was made with a configuration that could be read. */
-	r = cni_config_override(request->args, overrides, sizeof(overrides) / sizeof(overrides[0]),
-				ret->values, is_del ? &unused : err);
-	if (r == 0)
-		r = read_all(&at, whole, ret, is_del ? &unused : err);
-	return is_del ? 0 : r;
+	*ret = (struct branch_config){ 0 };
+	return cni_config_read_text(request, overrides, sizeof(overrides) / sizeof(overrides[0]),
+				    read_all, ret, &ret->values, err);
 }
 
 void branch_config_free(struct branch_config *config)

@@ -162,7 +162,6 @@ static int delete_links(struct branch_place *place, bool bridge, struct error *e
 	const struct cni_request *request = place->request;
 	struct netlink *netlink = place->task.netlink;
 	const char *const kinds[] = { place->maker->kind, TAP_BRIDGE_KIND, MACVTAP_KIND, NULL };
-	static const char *const bridge_kinds[] = { "bridge", NULL };
 	char name[IFNAMSIZ];
 	struct error second = ERROR_INIT;
 	int r = own_link_delete(netlink, request, request->ifname, kinds, err), next;
@@ -173,7 +172,7 @@ static int delete_links(struct branch_place *place, bool bridge, struct error *e
 	next = own_link_delete(netlink, request, name, kinds, &second);
 	if (next == 0 && bridge) {
 		bridge_name(place->config, name);
-		next = own_link_delete(netlink, request, name, bridge_kinds, &second);
+		next = tap_bridge_delete(netlink, request, name, &second);
 	}
 	if (r == 0 && next < 0) {
 		if (err)

@@ -35,15 +35,9 @@ static int bridge_add(const struct cni_request *request, struct cni_result *ret,
 		      struct cni_error *err)
 {
 	struct bridge_config config;
-	struct cni_dns dns = { 0 };
-	struct error why;
 
-	if (bridge_config_read(request, &config, err) < 0)
-		return -1;
-	if (cni_dns_parse(&request->config, &dns, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	cni_dns_take_if_none(&ret->dns, &dns);
-	if (expect_free(request, err) < 0)
+	if (bridge_config_read(request, &config, err) < 0 || cni_take_dns(request, ret, err) < 0 ||
+	    expect_free(request, err) < 0)
 		return -1;
 	return task_config_lease(&config.task, request, config.ipam_type, attach, &config, ret,
 				 err);
@@ -66,11 +60,8 @@ static int bridge_check_all(const struct cni_request *request, struct cni_error 
 {
 	struct bridge_config config;
 
-	if (bridge_config_read(request, &config, err) < 0)
+	if (bridge_config_read(request, &config, err) < 0 || cni_need_previous(request, err) < 0)
 		return -1;
-	if (!request->previous)
-		return cni_fail(err, CNI_INVALID_CONFIG,
-				"prevResult is missing, and CHECK needs it");
 	if (cni_ipam_call(request, config.ipam_type, "CHECK", err) < 0 ||
 	    task_config_take_previous(&config.task, request, err) < 0 ||
 	    bridge_config_complete(&config, err) < 0)

@@ -7,13 +7,10 @@
 
 #include "base/str.h"
 #include "cni-plugins/host_end.h"
-#include "netns/addr.h"
 #include "netns/bridge.h"
 #include "netns/namespace.h"
 #include "netns/neigh.h"
 #include "netns/sysctl.h"
-
-#define RUN_TIMEOUT_MS 2000
 
 struct mac_address bridge_task_mac(const struct cni_request *request,
 				   const struct bridge_config *config)
@@ -105,17 +102,14 @@ static int wait_ready(struct netlink *netlink, struct task_setup *task,
 		      const struct bridge_config *config, const struct link *bridge,
 		      const struct link *host, struct error *err)
 {
-	int r = link_wait_running(task->netlink, task->link.name, RUN_TIMEOUT_MS, err);
+	int r = link_wait_running(task->netlink, task->link.name, TASK_READY_TIMEOUT_MS, err);
 
 	if (r == 0)
-		r = link_wait_forwarding(netlink, host->name, RUN_TIMEOUT_MS, err);
+		r = link_wait_forwarding(netlink, host->name, TASK_READY_TIMEOUT_MS, err);
 	/* With its first port the bridge itself begins to run: what the host sends passes by it. */
 	if (r == 0)
-		r = link_wait_running(netlink, bridge->name, RUN_TIMEOUT_MS, err);
-	for (size_t i = 0; r == 0 && i < config->task.address_count; i++)
-		r = address_wait_ready(task->netlink, &config->task.addresses[i].address,
-				       task->link.index, RUN_TIMEOUT_MS, err);
-	return r;
+		r = link_wait_running(netlink, bridge->name, TASK_READY_TIMEOUT_MS, err);
+	return r == 0 ? task_setup_wait_ready(task, &config->task, err) : r;
 }
 
 static int configure(struct netlink *netlink, struct task_setup *task,
@@ -158,14 +152,6 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 	return r;
 }
 
-static int open_both(const struct cni_request *request, struct netlink **ret_host,
-		     struct netlink **ret_task, struct error *err)
-{
-	int r = netlink_open(ret_host, err);
-
-	return r == 0 ? netlink_open_in(request->netns_fd, ret_task, err) : r;
-}
-
 int bridge_attach(const struct cni_request *request, const struct bridge_config *config,
 		  struct cni_result *ret, struct cni_error *err)
 {
@@ -175,12 +161,11 @@ int bridge_attach(const struct cni_request *request, const struct bridge_config 
 	struct link bridge = { 0 }, host = { 0 };
 	struct error why;
 	char mac[MAC_TEXT_SIZE];
-	int r = open_both(request, &netlink, &task.netlink, &why);
+	int r = task_setup_open(&task, request, &netlink, &why);
 
 	if (r == 0)
 		r = plug(netlink, &task, request, config, &bridge, &host, &why);
-	netlink_close(task.netlink);
-	netlink_close(netlink);
+	task_setup_close(&task, netlink);
 	if (r < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
 
@@ -283,7 +268,7 @@ int bridge_check(const struct cni_request *request, const struct bridge_config *
 	struct task_setup task = { 0 };
 	struct link host = { 0 };
 	struct error why;
-	int r = open_both(request, &netlink, &task.netlink, &why);
+	int r = task_setup_open(&task, request, &netlink, &why);
 
 	if (r == 0)
 		r = check_host(netlink, request, config, &host, &why);
@@ -293,7 +278,6 @@ int bridge_check(const struct cni_request *request, const struct bridge_config *
 		r = host_end_check_peer(&host, &task.link, &mac, &why);
 	if (r == 0)
 		r = task_setup_check(&task, &config->task, &why);
-	netlink_close(task.netlink);
-	netlink_close(netlink);
+	task_setup_close(&task, netlink);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }

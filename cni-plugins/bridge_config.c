@@ -61,7 +61,7 @@ int bridge_config_read(const struct cni_request *request, struct bridge_config *
 		       struct cni_error *err)
 {
 	const struct json_at *at = &request->config;
-	bool whole = request->command != CNI_COMMAND_DEL && request->command != CNI_COMMAND_GC;
+	bool whole = cni_wants_whole(request) || request->command == CNI_COMMAND_STATUS;
 	struct task_config *task = &ret->task;
 
 	*ret = (struct bridge_config){ 0 };

@@ -18,6 +18,30 @@ char *cni_owner(const struct cni_request *request)
 	return xasprintf("%s:%s:%s", request->container_id, request->ifname, request->network);
 }
 
+bool cni_wants_whole(const struct cni_request *request)
+{
+	return request->command == CNI_COMMAND_ADD || request->command == CNI_COMMAND_CHECK;
+}
+
+int cni_need_previous(const struct cni_request *request, struct cni_error *err)
+{
+	return request->previous ? 0
+				 : cni_fail(err, CNI_INVALID_CONFIG,
+					    "prevResult is missing, and CHECK needs it");
+}
+
+int cni_take_dns(const struct cni_request *request, struct cni_result *result,
+		 struct cni_error *err)
+{
+	struct cni_dns dns = { 0 };
+	struct error why;
+
+	if (cni_dns_parse(&request->config, &dns, &why) < 0)
+		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	cni_dns_take_if_none(&result->dns, &dns);
+	return 0;
+}
+
 static int run_add(const struct cni_plugin *plugin, const struct cni_request *request,
 		   char **ret_output, struct cni_error *err)
 {

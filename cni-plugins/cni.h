@@ -54,6 +54,17 @@ struct cni_request {
 bool cni_is_valid_attachment(const struct cni_request *request, const char *container_id,
 			     const char *ifname);
 
+/* Whether the command wants all that the configuration must have: ADD and CHECK. The others take
+ * what there is. */
+bool cni_wants_whole(const struct cni_request *request);
+
+/* CHECK: an error where there is no prevResult. */
+int cni_need_previous(const struct cni_request *request, struct cni_error *err);
+
+/* The configuration's "dns", where the result has none yet. */
+int cni_take_dns(const struct cni_request *request, struct cni_result *result,
+		 struct cni_error *err);
+
 /* "<container>:<interface>:<network>", by which a plugin knows what it made; the caller frees. */
 char *cni_owner(const struct cni_request *request);
 

@@ -111,3 +111,22 @@ int cni_config_override(const char *args, const struct cni_override *overrides, 
 	}
 	return 0;
 }
+
+int cni_config_read_text(const struct cni_request *request, const struct cni_override *overrides,
+			 size_t count,
+			 int (*read)(const struct json_at *at, bool whole, void *data,
+				     struct cni_error *err),
+			 void *data, json_t **ret_values, struct cni_error *err)
+{
+	bool is_del = request->command == CNI_COMMAND_DEL;
+	struct json_at at = request->config;
+	struct cni_error unused;
+	int r;
+
+	at.value = *ret_values = json_copy(request->config.value);
+	r = cni_config_override(request->args, overrides, count, *ret_values,
+				is_del ? &unused : err);
+	if (r == 0)
+		r = read(&at, cni_wants_whole(request), data, is_del ? &unused : err);
+	return is_del ? 0 : r;
+}

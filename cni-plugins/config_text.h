@@ -3,7 +3,7 @@
 #define BERTH_CNI_PLUGINS_CONFIG_TEXT_H
 
 #include "base/json.h"
-#include "cni-plugins/error.h"
+#include "cni-plugins/cni.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,5 +43,16 @@ struct cni_override {
  * names are passed over. */
 int cni_config_override(const char *args, const struct cni_override *overrides, size_t count,
 			json_t *values, struct cni_error *err);
+
+/*
+ * Calls read(at, whole, data, err) for the configuration with what CNI_ARGS say; `whole`: see
+ * cni_wants_whole(). What a DEL has to undo was made with a configuration that could be read: it
+ * succeeds with what was read. *ret_values, the caller's also on failure: what `read` borrows from.
+ */
+int cni_config_read_text(const struct cni_request *request, const struct cni_override *overrides,
+			 size_t count,
+			 int (*read)(const struct json_at *at, bool whole, void *data,
+				     struct cni_error *err),
+			 void *data, json_t **ret_values, struct cni_error *err);
 
 #endif

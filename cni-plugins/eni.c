@@ -16,14 +16,9 @@ static int attach(const struct cni_request *request, void *data, struct cni_resu
 static int eni_add(const struct cni_request *request, struct cni_result *ret, struct cni_error *err)
 {
 	struct eni_config config;
-	struct cni_dns dns = { 0 };
-	struct error why;
 
-	if (eni_config_read(request, &config, err) < 0)
+	if (eni_config_read(request, &config, err) < 0 || cni_take_dns(request, ret, err) < 0)
 		return -1;
-	if (cni_dns_parse(&request->config, &dns, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	cni_dns_take_if_none(&ret->dns, &dns);
 	if (!config.ipam_type)
 		return attach(request, &config, ret, err);
 	return task_config_lease(&config.task, request, config.ipam_type, attach, &config, ret,
@@ -48,11 +43,8 @@ static int eni_check(const struct cni_request *request, struct cni_error *err)
 {
 	struct eni_config config;
 
-	if (eni_config_read(request, &config, err) < 0)
+	if (eni_config_read(request, &config, err) < 0 || cni_need_previous(request, err) < 0)
 		return -1;
-	if (!request->previous)
-		return cni_fail(err, CNI_INVALID_CONFIG,
-				"prevResult is missing, and CHECK needs it");
 	if (config.ipam_type) {
 		if (cni_ipam_call(request, config.ipam_type, "CHECK", err) < 0 ||
 		    task_config_take_previous(&config.task, request, err) < 0)

@@ -122,7 +122,7 @@ int eni_config_read(const struct cni_request *request, struct eni_config *ret,
 {
 	const struct json_at *at = &request->config;
 	const struct key_names *names = is_of_vpc_eni(at) ? &vpc_names : &our_names;
-	bool whole = request->command == CNI_COMMAND_ADD || request->command == CNI_COMMAND_CHECK;
+	bool whole = cni_wants_whole(request);
 	struct task_config *task = &ret->task;
 
 	*ret = (struct eni_config){ .task.has_default_route = true };

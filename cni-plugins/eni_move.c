@@ -190,16 +190,13 @@ int eni_move_add(const struct cni_request *request, struct eni_config *config,
 	struct task_setup task = { 0 };
 	struct error why;
 	char mac[MAC_TEXT_SIZE];
-	int r = netlink_open(&netlink, &why);
+	int r = task_setup_open(&task, request, &netlink, &why);
 
-	if (r == 0)
-		r = netlink_open_in(request->netns_fd, &task.netlink, &why);
 	if (r == 0 && config->device_name)
 		r = find_named(netlink, &task, request, config, &why);
 	if (r == 0)
 		r = plug(netlink, &task, request, config, &why);
-	netlink_close(task.netlink);
-	netlink_close(netlink);
+	task_setup_close(&task, netlink);
 	if (r < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
 
@@ -223,7 +220,7 @@ int eni_move_del(const struct cni_request *request, struct eni_config *config,
 
 	if (request->netns_fd < 0)
 		return 0;
-	r = netlink_open_in(request->netns_fd, &task.netlink, &why);
+	r = task_setup_open(&task, request, NULL, &why);
 	if (r == 0 && config->device_name)
 		r = find_brought(&task, request, config, &why);
 	if (r == 0)
@@ -241,7 +238,7 @@ int eni_move_del(const struct cni_request *request, struct eni_config *config,
 	}
 	if (r == 0 && task.netlink)
 		task_setup_undo(&task, &config->task);
-	netlink_close(task.netlink);
+	task_setup_close(&task, NULL);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }
 
@@ -250,7 +247,7 @@ int eni_move_check(const struct cni_request *request, struct eni_config *config,
 {
 	struct task_setup task = { 0 };
 	struct error why;
-	int r = netlink_open_in(request->netns_fd, &task.netlink, &why);
+	int r = task_setup_open(&task, request, NULL, &why);
 
 	if (r == 0 && config->device_name)
 		r = find_brought(&task, request, config, &why);
@@ -261,6 +258,6 @@ int eni_move_check(const struct cni_request *request, struct eni_config *config,
 			      request->ifname);
 	if (r == 0 && !config->stay_down)
 		r = task_setup_check(&task, &config->task, &why);
-	netlink_close(task.netlink);
+	task_setup_close(&task, NULL);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }

@@ -22,8 +22,6 @@
 #include "netns/route.h"
 #include "netns/sysctl.h"
 
-#define RUN_TIMEOUT_MS 2000
-
 static struct route host_route(const struct link *host, const struct ip_prefix *address)
 {
 	return (struct route){ .destination = ip_host_prefix(&address->address),
@@ -152,13 +150,12 @@ static int plug(struct netlink *netlink, struct task_setup *task, const struct c
 		r = task_setup_configure(task, &config->task, err);
 	task->gateway_mac = NULL;
 	if (r == 0)
-		r = link_wait_running(task->netlink, request->ifname, RUN_TIMEOUT_MS, err);
+		r = link_wait_running(task->netlink, request->ifname, TASK_READY_TIMEOUT_MS, err);
 	if (r == 0 && task_config_has(&config->task, AF_INET6))
 		r = address_wait_ready(netlink, &task_link_local_gateway.address, host.index,
-				       RUN_TIMEOUT_MS, err);
-	for (size_t i = 0; r == 0 && i < config->task.address_count; i++)
-		r = address_wait_ready(task->netlink, &config->task.addresses[i].address,
-				       task->link.index, RUN_TIMEOUT_MS, err);
+				       TASK_READY_TIMEOUT_MS, err);
+	if (r == 0)
+		r = task_setup_wait_ready(task, &config->task, err);
 	if (r < 0) {
 		task_setup_undo(task, &config->task);
 		(void)host_end_delete(netlink, &host, NULL);
@@ -176,14 +173,11 @@ int eni_veth_add(const struct cni_request *request, const struct eni_config *con
 	struct link host = { 0 };
 	struct error why;
 	char mac[MAC_TEXT_SIZE];
-	int r = netlink_open(&netlink, &why);
+	int r = task_setup_open(&task, request, &netlink, &why);
 
 	if (r == 0)
-		r = netlink_open_in(request->netns_fd, &task.netlink, &why);
-	if (r == 0)
 		r = plug(netlink, &task, request, config, &host, &why);
-	netlink_close(task.netlink);
-	netlink_close(netlink);
+	task_setup_close(&task, netlink);
 	if (r < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
 
@@ -283,13 +277,10 @@ int eni_veth_check(const struct cni_request *request, const struct eni_config *c
 	struct netlink *netlink = NULL;
 	struct task_setup task = { .routed = true };
 	struct error why;
-	int r = netlink_open(&netlink, &why);
+	int r = task_setup_open(&task, request, &netlink, &why);
 
 	if (r == 0)
-		r = netlink_open_in(request->netns_fd, &task.netlink, &why);
-	if (r == 0)
 		r = check(netlink, &task, request, config, &why);
-	netlink_close(task.netlink);
-	netlink_close(netlink);
+	task_setup_close(&task, netlink);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }

@@ -86,12 +86,10 @@ static int ipam_add(const struct cni_request *request, struct cni_result *ret,
 {
 	struct ipam_config config;
 	struct ipam_store *store = NULL;
-	struct error why;
 	int r = ipam_config_read(request, true, &config, err);
 
-	if (r == 0 && ret->dns.nameservers.count == 0 &&
-	    cni_dns_parse(&request->config, &ret->dns, &why) < 0)
-		r = cni_fail_with(err, CNI_INVALID_CONFIG, &why);
+	if (r == 0)
+		r = cni_take_dns(request, ret, err);
 	if (r == 0)
 		r = open_store(request, &config, &store, err);
 	if (r == 0)

@@ -63,6 +63,14 @@ int tap_bridge_create(const struct tap_bridge *spec, const struct link *port, st
 	return netns_run(spec->request->netns_fd, join, &joining, err);
 }
 
+int tap_bridge_delete(struct netlink *netlink, const struct cni_request *request, const char *name,
+		      struct error *err)
+{
+	static const char *const kinds[] = { "bridge", NULL };
+
+	return own_link_delete(netlink, request, name, kinds, err);
+}
+
 int tap_bridge_check(const struct tap_bridge *spec, const struct link *port, const struct link *tap,
 		     struct error *err)
 {

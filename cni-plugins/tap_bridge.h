@@ -27,6 +27,9 @@ struct tap_bridge {
  * attachment's (own_link.h). */
 int tap_bridge_create(const struct tap_bridge *spec, const struct link *port, struct link *ret_tap,
 		      struct error *err);
+/* Deletes the bridge of this name, if it is this attachment's. */
+int tap_bridge_delete(struct netlink *netlink, const struct cni_request *request, const char *name,
+		      struct error *err);
 /* Whether both are ports of the bridge. */
 int tap_bridge_check(const struct tap_bridge *spec, const struct link *port, const struct link *tap,
 		     struct error *err);

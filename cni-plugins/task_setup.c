@@ -40,6 +40,20 @@ static bool holds(const struct address_list *list, const struct ip_prefix *addre
 	return false;
 }
 
+int task_setup_open(struct task_setup *task, const struct cni_request *request,
+		    struct netlink **ret_host, struct error *err)
+{
+	int r = ret_host ? netlink_open(ret_host, err) : 0;
+
+	return r == 0 ? netlink_open_in(request->netns_fd, &task->netlink, err) : r;
+}
+
+void task_setup_close(struct task_setup *task, struct netlink *host)
+{
+	netlink_close(task->netlink);
+	netlink_close(host);
+}
+
 int task_setup_expect_free(struct netlink *netlink, const struct cni_request *request,
 			   const char *name, struct error *err)
 {
@@ -213,6 +227,17 @@ int task_setup_configure(struct task_setup *task, const struct task_config *conf
 	if (config->block_metadata)
 		queue_blackholes(batch, config);
 	return netlink_finish(task->netlink, batch, err);
+}
+
+int task_setup_wait_ready(struct task_setup *task, const struct task_config *config,
+			  struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->address_count; i++)
+		r = address_wait_ready(task->netlink, &config->addresses[i].address,
+				       task->link.index, TASK_READY_TIMEOUT_MS, err);
+	return r;
 }
 
 void task_setup_undo(struct task_setup *task, const struct task_config *config)

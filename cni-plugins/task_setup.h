@@ -12,7 +12,8 @@
  * what lo gets, what is blocked.
  */
 
-#define TASK_MAX_ADDRESSES 64
+#define TASK_MAX_ADDRESSES    64
+#define TASK_READY_TIMEOUT_MS 2000 /* of links and addresses that are waited for */
 
 struct task_config {
 	struct ip_prefix addresses[TASK_MAX_ADDRESSES];
@@ -61,6 +62,12 @@ struct task_setup {
 	bool routed; /* IPv6 addresses are single hosts, and fe80::1 is the way out */
 };
 
+/* Sockets: in the task's namespace, and on the host (NULL: none is wanted). Both are closed by
+ * task_setup_close(), also after a failure. */
+int task_setup_open(struct task_setup *task, const struct cni_request *request,
+		    struct netlink **ret_host, struct error *err);
+void task_setup_close(struct task_setup *task, struct netlink *host);
+
 /* -EEXIST when the namespace has a link of this name: nothing of it is touched. */
 int task_setup_expect_free(struct netlink *netlink, const struct cni_request *request,
 			   const char *name, struct error *err);
@@ -72,6 +79,10 @@ int task_setup_look(struct task_setup *task, const struct task_config *config, s
 /* Addresses, up, neighbours, routes, the loopback's addresses, blackholes: in one batch. */
 int task_setup_configure(struct task_setup *task, const struct task_config *config,
 			 struct error *err);
+
+/* An ADD that has answered is one that works: waits until the addresses can be used. */
+int task_setup_wait_ready(struct task_setup *task, const struct task_config *config,
+			  struct error *err);
 
 /* Takes away what the namespace keeps when the interface leaves it. Best effort. */
 void task_setup_undo(struct task_setup *task, const struct task_config *config);

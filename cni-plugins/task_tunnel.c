@@ -5,35 +5,8 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "netns/addr.h"
 #include "netns/neigh.h"
 #include "netns/route.h"
-
-#define RUN_TIMEOUT_MS 2000
-
-static int open_place(struct task_tunnel_place *place, struct error *err)
-{
-	int r = netlink_open(&place->host, err);
-
-	return r == 0 ? netlink_open_in(place->request->netns_fd, &place->task.netlink, err) : r;
-}
-
-static void close_place(struct task_tunnel_place *place)
-{
-	netlink_close(place->task.netlink);
-	netlink_close(place->host);
-}
-
-static int wait_ready(struct task_tunnel_place *place, struct error *err)
-{
-	const struct task_config *config = &place->config->task;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < config->address_count; i++)
-		r = address_wait_ready(place->task.netlink, &config->addresses[i].address,
-				       place->task.link.index, RUN_TIMEOUT_MS, err);
-	return r;
-}
 
 static int configure(struct task_tunnel_place *place, struct error *err)
 {
@@ -42,7 +15,7 @@ static int configure(struct task_tunnel_place *place, struct error *err)
 	if (r == 0)
 		r = task_setup_configure(&place->task, &place->config->task, err);
 	if (r == 0)
-		r = wait_ready(place, err);
+		r = task_setup_wait_ready(&place->task, &place->config->task, err);
 	return r == 0 ? task_tunnel_links_reset(place, err) : r;
 }
 
@@ -65,18 +38,16 @@ static int add(const struct task_tunnel_maker *maker, const struct cni_request *
 	       struct cni_error *err)
 {
 	struct task_tunnel_place place = { .maker = maker, .request = request, .config = config };
-	struct cni_dns dns = { 0 };
 	struct error why;
 	char mac[MAC_TEXT_SIZE];
 	int r;
 
-	if (cni_dns_parse(&request->config, &dns, &why) < 0)
-		return cni_fail_with(err, CNI_INVALID_CONFIG, &why);
-	cni_dns_take_if_none(&ret->dns, &dns);
-	r = open_place(&place, &why);
+	if (cni_take_dns(request, ret, err) < 0)
+		return -1;
+	r = task_setup_open(&place.task, request, &place.host, &why);
 	if (r == 0)
 		r = plug(&place, &why);
-	close_place(&place);
+	task_setup_close(&place.task, place.host);
 	if (r < 0)
 		return cni_fail_with(err, CNI_PLUGIN_FAILED, &why);
 	/* The MAC that the kernel gave: of a tap, that of whoever has it open. */
@@ -112,10 +83,10 @@ int task_tunnel_del(const struct task_tunnel_maker *maker, const struct cni_requ
 	if (request->netns_fd < 0)
 		return 0;
 	(void)task_tunnel_config_read(request, &config, NULL);
-	r = netlink_open_in(request->netns_fd, &place.task.netlink, &why);
+	r = task_setup_open(&place.task, request, NULL, &why);
 	if (r == 0)
 		r = task_tunnel_links_delete(&place, &why);
-	close_place(&place);
+	task_setup_close(&place.task, place.host);
 	task_tunnel_config_free(&config);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }
@@ -175,13 +146,13 @@ int task_tunnel_check(const struct task_tunnel_maker *maker, const struct cni_re
 	struct error why;
 	int r = task_tunnel_config_read(request, &config, err);
 
-	if (r == 0 && !request->previous)
-		r = cni_fail(err, CNI_INVALID_CONFIG, "prevResult is missing, and CHECK needs it");
+	if (r == 0)
+		r = cni_need_previous(request, err);
 	if (r < 0) {
 		task_tunnel_config_free(&config);
 		return r;
 	}
-	r = open_place(&place, &why);
+	r = task_setup_open(&place.task, request, NULL, &why);
 	if (r == 0)
 		r = task_tunnel_links_check(&place, &why);
 	if (r == 0)
@@ -190,7 +161,7 @@ int task_tunnel_check(const struct task_tunnel_maker *maker, const struct cni_re
 		r = task_setup_check(&place.task, &config.task, &why);
 	if (r == 0)
 		r = check_gateway(&place, &why);
-	close_place(&place);
+	task_setup_close(&place.task, place.host);
 	task_tunnel_config_free(&config);
 	return r < 0 ? cni_fail_with(err, CNI_PLUGIN_FAILED, &why) : 0;
 }

@@ -85,7 +85,7 @@ struct task_tunnel_place {
 	const struct task_tunnel_maker *maker;
 	const struct cni_request *request;
 	const struct task_tunnel_config *config;
-	struct netlink *host;
+	struct netlink *host;   /* ADD */
 	struct task_setup task; /* its link: CNI_IFNAME */
 	bool made;              /* the tunnel: by us, or it was there */
 	bool took;

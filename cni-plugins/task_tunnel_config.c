@@ -110,9 +110,9 @@ static int read_network(const struct json_at *at, bool must, struct task_tunnel_
 	return must ? task_config_check_gateways(task, "gatewayIPAddress", err) : 0;
 }
 
-static int read_all(const struct json_at *at, bool must, struct task_tunnel_config *ret,
-		    struct cni_error *err)
+static int read_all(const struct json_at *at, bool must, void *data, struct cni_error *err)
 {
+	struct task_tunnel_config *ret = data;
 	struct geneve_spec tunnel = { .vni = UINT32_MAX };
 
 	if (read_type(at, &ret->type, err) < 0 || read_tunnel(at, must, &tunnel, err) < 0)
@@ -129,20 +129,9 @@ static int read_all(const struct json_at *at, bool must, struct task_tunnel_conf
 int task_tunnel_config_read(const struct cni_request *request, struct task_tunnel_config *ret,
 			    struct cni_error *err)
 {
-	bool whole = request->command == CNI_COMMAND_ADD || request->command == CNI_COMMAND_CHECK;
-	bool is_del = request->command == CNI_COMMAND_DEL;
-	struct json_at at = request->config;
-	struct cni_error unused;
-	int r;
-
-	*ret = (struct task_tunnel_config){ .values = json_copy(request->config.value) };
-	at.value = ret->values;
-	/* What a DEL has to undo was made with a configuration that could be read. */
-	r = cni_config_override(request->args, overrides, sizeof(overrides) / sizeof(overrides[0]),
-				ret->values, is_del ? &unused : err);
-	if (r == 0)
-		r = read_all(&at, whole, ret, is_del ? &unused : err);
-	return is_del ? 0 : r;
+	*ret = (struct task_tunnel_config){ 0 };
+	return cni_config_read_text(request, overrides, sizeof(overrides) / sizeof(overrides[0]),
+				    read_all, ret, &ret->values, err);
 }
 
 void task_tunnel_config_free(struct task_tunnel_config *config)

@@ -103,14 +103,14 @@ static int name_tunnel(struct task_tunnel_place *place, struct error *err)
 	const char *ifname = place->request->ifname;
 	struct netlink_batch *batch = netlink_batch_new();
 	const struct link *tunnel = &place->tunnel;
+	int r;
 
 	if (!str_eq(tunnel->name, ifname)) {
 		link_rename(batch, tunnel->index, tunnel->name, ifname);
 		link_add_name(batch, tunnel->index, ifname, tunnel->name);
 	}
-	if (netlink_finish(place->task.netlink, batch, err) < 0)
-		return -EIO;
-	return link_by_name(place->task.netlink, ifname, &place->task.link, err);
+	r = netlink_finish(place->task.netlink, batch, err);
+	return r == 0 ? link_by_name(place->task.netlink, ifname, &place->task.link, err) : r;
 }
 
 int task_tunnel_links_create(struct task_tunnel_place *place, struct error *err)
@@ -182,8 +182,6 @@ static void give_back(struct task_tunnel_place *place)
 	free(task);
 }
 
-static const char *const bridge_kinds[] = { "bridge", NULL };
-
 void task_tunnel_links_undo(struct task_tunnel_place *place)
 {
 	const struct cni_request *request = place->request;
@@ -198,7 +196,7 @@ void task_tunnel_links_undo(struct task_tunnel_place *place)
 	(void)own_link_delete(netlink, request, request->ifname, kinds, NULL);
 	bridge_name(&place->config->tunnel, name);
 	if (place->bridged)
-		(void)own_link_delete(netlink, request, name, bridge_kinds, NULL);
+		(void)tap_bridge_delete(netlink, request, name, NULL);
 	if (place->made) {
 		tunnel_name(&place->config->tunnel, name);
 		(void)own_link_delete(netlink, request, name, kinds, NULL);
@@ -242,7 +240,7 @@ int task_tunnel_links_delete(struct task_tunnel_place *place, struct error *err)
 	next = delete_tunnel(place, &second);
 	if (next == 0) {
 		bridge_name(&place->config->tunnel, bridge);
-		next = own_link_delete(netlink, request, bridge, bridge_kinds, &second);
+		next = tap_bridge_delete(netlink, request, bridge, &second);
 	}
 	if (r == 0 && next < 0) {
 		if (err)
