@@ -29,6 +29,8 @@
 #include "netns/namespace.h"
 #include "netns/route.h"
 
+#define RUN_LIMIT_MS 120000 /* of a program that waits for a minute at most */
+
 static char directory[64];
 
 static void skip_without(const char *what)
@@ -172,13 +174,34 @@ static int64_t time_ns(const struct timeval *time)
 	return (int64_t)time->tv_sec * 1000000000 + (int64_t)time->tv_usec * 1000;
 }
 
+/* All that the program says. One that does not come to its end is ended. */
+static char *hear(pid_t pid, int out)
+{
+	const int64_t end_ms = clock_monotonic_ms() + RUN_LIMIT_MS;
+	struct pollfd wait = { .fd = out, .events = POLLIN };
+	struct strbuf output = STRBUF_INIT;
+	char buffer[4096];
+	ssize_t got = 1;
+
+	while (got > 0) {
+		int64_t left_ms = end_ms - clock_monotonic_ms();
+
+		if (poll(&wait, 1, left_ms > 0 ? (int)left_ms : 0) <= 0) {
+			print_message("process %d does not end\n", pid);
+			kill(pid, SIGKILL);
+			break;
+		}
+		got = read(out, buffer, sizeof(buffer));
+		if (got > 0)
+			strbuf_append_n(&output, buffer, (size_t)got);
+	}
+	return strbuf_take(&output);
+}
+
 void run_execute(struct run *run)
 {
 	struct rusage usage;
-	struct strbuf output = STRBUF_INIT;
 	int in[2], out[2], status;
-	char buffer[4096];
-	ssize_t got;
 	pid_t pid;
 
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
@@ -193,13 +216,11 @@ void run_execute(struct run *run)
 		usleep((useconds_t)run->kill_after_us);
 		kill(pid, SIGKILL);
 	}
-	while ((got = read(out[0], buffer, sizeof(buffer))) > 0)
-		strbuf_append_n(&output, buffer, (size_t)got);
+	run->out = hear(pid, out[0]);
 	close(out[0]);
 	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
 	run->own_ns = time_ns(&usage.ru_utime) + time_ns(&usage.ru_stime);
 	run->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	run->out = strbuf_take(&output);
 	run->answer = json_loads(run->out, 0, NULL);
 }
 

@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "netns/ip.h"
 #include "netns/namespace.h"
 
@@ -78,8 +79,9 @@ static bool arrives(int fd, size_t header, unsigned char mark)
 {
 	unsigned char buffer[2048];
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	const int64_t end_ms = clock_monotonic_ms() + 1000;
 
-	while (poll(&wait, 1, 50) > 0) {
+	while (clock_monotonic_ms() < end_ms && poll(&wait, 1, 50) > 0) {
 		ssize_t size = read(fd, buffer, sizeof(buffer));
 
 		if (size == (ssize_t)(header + FRAME_SIZE) &&
@@ -94,8 +96,9 @@ static bool arrives(int fd, size_t header, unsigned char mark)
 static bool passes(int from, const unsigned char *frame, size_t size, int to, size_t header)
 {
 	for (int try = 0; try < 100; try++) {
-		if (write(from, frame, size) == (ssize_t)size &&
-		    arrives(to, header, frame[size - 1]))
+		if (write(from, frame, size) != (ssize_t)size)
+			usleep(20000);
+		else if (arrives(to, header, frame[size - 1]))
 			return true;
 	}
 	return false;
