@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/alloc.h"
@@ -26,18 +27,44 @@ static const struct link *link_of_index(const struct link_list *links, int index
 
 bool device_is_primary(const struct device_primary *primary, const struct mac_address *mac)
 {
-	for (int i = 0; i < 2; i++)
-		if (primary->has[i] && mac_equal(&primary->macs[i], mac))
+	for (size_t i = 0; i < primary->count; i++)
+		if (mac_equal(&primary->macs[i], mac))
 			return true;
 	return false;
 }
 
-/* Of several default routes the one that is used. */
-static int find_primary(struct netlink *netlink, const struct link_list *links, int family,
-			struct mac_address *ret, bool *ret_has, struct error *err)
+static void add_primary(struct device_primary *primary, const struct mac_address *mac)
 {
-	const struct route *best = NULL;
-	const struct link *link;
+	primary->macs = xreallocarray(primary->macs, primary->count + 1, sizeof(*primary->macs));
+	primary->macs[primary->count++] = *mac;
+}
+
+struct device_primary device_primary_copy(const struct device_primary *primary)
+{
+	struct device_primary copy = { 0 };
+
+	for (size_t i = 0; i < primary->count; i++)
+		add_primary(&copy, &primary->macs[i]);
+	memcpy(copy.has, primary->has, sizeof(copy.has));
+	return copy;
+}
+
+void device_primary_free(struct device_primary *primary)
+{
+	free(primary->macs);
+	*primary = (struct device_primary){ 0 };
+}
+
+static bool is_default(const struct route *route)
+{
+	return route->type == ROUTE_UNICAST && route->destination.length == 0;
+}
+
+/* Of several default routes those that are used, which is more than one where it is multipath. */
+static int find_primary(struct netlink *netlink, const struct link_list *links, int family,
+			struct device_primary *primary, bool *ret_has, struct error *err)
+{
+	uint32_t best = UINT32_MAX;
 	struct route_list routes;
 	int r = route_list(netlink, family, &routes, err);
 
@@ -46,17 +73,17 @@ static int find_primary(struct netlink *netlink, const struct link_list *links, 
 		return 0;
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < routes.count; i++)
+		if (is_default(&routes.items[i]) && routes.items[i].priority < best)
+			best = routes.items[i].priority;
 	for (size_t i = 0; i < routes.count; i++) {
 		const struct route *route = &routes.items[i];
+		const struct link *link = link_of_index(links, route->link_index);
 
-		if (route->type == ROUTE_UNICAST && route->destination.length == 0 &&
-		    (!best || route->priority < best->priority))
-			best = route;
-	}
-	link = best ? link_of_index(links, best->link_index) : NULL;
-	if (link && has_address(link)) {
-		*ret = link->mac;
-		*ret_has = true;
+		if (is_default(route) && route->priority == best && link && has_address(link)) {
+			add_primary(primary, &link->mac);
+			*ret_has = true;
+		}
 	}
 	route_list_free(&routes);
 	return 0;
@@ -80,7 +107,7 @@ static int look_at_all(struct device_look *look)
 		r = link_list(netlink, 0, &links, &look->err);
 	for (int i = 0; i < 2 && r == 0; i++)
 		if (!look->primary.has[i])
-			r = find_primary(netlink, &links, families[i], &look->primary.macs[i],
+			r = find_primary(netlink, &links, families[i], &look->primary,
 					 &look->primary.has[i], &look->err);
 	if (r == 0) {
 		look->macs = xcalloc(links.count + 1, sizeof(*look->macs));
@@ -101,6 +128,7 @@ void device_look(struct device_look *look)
 void device_look_free(struct device_look *look)
 {
 	str_list_free(&look->kinds);
+	device_primary_free(&look->primary);
 	free(look->macs);
 	look->macs = NULL;
 }

@@ -15,11 +15,15 @@
 /* The devices by which the host itself reaches the world. Once known they stay: a device that is
  * plugged in for a task may get a default route, too. */
 struct device_primary {
-	struct mac_address macs[2]; /* by IPv4, by IPv6 */
-	bool has[2];
+	struct mac_address *macs; /* of both families, some perhaps twice */
+	size_t count;
+	bool has[2]; /* by IPv4, by IPv6 */
 };
 
 bool device_is_primary(const struct device_primary *primary, const struct mac_address *mac);
+/* Freed by device_primary_free(), which a zeroed one does not need. */
+struct device_primary device_primary_copy(const struct device_primary *primary);
+void device_primary_free(struct device_primary *primary);
 
 /* All devices that may be given away, but for the primary ones. */
 struct device_look {

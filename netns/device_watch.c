@@ -87,7 +87,8 @@ static void look_done(void *data)
 			log_warn("The host's network devices cannot be listed", "error",
 				 looking->look.err.text);
 		} else {
-			watch->primary = looking->look.primary;
+			device_primary_free(&watch->primary);
+			watch->primary = device_primary_copy(&looking->look.primary);
 			watch->knows_primary = true;
 		}
 		for (size_t i = 0; i < looking->look.count; i++)
@@ -109,7 +110,7 @@ void device_watch_look(struct device_watch *watch)
 		return;
 	looking = xcalloc(1, sizeof(*looking));
 	looking->watch = watch;
-	looking->look.primary = watch->primary;
+	looking->look.primary = device_primary_copy(&watch->primary);
 	for (size_t i = 0; i < watch->config.kinds->count; i++)
 		str_list_add(&looking->look.kinds, watch->config.kinds->items[i]);
 	watch->looking = looking;
@@ -330,5 +331,6 @@ void device_watch_free(struct device_watch *watch)
 	if (watch->links >= 0)
 		close(watch->links);
 	loop_timer_free(watch->interval);
+	device_primary_free(&watch->primary);
 	free(watch);
 }

@@ -161,11 +161,53 @@ struct listing {
 	bool all_tables;
 };
 
+static void add_route(struct route_list *list, const struct route *route)
+{
+	list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
+	list->items[list->count++] = *route;
+}
+
+/* What a route of several next hops says of each is not among its own attributes. */
+static void add_hops(struct route_list *list, const struct route *route, const struct nlattr *hops)
+{
+	const char *at = mnl_attr_get_payload(hops);
+	size_t left = mnl_attr_get_payload_len(hops);
+	struct rtnexthop hop;
+
+	while (left >= sizeof(hop)) {
+		struct route one = *route;
+		size_t size;
+
+		memcpy(&hop, at, sizeof(hop));
+		if (hop.rtnh_len < sizeof(hop) || hop.rtnh_len > left)
+			break;
+		one.link_index = hop.rtnh_ifindex;
+		one.onlink = (hop.rtnh_flags & RTNH_F_ONLINK) != 0;
+		mnl_attr_parse_payload(at + sizeof(hop), hop.rtnh_len - sizeof(hop), read_attribute,
+				       &one);
+		add_route(list, &one);
+		size = (size_t)MNL_ALIGN(hop.rtnh_len);
+		if (size > left)
+			break;
+		at += size;
+		left -= size;
+	}
+}
+
+static int find_hops(const struct nlattr *attr, void *data)
+{
+	const struct nlattr **hops = data;
+
+	if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
+		*hops = attr;
+	return MNL_CB_OK;
+}
+
 static int gather_route(const struct nlmsghdr *header, void *data)
 {
 	struct listing *listing = data;
-	struct route_list *list = &listing->list;
 	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
+	const struct nlattr *hops = NULL;
 	struct route found = { .table = message->rtm_table };
 
 	if (header->nlmsg_type != RTM_NEWROUTE || (message->rtm_flags & RTM_F_CLONED) ||
@@ -187,9 +229,11 @@ static int gather_route(const struct nlmsghdr *header, void *data)
 	/* An IPv6 blackhole is shown with lo as its device. */
 	if (found.type == ROUTE_BLACKHOLE)
 		found.link_index = 0;
-
-	list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
-	list->items[list->count++] = found;
+	mnl_attr_parse(header, sizeof(*message), find_hops, &hops);
+	if (hops)
+		add_hops(&listing->list, &found, hops);
+	else
+		add_route(&listing->list, &found);
 	return 0;
 }
 

@@ -40,7 +40,8 @@ struct route_list {
 	size_t count;
 };
 
-/* The main table's unicast and blackhole routes of a family (0 = both). The caller frees. */
+/* The main table's unicast and blackhole routes of a family (0 = both); one that leads several ways
+ * at once (multipath) is listed once for each. The caller frees. */
 int route_list(struct netlink *netlink, int family, struct route_list *ret, struct error *err);
 /* The same of all tables but that of the host's own addresses. */
 int route_list_all(struct netlink *netlink, struct route_list *ret, struct error *err);

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -389,6 +390,29 @@ static void the_hosts_own_device_is_never_told(void **state)
 	netlink_batch_free(batch);
 }
 
+/* A host that reaches the world by two devices at once loses neither. */
+static void all_ways_of_a_multipath_route_are_the_hosts_own(void **state)
+{
+	for (unsigned number = 1; number <= 3; number++)
+		plug(number);
+	assert_int_equal(system("ip link set card1 up && ip link set card2 up && "
+				"ip link set card3 up && "
+				"ip addr add 10.99.1.9/24 dev card1 && "
+				"ip addr add 10.99.2.9/24 dev card2 && "
+				"ip route add default nexthop via 10.99.1.1 dev card1 onlink "
+				"nexthop via 10.99.2.1 dev card2 onlink && "
+				"ip route add default metric 9 dev card3"),
+			 0);
+	start_watch(DEADLINE_MS * 10, "veth");
+	run_until_told(3, 1);
+	say_added(HARDWARE, 1);
+	say_added(HARDWARE, 2);
+	plug(255);
+	run_until_heard();
+	assert_int_equal(world.told[1], 0);
+	assert_int_equal(world.told[2], 0);
+}
+
 static void a_watch_can_end_at_any_time(void **state)
 {
 	plug(1);
@@ -424,6 +448,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(the_hosts_own_device_is_never_told, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(all_ways_of_a_multipath_route_are_the_hosts_own,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_watch_can_end_at_any_time, set_up, tear_down),
 	};
 	int failed;

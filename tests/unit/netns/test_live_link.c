@@ -2,11 +2,13 @@
 #include "netns/link.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -224,6 +226,48 @@ static void a_batch_may_be_of_any_size(void **state)
 	assert_int_equal(routes.count, 0);
 }
 
+/* As `ip` has them made, which knows them. */
+static void a_route_that_leads_several_ways_is_listed_for_each(void **state)
+{
+	static const char *const gateways[] = { "10.99.1.1", "10.99.2.1", "fd99:1::1",
+						"fd99:2::1" };
+	struct route_list routes = { 0 };
+	struct netlink *host = NULL;
+
+	assert_int_equal(system("ip link add multi1 type veth peer name multi2 && "
+				"ip link set multi1 up && ip link set multi2 up && "
+				"ip addr add 10.99.1.9/24 dev multi1 && "
+				"ip addr add 10.99.2.9/24 dev multi2 && "
+				"ip addr add fd99:1::9/64 dev multi1 nodad && "
+				"ip addr add fd99:2::9/64 dev multi2 nodad && "
+				"ip route add default metric 7 nexthop via 10.99.1.1 dev multi1 "
+				"nexthop via 10.99.2.1 dev multi2 onlink && "
+				"ip -6 route add default metric 7 nexthop via fd99:1::1 dev multi1 "
+				"nexthop via fd99:2::1 dev multi2"),
+			 0);
+	assert_int_equal(netlink_open(&host, NULL), 0);
+	assert_int_equal(route_list(host, 0, &routes, NULL), 0);
+	for (int i = 0; i < 4; i++) {
+		struct route expected = { .link_index = (int)if_nametoindex(
+						  i % 2 == 0 ? "multi1" : "multi2") };
+		size_t found = 0;
+
+		assert_int_equal(ip_parse(gateways[i], &expected.gateway, NULL), 0);
+		expected.destination = ip_default_route(expected.gateway.family);
+		assert_true(route_list_contains(&routes, &expected));
+		for (size_t j = 0; j < routes.count; j++)
+			if (ip_equal(&routes.items[j].gateway, &expected.gateway)) {
+				assert_int_equal(routes.items[j].priority, 7);
+				assert_int_equal(routes.items[j].onlink, i == 1);
+				found++;
+			}
+		assert_int_equal(found, 1);
+	}
+	route_list_free(&routes);
+	netlink_close(host);
+	assert_int_equal(system("ip link del multi1"), 0);
+}
+
 static void the_first_failure_is_named_in_the_kernels_words(void **state)
 {
 	struct pair *pair = *state;
@@ -410,6 +454,7 @@ int main(void)
 		LIVE(a_name_that_is_taken_is_an_error_and_nothing_is_made),
 		LIVE(changes_of_a_batch_are_all_made),
 		LIVE(a_batch_may_be_of_any_size),
+		cmocka_unit_test(a_route_that_leads_several_ways_is_listed_for_each),
 		LIVE(the_first_failure_is_named_in_the_kernels_words),
 		LIVE(a_link_is_moved_and_named_at_once),
 		LIVE(the_shortest_name_of_a_mac_is_taken),
