@@ -31,7 +31,7 @@
  * know it. */
 struct agent {
 	struct agent_config *config;
-	bool ipv6_only; /* of the host: see host_resources */
+	struct host_resources host; /* as it was when the agent started */
 	struct loop *loop;
 	struct web *web;
 	struct http_client *http;
@@ -77,7 +77,7 @@ struct agent {
 };
 
 /* drive.c: events into the engine, effects out of it. */
-int drive_new(struct agent *agent, const struct host_resources *host, struct error *err);
+int drive_new(struct agent *agent, struct error *err);
 void drive_free(struct agent *agent);
 void drive_post(struct agent *agent, const struct engine_event *event);
 /* Saved tasks go back into the engine, with what the host says of each; then what nobody knows is

@@ -277,9 +277,10 @@ static uint32_t routing_table(void *data, const char *mac)
 	return agent->network ? network_routing_table(agent->network, mac) : 0;
 }
 
-int drive_new(struct agent *agent, const struct host_resources *host, struct error *err)
+int drive_new(struct agent *agent, struct error *err)
 {
 	const struct agent_config *config = agent->config;
+	const struct host_resources *host = &agent->host;
 	struct engine_config engine;
 	const struct executor_config executor = {
 		.loop = agent->loop,

@@ -219,7 +219,7 @@ static int open_network(struct agent *agent, struct error *err)
 	agent->keeper = (struct attachments_keeper){ save_attachment, forget_attachment, agent };
 	agent->attachments = attachments_new(agent->loop, agent->client, config, &agent->instance,
 					     &agent->keeper);
-	agent->reporter = reporter_new(agent->loop, agent->client, config, agent->ipv6_only,
+	agent->reporter = reporter_new(agent->loop, agent->client, config, &agent->host,
 				       &agent->instance, inbox_reported, agent);
 	open_firewall(agent);
 	inbox_handler(agent, &agent->acs_handler);
@@ -254,6 +254,7 @@ static int open_endpoints(struct agent *agent, struct error *err)
 static void register_instance(struct agent *agent)
 {
 	const struct registration_input input = {
+		.host = &agent->host,
 		.saved_arn = agent->container_instance,
 		.saved_cluster = agent->container_instance ? agent->cluster : NULL,
 		.enforces_network = agent->acs_handler.network != NULL,
@@ -266,26 +267,23 @@ static void register_instance(struct agent *agent)
 int agent_new(struct agent_config *config, struct agent **ret, struct error *err)
 {
 	struct agent *agent = xcalloc(1, sizeof(*agent));
-	struct host_resources host = { 0 };
 	int r;
 
 	agent->config = config;
 	agent->task_credentials = credentials_store_new();
 	r = loop_new(&agent->loop, err);
 	if (r == 0)
-		r = host_resources_read(config, &host, err);
-	agent->ipv6_only = host.ipv6_only;
+		r = host_resources_read(config, &agent->host, err);
 	if (r == 0)
 		r = open_store(agent, err);
 	if (r == 0)
 		r = open_network(agent, err);
 	if (r == 0)
-		r = drive_new(agent, &host, err);
+		r = drive_new(agent, err);
 	if (r == 0)
 		r = open_endpoints(agent, err);
 	if (r == 0)
 		r = drive_recover(agent, err);
-	host_resources_free(&host);
 	if (r < 0) {
 		agent_free(agent);
 		return r;
@@ -362,6 +360,7 @@ void agent_free(struct agent *agent)
 		store_close(agent->store);
 	if (agent->loop)
 		loop_free(agent->loop);
+	host_resources_free(&agent->host);
 	free(agent->cluster);
 	free(agent->container_instance);
 	free(agent->availability_zone);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "agent/ecs/capabilities.h"
-#include "agent/ecs/host.h"
 #include "base/alloc.h"
 #include "base/backoff.h"
 #include "base/clock.h"
@@ -281,10 +280,10 @@ static void encode(struct registration *registration, const struct host_resource
 }
 
 /* What must be right before anything is sent. */
-static enum ecs_exit prepare(struct registration *registration, const char *saved_cluster,
-			     struct error *err)
+static enum ecs_exit prepare(struct registration *registration,
+			     const struct registration_input *input, struct error *err)
 {
-	struct host_resources host = { 0 };
+	const char *saved_cluster = input->saved_cluster;
 
 	if (!str_is_empty(saved_cluster) && strcmp(saved_cluster, registration->cluster) != 0) {
 		error_say(err, EINVAL,
@@ -294,11 +293,8 @@ static enum ecs_exit prepare(struct registration *registration, const char *save
 			  saved_cluster);
 		return ECS_EXIT_TERMINAL;
 	}
-	if (host_resources_read(registration->config, &host, err) < 0)
-		return ECS_EXIT_ERROR;
-	collect_attributes(registration, &host);
-	encode(registration, &host);
-	host_resources_free(&host);
+	collect_attributes(registration, input->host);
+	encode(registration, input->host);
 	return ECS_EXIT_OK;
 }
 
@@ -321,7 +317,7 @@ struct registration *registration_start(struct loop *loop, struct ecs_client *cl
 	registration->data = data;
 	registration->timer = loop_timer_new(loop, on_timer, registration);
 
-	exit_code = prepare(registration, input->saved_cluster, &registration->result.err);
+	exit_code = prepare(registration, input, &registration->result.err);
 	if (exit_code == ECS_EXIT_OK) {
 		begin_series(registration);
 		return registration;

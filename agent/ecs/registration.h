@@ -6,6 +6,7 @@
 
 #include "agent/config/config.h"
 #include "agent/ecs/client.h"
+#include "agent/ecs/host.h"
 #include "base/error.h"
 #include "base/loop.h"
 
@@ -31,8 +32,9 @@ struct registration;
 
 /* What a registration says beside the configuration. */
 struct registration_input {
-	const char *saved_arn;     /* NULL: a new instance, else this one again */
-	const char *saved_cluster; /* NULL: none; otherwise it must be the configured one */
+	const struct host_resources *host; /* needed until registration_start() returns */
+	const char *saved_arn;             /* NULL: a new instance, else this one again */
+	const char *saved_cluster;         /* NULL: none; otherwise it must be the configured one */
 	/* Security groups are enforced here: BerthNetworkMessage is wanted. */
 	bool enforces_network;
 };

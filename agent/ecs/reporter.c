@@ -39,6 +39,7 @@ struct reporter {
 	struct loop *loop;
 	struct ecs_client *client;
 	const struct agent_config *config;
+	const struct host_resources *host;
 	const struct ecs_instance *instance;
 	reporter_callback *callback;
 	void *data;
@@ -46,8 +47,6 @@ struct reporter {
 	struct task_queue *ready, **ready_end;
 	size_t in_flight;
 	size_t pending;
-	bool ipv6_only; /* the host has no IPv4 that others reach */
-	bool with_ipv6; /* ports are told of with :: */
 };
 
 static void report_free(struct report *report)
@@ -167,7 +166,7 @@ static void pump(struct reporter *reporter)
 }
 
 struct reporter *reporter_new(struct loop *loop, struct ecs_client *client,
-			      const struct agent_config *config, bool ipv6_only,
+			      const struct agent_config *config, const struct host_resources *host,
 			      const struct ecs_instance *instance, reporter_callback *callback,
 			      void *data)
 {
@@ -175,9 +174,8 @@ struct reporter *reporter_new(struct loop *loop, struct ecs_client *client,
 
 	reporter->loop = loop;
 	reporter->client = client;
-	reporter->ipv6_only = ipv6_only;
-	reporter->with_ipv6 = ipv6_only || !config->exclude_ipv6_port_bindings;
 	reporter->config = config;
+	reporter->host = host;
 	reporter->instance = instance;
 	reporter->callback = callback;
 	reporter->data = data;
@@ -230,13 +228,15 @@ static void set_bindings(const struct reporter *reporter, struct arena *arena,
 {
 	struct api_network_binding *bindings =
 		arena_calloc(arena, from->binding_count * 2 + 1, sizeof(*bindings));
+	bool ipv6_only = reporter->host->ipv6_only;
+	bool with_ipv6 = ipv6_only || !reporter->config->exclude_ipv6_port_bindings;
 
 	change->bindings = bindings;
 	for (size_t i = 0; i < from->binding_count; i++) {
-		if (!reporter->ipv6_only || !from->has_ipv6)
+		if (!ipv6_only || !from->has_ipv6)
 			bindings[change->binding_count++] =
 				binding_of(arena, &from->bindings[i], "0.0.0.0");
-		if (from->has_ipv6 && reporter->with_ipv6)
+		if (from->has_ipv6 && with_ipv6)
 			bindings[change->binding_count++] =
 				binding_of(arena, &from->bindings[i], "::");
 	}

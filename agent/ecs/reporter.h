@@ -8,6 +8,7 @@
 
 #include "agent/config/config.h"
 #include "agent/ecs/client.h"
+#include "agent/ecs/host.h"
 #include "agent/ecs/instance.h"
 #include "agent/engine/engine.h"
 #include "base/loop.h"
@@ -22,8 +23,9 @@ struct reporter;
  * call. */
 typedef void reporter_callback(void *data, const char *task_arn, uint64_t serial, bool accepted);
 
+/* All is borrowed. */
 struct reporter *reporter_new(struct loop *loop, struct ecs_client *client,
-			      const struct agent_config *config, bool ipv6_only,
+			      const struct agent_config *config, const struct host_resources *host,
 			      const struct ecs_instance *instance, reporter_callback *callback,
 			      void *data);
 /* Forgets what is under way: it is durable, and reported again after the next start. */

@@ -58,11 +58,15 @@ static bool done(void *data)
 	return ((struct got *)data)->times > 0;
 }
 
-static struct got register_with(struct fake *fake, const struct registration_input *input)
+static struct got register_with(struct fake *fake, struct registration_input *input)
 {
+	struct host_resources host = { 0 };
 	struct got got = { 0 };
 
+	assert_int_equal(host_resources_read(fake->config, &host, NULL), 0);
+	input->host = &host;
 	registration_start(fake->loop, fake->client, fake->config, input, keep, &got);
+	host_resources_free(&host);
 	assert_int_equal(got.times, 0);
 	fake_run_until(fake, done, &got);
 	return got;
@@ -110,7 +114,7 @@ static void the_network_is_announced_when_it_is_enforced(void **state)
 	fake_answer(&fake, RCI, 200, GOOD);
 	fake_answer(&fake, RCI, 200, GOOD);
 	for (size_t i = 0; i < 2; i++) {
-		const struct registration_input input = { .enforces_network = i == 1 };
+		struct registration_input input = { .enforces_network = i == 1 };
 
 		assert_int_equal(register_with(&fake, &input).exit_code, ECS_EXIT_OK);
 		body = body_of(&fake, i);
@@ -378,20 +382,6 @@ static void another_cluster_than_the_saved_one_is_refused_before_any_call(void *
 	}
 }
 
-/* cfg-C22 */
-static void too_much_reserved_memory_ends_before_any_call(void **state)
-{
-	struct fake fake;
-	struct got got;
-
-	fake_start(&fake, (char *[]){ "BERTH_HOST_MEMORY=100", "ECS_RESERVED_MEMORY=65535", NULL });
-	got = do_register(&fake, NULL, NULL);
-	assert_int_equal(got.exit_code, ECS_EXIT_ERROR);
-	assert_int_equal(fake.request_count, 0);
-	assert_non_null(strstr(got.text, "ECS_RESERVED_MEMORY is 65535 MiB"));
-	fake_stop(&fake);
-}
-
 /* cfg-R7 */
 static void a_control_plane_that_is_down_is_an_error_after_three_attempts(void **state)
 {
@@ -419,7 +409,6 @@ int main(void)
 		cmocka_unit_test(failures_decide_the_exit_code),
 		cmocka_unit_test(an_attribute_that_is_not_echoed_at_all_is_terminal),
 		cmocka_unit_test(another_cluster_than_the_saved_one_is_refused_before_any_call),
-		cmocka_unit_test(too_much_reserved_memory_ends_before_any_call),
 		cmocka_unit_test(a_control_plane_that_is_down_is_an_error_after_three_attempts),
 	};
 

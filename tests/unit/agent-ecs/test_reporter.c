@@ -42,9 +42,11 @@ static void keep(void *data, const char *task_arn, uint64_t serial, bool accepte
 
 static void set_up(struct fixture *f, char *scale)
 {
+	static const struct host_resources host = { 0 };
+
 	memset(f, 0, sizeof(*f));
 	fake_start(&f->fake, (char *[]){ scale, NULL });
-	f->reporter = reporter_new(f->fake.loop, f->fake.client, f->fake.config, false,
+	f->reporter = reporter_new(f->fake.loop, f->fake.client, f->fake.config, &host,
 				   &f->fake.instance, keep, f);
 }
 
@@ -130,6 +132,7 @@ static void expect_bindings(bool excludes, bool ipv6_only, bool has_ipv6, const 
 		.binding_count = 2,
 		.has_ipv6 = has_ipv6,
 	};
+	const struct host_resources host = { .ipv6_only = ipv6_only };
 	struct fixture f;
 	const char *body;
 
@@ -138,7 +141,7 @@ static void expect_bindings(bool excludes, bool ipv6_only, bool has_ipv6, const 
 					excludes ? "ECS_EXCLUDE_IPV6_PORTBINDING=true"
 						 : "ECS_EXCLUDE_IPV6_PORTBINDING=false",
 					NULL });
-	f.reporter = reporter_new(f.fake.loop, f.fake.client, f.fake.config, ipv6_only,
+	f.reporter = reporter_new(f.fake.loop, f.fake.client, f.fake.config, &host,
 				  &f.fake.instance, keep, &f);
 	reporter_submit(f.reporter, &(struct engine_report){ .serial = 1,
 							     .task_arn = "arn:t1",
