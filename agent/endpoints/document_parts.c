@@ -107,22 +107,32 @@ void write_volumes(struct writer *writer, const struct task_spec *task,
 	write_list_end(writer);
 }
 
+static void write_port(struct writer *writer, const struct port_binding *binding, int nth,
+		       const char *host_ip)
+{
+	write_object(writer, NULL);
+	write_i64(writer, "ContainerPort", binding->container_port + nth);
+	write_text(writer, "Protocol", transport_protocol_name(binding->protocol));
+	write_i64(writer, "HostPort", binding->host_port + nth);
+	if (host_ip)
+		write_text(writer, "HostIp", host_ip);
+	write_object_end(writer);
+}
+
 void write_bindings(struct writer *writer, const struct connection_state *connection, bool host_ip)
 {
+	/* On all addresses of the host of each family that the container has. */
+	const char *bound = connection->address ? "0.0.0.0" : "::";
+	bool both = host_ip && connection->address && connection->ipv6_address;
+
 	if (connection->binding_count == 0)
 		return;
 	write_list(writer, "Ports");
 	for (size_t i = 0; i < connection->binding_count; i++) {
-		const struct port_binding *binding = &connection->bindings[i];
-
-		for (int j = 0; j < binding->count; j++) {
-			write_object(writer, NULL);
-			write_i64(writer, "ContainerPort", binding->container_port + j);
-			write_text(writer, "Protocol", transport_protocol_name(binding->protocol));
-			write_i64(writer, "HostPort", binding->host_port + j);
-			if (host_ip)
-				write_text(writer, "HostIp", "0.0.0.0");
-			write_object_end(writer);
+		for (int j = 0; j < connection->bindings[i].count; j++) {
+			write_port(writer, &connection->bindings[i], j, host_ip ? bound : NULL);
+			if (both)
+				write_port(writer, &connection->bindings[i], j, "::");
 		}
 	}
 	write_list_end(writer);

@@ -16,9 +16,10 @@ void write_addresses(struct writer *writer, const char *key, const struct eni_ad
 /* Left out when there are none. */
 void write_volumes(struct writer *writer, const struct task_spec *task,
 		   const struct container_spec *container);
-/* Left out without a restart policy. */
-/* Published ports; `host_ip`: and where they are bound. Nothing when there are none. */
+/* Published ports, once each; `host_ip`: once for each family that they are bound in, and where.
+ * Nothing when there are none. */
 void write_bindings(struct writer *writer, const struct connection_state *connection, bool host_ip);
+/* Left out without a restart policy. */
 void write_restarts(struct writer *writer, const struct container_state *container);
 /* What the task (`container` NULL) or the container waits for, as sentences; left out when that is
  * nothing. */

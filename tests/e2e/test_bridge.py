@@ -129,9 +129,15 @@ def test_ports_are_published_on_ipv6_too(lab, host_ipv6, told):
     assert get(f"http://127.0.0.1:{port}/") == PAGE and get(f"http://[{host_ipv6}]:{port}/") == PAGE
     assert inside(lab, task["taskArn"], "wget", "-q", "-O", "-", f"http://[{host_ipv6}]:{port}/") == PAGE
 
-    pid = main_pid(lab, task["taskArn"], "db")
-    base = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")["ECS_CONTAINER_METADATA_URI_V4"]
-    network, = document(pid, base.replace("http://169.254.170.2", ""))["Networks"]
+    def metadata(name):
+        pid = main_pid(lab, task["taskArn"], name)
+        base = environment_of(pid, "ECS_CONTAINER_METADATA_URI_V4")["ECS_CONTAINER_METADATA_URI_V4"]
+        return document(pid, base.replace("http://169.254.170.2", ""))
+
+    # What is bound, told of or not.
+    assert metadata("app")["Ports"] == [{"ContainerPort": 80, "Protocol": "tcp", "HostPort": port, "HostIp": ip}
+                                        for ip in ("0.0.0.0", "::")]
+    network, = metadata("db")["Networks"]
     address, = network["IPv6Addresses"]
     assert address.startswith("fd00:172:29::") and network["IPv4Addresses"][0].startswith("172.29.")
     assert inside(lab, task["taskArn"], "wget", "-q", "-O", "-", f"http://[{address}]/") == PAGE

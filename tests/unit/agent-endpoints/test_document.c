@@ -200,6 +200,45 @@ static void interfaces_with_ipv6(void **state)
 			"'SubnetGatewayIpv6Address':'2001:db8::1/56'}]");
 }
 
+static void assert_ports(const char *address, const char *ipv6_address, const char *expected)
+{
+	static const struct port_binding bindings[] = {
+		{ .container_port = 80, .host_port = 49153, .count = 1 },
+		{ TRANSPORT_UDP, 8000, 50000, 2, true },
+	};
+	_state_ struct task_state *task = state_of(
+		"{'arn':'" ARN "','desiredStatus':'RUNNING','networkMode':'bridge','containers':[{"
+		"'name':'web','image':'fruit:1','essential':true}]}");
+	struct connection_state *connection = &task->containers[0].connection;
+	_cleanup_free_ char *text = NULL, *wanted = quoted(expected);
+
+	connection->address = xstrdup_null(address);
+	connection->ipv6_address = xstrdup_null(ipv6_address);
+	connection_set_bindings(connection, bindings, 2);
+	text = container_text(task, 0);
+	if (!strstr(text, wanted))
+		fail_msg("\n%s\nis not in\n%s", wanted, text);
+}
+
+/* tmds-47 */
+static void ports_are_told_for_each_family_that_they_are_bound_in(void **state)
+{
+#define PORT(container, protocol, host, ip)                                                        \
+	"{'ContainerPort':" container ",'Protocol':'" protocol "','HostPort':" host                \
+	",'HostIp':'" ip "'}"
+#define PORTS(web, first, second)       "'Ports':[" web "," first "," second "]"
+#define IPV4(container, protocol, host) PORT(container, protocol, host, "0.0.0.0")
+#define IPV6(container, protocol, host) PORT(container, protocol, host, "::")
+#define BOTH(container, protocol, host)                                                            \
+	IPV4(container, protocol, host) "," IPV6(container, protocol, host)
+#define ALL(kind)                                                                                  \
+	PORTS(kind("80", "tcp", "49153"), kind("8000", "udp", "50000"),                            \
+	      kind("8001", "udp", "50001"))
+	assert_ports("172.29.0.2", NULL, ALL(IPV4));
+	assert_ports(NULL, "fd00:172:29::2", ALL(IPV6));
+	assert_ports("172.29.0.2", "fd00:172:29::2", ALL(BOTH));
+}
+
 /* tmds-51 as far as version 4 goes, and the pause container */
 static void a_task_lists_what_is_there_and_what_has_its_image(void **state)
 {
@@ -347,6 +386,7 @@ int main(void)
 		cmocka_unit_test(a_container_has_all_its_keys_in_order),
 		cmocka_unit_test(what_is_not_known_is_left_out),
 		cmocka_unit_test(interfaces_with_ipv6),
+		cmocka_unit_test(ports_are_told_for_each_family_that_they_are_bound_in),
 		cmocka_unit_test(a_task_lists_what_is_there_and_what_has_its_image),
 		cmocka_unit_test(a_task_that_has_nothing_yet),
 		cmocka_unit_test(introspection_shows_a_task),
