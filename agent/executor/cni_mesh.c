@@ -12,6 +12,9 @@
 #include "base/str.h"
 #include "wire/service_connect.h"
 
+#define CNI_VERSION  "1.0.0"
+#define MESH_NETWORK "service-connect"
+
 /* The task's endpoint for metadata and credentials, and that of its host: never by a proxy. */
 static const char *const never_proxied[] = { "169.254.170.2", "169.254.169.254" };
 
@@ -156,8 +159,9 @@ static int bridge_plugin_of(const struct task_spec *task, size_t index,
 	const struct service_connect_spec *spec = task->service_connect;
 	bool is_relay = service_connect_is_relay(task, &task->containers[index]);
 	bool has_egress = spec->egress_listener != NULL;
-	bool ipv4 = (is_relay || bridge->relay_address) && (!has_egress || spec->virtual_ipv4);
-	bool ipv6 = bridge->has_ipv6 && (is_relay || bridge->relay_ipv6) &&
+	bool ipv4 = bridge->address && (is_relay || bridge->relay_address) &&
+		    (!has_egress || spec->virtual_ipv4);
+	bool ipv6 = bridge->ipv6_address && (is_relay || bridge->relay_ipv6) &&
 		    (!has_egress || spec->virtual_ipv6);
 	_cleanup_free_ uint16_t *ports = NULL;
 	int r = service_connect_ports(task, &ports, err);
@@ -166,9 +170,10 @@ static int bridge_plugin_of(const struct task_spec *task, size_t index,
 	if (r < 0 || !(has_egress || (is_relay && spec->ingress_count > 0)))
 		return r;
 	if (!ipv4 && !ipv6)
-		return error_say(err, EINVAL,
-				 "the relay of Service Connect has no address of the family of its "
-				 "virtual addresses");
+		return error_say(
+			err, EINVAL,
+			"the virtual addresses of Service Connect are of a family that the "
+			"task's network has not");
 	*ret = serviceconnect_plugin(ipv4, ipv6);
 	if (is_relay && spec->ingress_count > 0)
 		json_object_set_new(*ret, "ingressConfig", ingress_of(spec, ports));
@@ -215,13 +220,20 @@ int mesh_extend_conflist(const struct task_spec *task, char **conflist, struct e
 	return append_plugins(conflist, proxy, relay, err);
 }
 
-int mesh_extend_bridge(const struct task_spec *task, size_t index, const struct mesh_bridge *bridge,
-		       char **conflist, struct error *err)
+int mesh_bridge_conflist(const struct task_spec *task, size_t index,
+			 const struct mesh_bridge *bridge, char **ret, struct error *err)
 {
+	_cleanup_json_ json_t *list = NULL;
 	json_t *plugin = NULL;
 	int r = 0;
 
 	if (task->service_connect)
 		r = bridge_plugin_of(task, index, bridge, &plugin, err);
-	return r == 0 && plugin ? append_plugins(conflist, plugin, NULL, err) : r;
+	if (r < 0)
+		return r;
+	list = plugin ? json_pack("{s:s, s:s, s:[o]}", "cniVersion", CNI_VERSION, "name",
+				  MESH_NETWORK, "plugins", plugin)
+		      : NULL;
+	*ret = list ? json_dump_compact(list) : NULL;
+	return 0;
 }

@@ -17,15 +17,21 @@
  */
 int mesh_extend_conflist(const struct task_spec *task, char **conflist, struct error *err);
 
-/* What is known of a bridge task's network when one of its containers is connected. */
+/* The addresses in a bridge task's network, which has the families that they are of. NULL: none. */
 struct mesh_bridge {
-	bool has_ipv6;                          /* beside IPv4 */
-	const char *relay_address, *relay_ipv6; /* for all but the relay itself; NULL: none */
+	const char *address, *ipv6_address;     /* the container's own */
+	const char *relay_address, *relay_ipv6; /* for all but the relay itself */
 };
 
-/* The same for one container of a bridge task: the relay of Service Connect takes what the others
- * send it by a route. */
-int mesh_extend_bridge(const struct task_spec *task, size_t index, const struct mesh_bridge *bridge,
-		       char **conflist, struct error *err);
+/* By this name a container of a bridge task is attached to its relay; no interface has it. */
+#define MESH_IFNAME "ecs-sc"
+
+/*
+ * The configuration that follows when a container of a bridge task has been given its addresses:
+ * the relay of Service Connect takes what the others send it by a route. *ret NULL: it needs none.
+ * The caller frees.
+ */
+int mesh_bridge_conflist(const struct task_spec *task, size_t index,
+			 const struct mesh_bridge *bridge, char **ret, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CONNECT_CONTAINER: ports of the host, a namespace of the container's own, the interface on the
- * bridge, the metadata endpoint in it. */
+ * bridge, the way to the relay of Service Connect, the metadata endpoint in it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -91,6 +91,52 @@ static void listen_work(void *data)
 	connecting->listen_fd = network_listen(connecting->netns, true, &connecting->listen_err);
 }
 
+static void refused(struct connecting *connecting)
+{
+	error_prefix(&connecting->err, "failed to connect the container to its network");
+	connect_failed(connecting, "ContainerNetworkingError");
+}
+
+static void relayed(void *data, const struct cni_result *result, const struct error *err)
+{
+	struct connecting *connecting = data;
+
+	(void)result;
+	if (err) {
+		connecting->err = *err;
+		refused(connecting);
+		return;
+	}
+	operations_work(connecting->executor->operations, listen_work, listened, connecting);
+}
+
+/* Only now the families of the network are known, also of one that is an operator's. */
+static void lead_to_relay(struct connecting *connecting)
+{
+	const struct mesh_bridge bridge = { .address = connecting->address_text,
+					    .ipv6_address = connecting->ipv6_text,
+					    .relay_address = connecting->relay,
+					    .relay_ipv6 = connecting->relay_ipv6 };
+	_cleanup_free_ char *conflist = NULL;
+
+	if (mesh_bridge_conflist(connecting->spec, connecting->index, &bridge, &conflist,
+				 &connecting->err) < 0) {
+		refused(connecting);
+		return;
+	}
+	if (!conflist) {
+		operations_work(connecting->executor->operations, listen_work, listened,
+				connecting);
+		return;
+	}
+	cni_add(connecting->executor->cni,
+		&(struct cni_attachment){ .container_id = connecting->runtime_id,
+					  .netns_path = connecting->netns,
+					  .ifname = MESH_IFNAME,
+					  .conflist = conflist },
+		relayed, connecting, NULL);
+}
+
 static void added(void *data, const struct cni_result *result, const struct error *err)
 {
 	struct connecting *connecting = data;
@@ -98,8 +144,7 @@ static void added(void *data, const struct cni_result *result, const struct erro
 
 	if (err) {
 		connecting->err = *err;
-		error_prefix(&connecting->err, "failed to connect the container to its network");
-		connect_failed(connecting, "ContainerNetworkingError");
+		refused(connecting);
 		return;
 	}
 	for (size_t i = 0; i < result->ip_count; i++) {
@@ -110,7 +155,7 @@ static void added(void *data, const struct cni_result *result, const struct erro
 		if (!*to)
 			*to = xstrdup(ip_format(address, text));
 	}
-	operations_work(connecting->executor->operations, listen_work, listened, connecting);
+	lead_to_relay(connecting);
 }
 
 /* An operator's network of the name "bridge" takes the place of ours. */
@@ -124,9 +169,6 @@ static int find_conflist(const struct connecting *connecting, char **ret, struct
 		.container_id = connecting->runtime_id,
 		.endpoint = NETWORK_ENDPOINT_ADDRESS,
 	};
-	const struct mesh_bridge bridge = { .has_ipv6 = !str_is_empty(config->bridge_subnet_ipv6),
-					    .relay_address = connecting->relay,
-					    .relay_ipv6 = connecting->relay_ipv6 };
 	_cleanup_free_ char *conflist = NULL;
 	int r = -ENOENT;
 
@@ -139,9 +181,7 @@ static int find_conflist(const struct connecting *connecting, char **ret, struct
 	*ret = conflist ? bridge_conflist_publish(conflist, connecting->bindings,
 						  connecting->binding_count)
 			: NULL;
-	if (!*ret)
-		return error_say(err, EINVAL, "the CNI configuration cannot be made");
-	return mesh_extend_bridge(connecting->spec, connecting->index, &bridge, ret, err);
+	return *ret ? 0 : error_say(err, EINVAL, "the CNI configuration cannot be made");
 }
 
 static void opened(void *data)
@@ -152,8 +192,7 @@ static void opened(void *data)
 	if (connecting->result == 0)
 		connecting->result = find_conflist(connecting, &conflist, &connecting->err);
 	if (connecting->result < 0) {
-		error_prefix(&connecting->err, "failed to connect the container to its network");
-		connect_failed(connecting, "ContainerNetworkingError");
+		refused(connecting);
 		return;
 	}
 	cni_add(connecting->executor->cni,
@@ -307,16 +346,41 @@ static void close_work(void *data)
 			netns_delete(disconnecting->netns, NULL, &disconnecting->err);
 }
 
+static void delete (struct disconnecting *disconnecting, const char *ifname, cni_done done)
+{
+	cni_del(disconnecting->executor->cni,
+		&(struct cni_attachment){ .container_id = disconnecting->runtime_id,
+					  .netns_path = access(disconnecting->netns, F_OK) == 0
+								? disconnecting->netns
+								: NULL,
+					  .ifname = ifname },
+		done, disconnecting, NULL);
+}
+
+static void note_failure(struct disconnecting *disconnecting, const struct error *err)
+{
+	if (!err)
+		return;
+	disconnecting->err = *err;
+	disconnecting->result = -EIO;
+}
+
 static void deleted(void *data, const struct cni_result *result, const struct error *err)
 {
 	struct disconnecting *disconnecting = data;
 
 	network_host_ends(result, &disconnecting->host_ends);
-	if (err) {
-		disconnecting->err = *err;
-		disconnecting->result = -EIO;
-	}
+	note_failure(disconnecting, err);
 	operations_work(disconnecting->executor->operations, close_work, closed, disconnecting);
+}
+
+static void unrelayed(void *data, const struct cni_result *result, const struct error *err)
+{
+	struct disconnecting *disconnecting = data;
+
+	(void)result;
+	note_failure(disconnecting, err);
+	delete (disconnecting, BRIDGE_IFNAME, deleted);
 }
 
 void act_disconnect(struct executor *executor, const struct engine_effect *effect)
@@ -335,11 +399,8 @@ void act_disconnect(struct executor *executor, const struct engine_effect *effec
 					   container->runtime_id);
 	operation_begin(executor->operations, &disconnecting->operation, disconnecting_free,
 			disconnecting);
-	cni_del(executor->cni,
-		&(struct cni_attachment){ .container_id = disconnecting->runtime_id,
-					  .netns_path = access(disconnecting->netns, F_OK) == 0
-								? disconnecting->netns
-								: NULL,
-					  .ifname = BRIDGE_IFNAME },
-		deleted, disconnecting, NULL);
+	if (disconnecting->spec->service_connect)
+		delete (disconnecting, MESH_IFNAME, unrelayed);
+	else
+		delete (disconnecting, BRIDGE_IFNAME, deleted);
 }

@@ -10,9 +10,10 @@ import subprocess
 import pytest
 
 from tests.conformance import peer as peers
+from tests.e2e.test_bridge import DEBIAN_PLUGINS
 from tests.e2e.test_first_task import shared
 from tests.lab import network
-from tests.lab.berth import wait_for
+from tests.lab.berth import program, wait_for
 
 ARN = f"arn:aws:ecs:{peers.REGION}:{peers.ACCOUNT}:task/demo/"
 FOREVER = "while :; do sleep 0.1; done"
@@ -25,12 +26,12 @@ IP_TRANSPARENT = 19
 class Plane:
     """The scripted control plane, and an agent that is connected to it."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, **settings):
         self.lab, self.peer = lab, peers.Peer()
         self.image = lab.registry.image("web")
         self.agent = lab.agent("sc", ECS_BACKEND_HOST=self.peer.url, AWS_ACCESS_KEY_ID=peers.KEY, ECS_CLUSTER="demo",
                                AWS_SECRET_ACCESS_KEY=peers.SECRET, AWS_SESSION_TOKEN=peers.TOKEN,
-                               AWS_DEFAULT_REGION=peers.REGION, AWS_REGION=None, ECS_BACKEND_REGION=None)
+                               AWS_DEFAULT_REGION=peers.REGION, AWS_REGION=None, ECS_BACKEND_REGION=None, **settings)
         self.agent.start(wait=False)
         self.acs = self.peer.acs.next()
         self.acs.keep_alive(every=5)
@@ -64,8 +65,8 @@ class Plane:
 
 
 @pytest.fixture
-def plane(lab):
-    plane = Plane(lab)
+def plane(lab, request):
+    plane = Plane(lab, **(request.param(lab) if hasattr(request, "param") else {}))
     yield plane
     assert plane.peer.bad_signatures == []
     wait_for("the agent to clean up its tasks", lambda: not plane.agent.introspect("/v1/tasks")["Tasks"])
@@ -176,3 +177,36 @@ def test_containers_of_a_bridge_task_speak_by_way_of_the_relays_namespace(plane)
     plane.end("bridge", task)
     routes = subprocess.run(["ip", "route", "show", "table", "all"], capture_output=True, text=True, check=True).stdout
     assert "10.255.0.0/16" not in routes, "routes of a task stay in it"
+
+
+def operators_network(lab):
+    """A network of both families in the place of Berth's, whose settings name IPv4 alone."""
+    directory = os.path.join(lab.directory, "net.d")
+    os.mkdir(directory)
+    with open(os.path.join(directory, "10-bridge.conflist"), "w") as file:
+        json.dump({"cniVersion": "1.0.0", "name": "bridge", "plugins": [
+            {"type": "ecs-bridge", "bridge": "berth9", "isDefaultGateway": True,
+             "ipam": {"type": "host-local", "dataDir": os.path.join(lab.directory, "host-local"),
+                      "ranges": [[{"subnet": "172.29.9.0/24"}], [{"subnet": "fd00:172:29:9::/64"}]]}}]}, file)
+    ours = os.path.dirname(program("ecs-bridge"))
+    return {"BERTH_CNI_CONFIG_DIR": directory, "ECS_CNI_PLUGINS_PATH": f"{DEBIAN_PLUGINS}:{ours}"}
+
+
+@pytest.mark.parametrize("plane", [operators_network], indirect=True)
+def test_families_are_those_of_the_network_that_the_task_has(plane):
+    task = dict(networkMode="bridge", containers=[plane.container("app", FOREVER), plane.container("sc", FOREVER)],
+                attachments=[attachment({"egressConfig": {"listenerName": "egress", "listenerPort": 15001, "vip": {
+                    "ipv4Cidr": "10.255.0.0/16", "ipv6Cidr": "fd00:ec2:f0::/48"}}})])
+    plane.send("both", **task)
+    plane.wait("both", "RUNNING")
+
+    def inside(name, *argv):
+        return subprocess.run(["nsenter", "-n", "-t", str(plane.agent.process(ARN + "both", name)), *argv],
+                              capture_output=True, text=True, check=True).stdout
+    links = json.loads(inside("sc", "ip", "-j", "-6", "address", "show", "dev", "eth0", "scope", "global"))
+    address = links[0]["addr_info"][0]["local"]
+    assert f"via {address}" in inside("app", "ip", "-6", "route", "show", "fd00:ec2:f0::/48")
+    assert "10.255.0.0/16" in inside("app", "ip", "route")
+    rules = inside("sc", "nft", "list", "ruleset")
+    assert "fd00:ec2:f0::/48" in rules and "10.255.0.0/16" in rules
+    plane.end("both", task)

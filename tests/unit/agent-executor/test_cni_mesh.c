@@ -166,72 +166,91 @@ static void families_are_those_of_the_task_and_of_its_virtual_addresses(void **s
 	task_spec_unref(task);
 }
 
-static char *added_to_bridge(const struct task_spec *task, size_t index, const char *relay)
-{
-	const struct mesh_bridge bridge = { .relay_address = relay };
-	char *conflist = xstrdup("{\"plugins\":[]}");
+#define BRIDGE_LIST(plugin)                                                                        \
+	"{\"cniVersion\":\"1.0.0\",\"name\":\"service-connect\",\"plugins\":[{\"type\":"           \
+	"\"ecs-serviceconnect\",\"capabilities\":{\"leaveToNetns\":true}," plugin "}]}"
 
-	assert_int_equal(mesh_extend_bridge(task, index, &bridge, &conflist, NULL), 0);
+static char *bridge_list(const struct task_spec *task, size_t index,
+			 const struct mesh_bridge *bridge)
+{
+	char *conflist = NULL;
+
+	assert_int_equal(mesh_bridge_conflist(task, index, bridge, &conflist, NULL), 0);
 	return conflist;
 }
 
 static void containers_of_a_bridge_task_have_a_route_to_the_relay(void **state)
 {
+	const struct mesh_bridge of_app = { .address = "172.29.0.3",
+					    .relay_address = "172.29.0.2" };
+	const struct mesh_bridge of_relay = { .address = "172.29.0.2" };
+	const struct mesh_bridge unknown = { .address = "172.29.0.3" };
 	struct task_spec *task =
 		task_of(SERVICE("bridge", "sc", "{" INGRESS "," EGRESS(VIP4) "}") "}");
-	_cleanup_free_ char *app = added_to_bridge(task, 0, "172.29.0.2");
-	_cleanup_free_ char *relay = added_to_bridge(task, 1, NULL);
-	const struct mesh_bridge unknown = { 0 };
+	_cleanup_free_ char *app = bridge_list(task, 0, &of_app);
+	_cleanup_free_ char *relay = bridge_list(task, 1, &of_relay);
 	struct error err = ERROR_INIT;
+	char *none;
 
-	assert_string_equal(app, "{\"plugins\":[{\"type\":\"ecs-serviceconnect\",\"capabilities\":{"
-				 "\"leaveToNetns\":true},\"enableIPv4\":"
-				 "true,\"enableIPv6\":false,\"egressConfig\":{\"redirectIP\":{"
-				 "\"ipv4\":\"172.29.0.2\"},\"redirectMode\":\"tproxy\",\"vip\":{"
-				 "\"ipv4Cidr\":\"10.255.0.0/16\"}}}]}");
-	assert_string_equal(relay, "{\"plugins\":[{\"type\":\"ecs-serviceconnect\","
-				   "\"capabilities\":{\"leaveToNetns\":true},"
-				   "\"enableIPv4\":true,\"enableIPv6\":false,\"ingressConfig\":[{"
-				   "\"listenerPort\":15000,\"interceptPort\":8080},{"
-				   "\"listenerPort\":15010}],\"egressConfig\":{\"listenerPort\":"
-				   "15001,\"redirectMode\":\"tproxy\",\"vip\":{\"ipv4Cidr\":"
-				   "\"10.255.0.0/16\"}}}]}");
-	free(app);
-	app = xstrdup("{\"plugins\":[]}");
-	assert_int_equal(mesh_extend_bridge(task, 0, &unknown, &app, &err), -EINVAL);
-	assert_string_equal(err.text, "the relay of Service Connect has no address of the family "
-				      "of its virtual addresses");
+	assert_string_equal(app, BRIDGE_LIST("\"enableIPv4\":"
+					     "true,\"enableIPv6\":false,\"egressConfig\":{"
+					     "\"redirectIP\":{\"ipv4\":\"172.29.0.2\"},"
+					     "\"redirectMode\":\"tproxy\",\"vip\":{"
+					     "\"ipv4Cidr\":\"10.255.0.0/16\"}}"));
+	assert_string_equal(relay, BRIDGE_LIST("\"enableIPv4\":true,\"enableIPv6\":false,"
+					       "\"ingressConfig\":[{"
+					       "\"listenerPort\":15000,\"interceptPort\":8080},{"
+					       "\"listenerPort\":15010}],\"egressConfig\":{"
+					       "\"listenerPort\":15001,\"redirectMode\":"
+					       "\"tproxy\",\"vip\":{\"ipv4Cidr\":"
+					       "\"10.255.0.0/16\"}}"));
+	assert_int_equal(mesh_bridge_conflist(task, 0, &unknown, &none, &err), -EINVAL);
+	assert_string_equal(err.text, "the virtual addresses of Service Connect are of a family "
+				      "that the task's network has not");
 	task_spec_unref(task);
 	/* Without an egress there is nothing for the others. */
 	task = task_of(SERVICE("bridge", "sc", "{" INGRESS "}") "}");
-	free(app);
-	app = added_to_bridge(task, 0, NULL);
-	assert_string_equal(app, "{\"plugins\":[]}");
-	task_spec_unref(task);
-	task = task_of(SERVICE("bridge", "sc", "{" EGRESS(VIP6) "}") "}");
-	assert_int_equal(mesh_extend_bridge(task, 1, &unknown, &app, &err), -EINVAL);
+	assert_null(bridge_list(task, 0, &unknown));
 	task_spec_unref(task);
 }
 
-static void a_bridge_with_ipv6_leads_both_families(void **state)
+/* Whoever has made it. */
+static void families_of_a_bridge_task_are_those_of_its_network(void **state)
 {
-	const struct mesh_bridge both = { .has_ipv6 = true,
-					  .relay_address = "172.29.0.2",
-					  .relay_ipv6 = "fd00:29::2" };
-	const struct mesh_bridge own = { .has_ipv6 = true };
+	static const char *const v4 = "172.29.0.2", *const v6 = "fd00:29::2";
+	static const struct {
+		struct mesh_bridge of_app, of_relay;
+		const char *enabled, *relay;
+	} cases[] = {
+		{ { v4, NULL, v4, NULL },
+		  { v4, NULL, NULL, NULL },
+		  "\"enableIPv4\":true,\"enableIPv6\":false",
+		  "\"redirectIP\":{\"ipv4\":\"172.29.0.2\"}" },
+		{ { v4, v6, v4, v6 },
+		  { v4, v6, NULL, NULL },
+		  "\"enableIPv4\":true,\"enableIPv6\":true",
+		  "\"redirectIP\":{\"ipv4\":\"172.29.0.2\",\"ipv6\":\"fd00:29::2\"}" },
+		{ { NULL, v6, NULL, v6 },
+		  { NULL, v6, NULL, NULL },
+		  "\"enableIPv4\":false,\"enableIPv6\":true",
+		  "\"redirectIP\":{\"ipv6\":\"fd00:29::2\"}" },
+	};
 	struct task_spec *task =
 		task_of(SERVICE("bridge", "sc", "{" EGRESS(VIP4 "," VIP6) "}") "}");
-	char *app = xstrdup("{\"plugins\":[]}"), *relay = xstrdup(app);
+	struct task_spec *other = task_of(SERVICE("bridge", "sc", "{" EGRESS(VIP6) "}") "}");
+	char *none;
 
-	assert_int_equal(mesh_extend_bridge(task, 0, &both, &app, NULL), 0);
-	assert_int_equal(mesh_extend_bridge(task, 1, &own, &relay, NULL), 0);
-	assert_non_null(strstr(app, "\"enableIPv4\":true,\"enableIPv6\":true"));
-	assert_non_null(strstr(app, "\"redirectIP\":{\"ipv4\":\"172.29.0.2\",\"ipv6\":"
-				    "\"fd00:29::2\"}"));
-	assert_non_null(strstr(relay, "\"enableIPv4\":true,\"enableIPv6\":true"));
-	free(app);
-	free(relay);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_free_ char *app = bridge_list(task, 0, &cases[i].of_app);
+		_cleanup_free_ char *relay = bridge_list(task, 1, &cases[i].of_relay);
+
+		assert_non_null(strstr(app, cases[i].enabled));
+		assert_non_null(strstr(app, cases[i].relay));
+		assert_non_null(strstr(relay, cases[i].enabled));
+	}
+	assert_int_equal(mesh_bridge_conflist(other, 1, &cases[0].of_relay, &none, NULL), -EINVAL);
 	task_spec_unref(task);
+	task_spec_unref(other);
 }
 
 int main(void)
@@ -244,7 +263,7 @@ int main(void)
 		cmocka_unit_test(the_relay_of_an_awsvpc_task_is_met_by_nat),
 		cmocka_unit_test(families_are_those_of_the_task_and_of_its_virtual_addresses),
 		cmocka_unit_test(containers_of_a_bridge_task_have_a_route_to_the_relay),
-		cmocka_unit_test(a_bridge_with_ipv6_leads_both_families),
+		cmocka_unit_test(families_of_a_bridge_task_are_those_of_its_network),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
