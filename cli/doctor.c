@@ -16,6 +16,7 @@
 #include "cli/checks.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/plugins.h"
 #include "cli/run.h"
 #include "cli/settings.h"
 #include "cli/terminal.h"
@@ -129,28 +130,62 @@ static void check_runtime(struct checks *checks, const struct cli_settings *sett
 	checks_add(checks, "runtime", CHECK_OK, TAKE(version), "");
 }
 
-static void check_programs(struct checks *checks, const char *directory)
+static void find_missing(const struct str_list *names, const char *path, struct str_list *ret)
 {
-	static const char *const programs[] = {
-		"aws-appmesh", "berth-monitor", "berth-pause", "ecs-branch-eni",     "ecs-bridge",
-		"ecs-eni",     "ecs-ipam",      "ecs-portmap", "ecs-serviceconnect", "ecs-tunnel",
-	};
-	_cleanup_str_list_ struct str_list missing = STR_LIST_INIT;
-	_cleanup_free_ char *names = NULL;
+	_cleanup_str_list_ struct str_list directories = STR_LIST_INIT;
 
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", directory, programs[i]);
+	str_list_split(&directories, path, ':', false);
+	for (size_t i = 0; i < names->count; i++) {
+		bool found = false;
 
-		if (access(path, X_OK) < 0)
-			str_list_add(&missing, programs[i]);
+		for (size_t j = 0; j < directories.count; j++) {
+			_cleanup_free_ char *file =
+				xasprintf("%s/%s", directories.items[j], names->items[i]);
+
+			found |= access(file, X_OK) == 0;
+		}
+		if (!found)
+			str_list_add(ret, names->items[i]);
 	}
-	names = str_list_join(&missing, ", ");
+}
+
+/* Those of the names, in a path of directories. */
+static void check_files(struct checks *checks, const char *name, const struct str_list *names,
+			const char *path, const char *more, const char *advice)
+{
+	_cleanup_str_list_ struct str_list missing = STR_LIST_INIT;
+	_cleanup_free_ char *text = NULL;
+
+	find_missing(names, path, &missing);
+	text = str_list_join(&missing, ", ");
 	if (missing.count > 0)
-		checks_add(checks, "programs", CHECK_FAILED,
-			   xasprintf("not in %s, or not executable: %s", directory, names),
-			   "install Berth again, or set BERTH_LIBEXEC_DIR to where they are");
+		checks_add(checks, name, CHECK_FAILED,
+			   xasprintf("not in %s, or not executable: %s", path, text), advice);
 	else
-		checks_add(checks, "programs", CHECK_OK, xasprintf("all in %s", directory), "");
+		checks_add(checks, name, CHECK_OK, xasprintf("all in %s%s", path, more), "");
+}
+
+static void check_programs(struct checks *checks, const struct cli_settings *settings)
+{
+	_cleanup_str_list_ struct str_list names = STR_LIST_INIT;
+
+	str_list_add(&names, "berth-monitor");
+	str_list_add(&names, "berth-pause");
+	check_files(checks, "programs", &names, settings->libexec_dir, "",
+		    "install Berth again, or set BERTH_LIBEXEC_DIR to where they are");
+}
+
+static void check_plugins(struct checks *checks, const struct cli_settings *settings)
+{
+	_cleanup_str_list_ struct str_list names = STR_LIST_INIT;
+	_cleanup_free_ char *more = str_is_empty(settings->cni_config_dir)
+					    ? xstrdup("")
+					    : xasprintf("; those that %s names are not looked at",
+							settings->cni_config_dir);
+
+	plugins_needed(settings, &names);
+	check_files(checks, "plugins", &names, settings->cni_plugins_path, more,
+		    "install Berth again, or set ECS_CNI_PLUGINS_PATH to where they are");
 }
 
 static void check_cgroups(struct checks *checks)
@@ -241,7 +276,8 @@ static void check_all(struct checks *checks, const struct cli_settings *settings
 	check_agent(checks, url);
 	check_containerd(checks, settings);
 	check_runtime(checks, settings);
-	check_programs(checks, settings->libexec_dir);
+	check_programs(checks, settings);
+	check_plugins(checks, settings);
 	check_cgroups(checks);
 	check_rules(checks);
 	check_disk(checks, settings->data_dir);

@@ -101,7 +101,13 @@ int cli_settings_read(const char *(*get)(const char *name), const char *file,
 		.ctr = value_of(&source, "BERTH_CTR", "ctr"),
 		.runtime = value_of(&source, "BERTH_RUNTIME", "runc"),
 		.libexec_dir = value_of(&source, "BERTH_LIBEXEC_DIR", "/usr/libexec/berth"),
+		.cni_config_dir = value_of(&source, "BERTH_CNI_CONFIG_DIR", ""),
+		.task_eni = value_of(&source, "ECS_ENABLE_TASK_ENI", "true"),
+		.high_density_eni = value_of(&source, "ECS_ENABLE_HIGH_DENSITY_ENI", "true"),
+		.eni_driver = value_of(&source, "BERTH_ENI_DRIVER", "veth"),
+		.network_shape = value_of(&source, "BERTH_TASK_NETWORK_SHAPE", "berth"),
 	};
+	ret->cni_plugins_path = value_of(&source, "ECS_CNI_PLUGINS_PATH", ret->libexec_dir);
 	return 0;
 }
 
@@ -113,6 +119,12 @@ void cli_settings_free(struct cli_settings *settings)
 	free(settings->ctr);
 	free(settings->runtime);
 	free(settings->libexec_dir);
+	free(settings->cni_plugins_path);
+	free(settings->cni_config_dir);
+	free(settings->task_eni);
+	free(settings->high_density_eni);
+	free(settings->eni_driver);
+	free(settings->network_shape);
 	*settings = (struct cli_settings){ 0 };
 }
 

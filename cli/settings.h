@@ -14,6 +14,10 @@ struct cli_settings {
 	char *ctr;
 	char *runtime;
 	char *libexec_dir;
+	char *cni_plugins_path; /* directories with colons between them */
+	char *cni_config_dir;   /* "": none */
+	/* As they are written: what is not allowed stops the agent, or counts as the default. */
+	char *task_eni, *high_density_eni, *eni_driver, *network_shape;
 };
 
 /*

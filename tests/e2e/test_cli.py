@@ -131,6 +131,7 @@ def test_doctor_finds_all_parts(host):
     ("containerd", {"BERTH_CONTAINERD_ADDRESS": "/nowhere/c.sock"}, "systemctl start containerd"),
     ("runtime", {"BERTH_RUNTIME": "no-such-runtime"}, "BERTH_RUNTIME"),
     ("programs", {"BERTH_LIBEXEC_DIR": "/nowhere"}, "BERTH_LIBEXEC_DIR"),
+    ("plugins", {"ECS_CNI_PLUGINS_PATH": "/nowhere:/neither"}, "ECS_CNI_PLUGINS_PATH"),
     ("disk", {"ECS_DATADIR": "/nowhere"}, "ECS_DATADIR"),
 ])
 def test_doctor_names_the_part_that_fails(host, name, settings, text):
@@ -139,6 +140,19 @@ def test_doctor_names_the_part_that_fails(host, name, settings, text):
     assert text in found[name]["advice"]
     told = berth(host, "doctor", code=1, **settings)[0]
     assert f"failed   {name} " in told and f"-> {found[name]['advice']}" in told
+
+
+def test_doctor_asks_for_the_plugins_that_the_settings_need(host):
+    """Of a directory that holds all but those of the shape ec2, and ecs-tunnel, which no agent runs."""
+    ours, some = os.path.dirname(program("ecs-bridge")), os.path.join(host.directory, "plugins")
+    os.mkdir(some)
+    for name in ("ecs-eni", "ecs-bridge", "ecs-ipam", "ecs-portmap", "aws-appmesh", "ecs-serviceconnect"):
+        os.symlink(os.path.join(ours, name), os.path.join(some, name))
+    assert checks(host, 1, ECS_CNI_PLUGINS_PATH=some)["plugins"]["status"] == "ok"
+    failed = checks(host, 1, ECS_CNI_PLUGINS_PATH=some, BERTH_TASK_NETWORK_SHAPE="ec2", BERTH_ENI_DRIVER="eni")["plugins"]
+    assert failed["found"] == f"not in {some}, or not executable: vpc-eni, vpc-branch-eni"
+    assert checks(host, 1, ECS_CNI_PLUGINS_PATH=f"{some}:{ours}", BERTH_TASK_NETWORK_SHAPE="ec2",
+                  BERTH_ENI_DRIVER="eni")["plugins"]["status"] == "ok"
 
 
 @pytest.mark.parametrize("arguments", [["ps"], ["logs"], ["doctor"], ["version"], []])
