@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -119,6 +120,14 @@ bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
 bool mac_equal(const struct mac_address *a, const struct mac_address *b)
 {
 	return memcmp(a->bytes, b->bytes, MAC_SIZE) == 0;
+}
+
+bool ifname_is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && length < IFNAMSIZ && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0 && strpbrk(name, "/: \t\n\v\f\r") == NULL;
 }
 
 bool ip_is_unicast(const struct ip_address *address)

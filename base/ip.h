@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Addresses, prefixes and MAC addresses as values: parsed once, compared and formatted anywhere. */
+/* Addresses, prefixes and MAC addresses as values: parsed once, compared and formatted anywhere.
+ * And what a link may be called. */
 
 #define IP_TEXT_SIZE  64 /* holds any address or prefix as text */
 #define MAC_SIZE      6
@@ -46,6 +47,9 @@ unsigned int ip_bits(const struct ip_address *address); /* 32 or 128 */
 bool ip_equal(const struct ip_address *a, const struct ip_address *b);
 bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
 bool mac_equal(const struct mac_address *a, const struct mac_address *b);
+
+/* As Linux has it: 1 to 15 bytes, not "." or "..", without "/", ":" and white space. */
+bool ifname_is_valid(const char *name);
 
 /* Whether one interface can have it: not 0.0.0.0 or ::, not multicast, not 255.255.255.255. */
 bool ip_is_unicast(const struct ip_address *address);

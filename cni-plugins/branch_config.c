@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "cni-plugins/branch.h"
 #include "cni-plugins/config.h"
 #include "cni-plugins/config_text.h"
-#include "cni-plugins/request.h"
 
 #define VLAN_ID_MAX 4094
 
@@ -40,7 +40,7 @@ static int read_trunk(const struct json_at *at, bool must, struct branch_config 
 {
 	if (cni_config_text(at, "trunkName", &ret->trunk_name, err) < 0)
 		return -1;
-	if (ret->trunk_name && !cni_ifname_is_valid(ret->trunk_name))
+	if (ret->trunk_name && !ifname_is_valid(ret->trunk_name))
 		return cni_fail(err, CNI_INVALID_CONFIG,
 				"trunkName: \"%.64s\" is not an interface name", ret->trunk_name);
 	return read_mac(at, "trunkMACAddress", must && !ret->trunk_name, &ret->trunk_mac, err);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cni-plugins/bridge.h"
 
-#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/ip.h"
 #include "base/str.h"
 #include "cni-plugins/config.h"
 #include "cni-plugins/delegate.h"
-#include "cni-plugins/request.h"
 
 #define DEFAULT_MTU 1500
 
@@ -22,7 +21,7 @@ static int read_bridge(const struct json_at *at, bool must, const char **ret, st
 	if (must && str_is_empty(text))
 		return cni_fail(err, CNI_INVALID_CONFIG,
 				"missing required parameter in config named: 'bridge'");
-	if (must && !cni_ifname_is_valid(text))
+	if (must && !ifname_is_valid(text))
 		return cni_fail(err, CNI_INVALID_CONFIG,
 				"bridge: \"%.64s\" is not an interface name: 1 to 15 bytes without "
 				"\"/\", \":\" and white space",

@@ -2,13 +2,13 @@
 #include "cni-plugins/request.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/ip.h"
 #include "base/strbuf.h"
 #include "netns/namespace.h"
 
@@ -50,14 +50,6 @@ bool cni_name_is_valid(const char *name)
 		if (!is_name_char(*p) && !strchr("_.-", *p))
 			return false;
 	return true;
-}
-
-bool cni_ifname_is_valid(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length > 0 && length < IFNAMSIZ && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0 && strpbrk(name, "/: \t\n\v\f\r") == NULL;
 }
 
 static const char *get_env(const struct cni_world *world, const char *name)
@@ -103,7 +95,7 @@ static int read_environment(struct cni_request *request, const struct cni_world 
 				"CNI_CONTAINERID \"%.128s\" is not a container id: letters, "
 				"digits, \"_\", \".\" and \"-\", the first a letter or digit",
 				request->container_id);
-	if (has_container && !cni_ifname_is_valid(request->ifname))
+	if (has_container && !ifname_is_valid(request->ifname))
 		return cni_fail(err, CNI_BAD_ENVIRONMENT,
 				"CNI_IFNAME \"%.128s\" is not an interface name: 1 to 15 bytes "
 				"without \"/\", \":\" and white space",

@@ -24,7 +24,5 @@ void cni_call_free(struct cni_call *call);
 
 /* "[A-Za-z0-9][A-Za-z0-9_.-]*": container ids and network names. */
 bool cni_name_is_valid(const char *name);
-/* 1 to 15 bytes, not "." or "..", without "/", ":" and white space. */
-bool cni_ifname_is_valid(const char *name);
 
 #endif

@@ -196,15 +196,13 @@ static void check_network_address(const struct agent_config *config, struct conf
 static void check_bridge(const struct agent_config *config, struct config_report *report)
 {
 	struct ip_prefix subnet;
-	size_t length = strlen(config->bridge);
 
-	if (length == 0 || length >= IF_NAMESIZE || strpbrk(config->bridge, "/: \t") ||
-	    config->bridge[0] == '.')
+	if (!ifname_is_valid(config->bridge))
 		str_list_add_owned(
 			&report->mistakes,
 			xasprintf("BERTH_BRIDGE is \"%.64s\", which is no name of a link: "
 				  "give one of 1 to %d characters, such as berth0",
-				  config->bridge, IF_NAMESIZE - 1));
+				  config->bridge, IFNAMSIZ - 1));
 	if (ip_prefix_parse(config->bridge_subnet, &subnet, NULL) < 0 ||
 	    subnet.address.family != AF_INET || subnet.length < 8 || subnet.length > 30)
 		str_list_add_owned(

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/str.h"
@@ -487,7 +488,7 @@ static int check_attachment(const struct cni_attachment *attachment, struct erro
 	if (!cni_name_is_valid(attachment->container_id))
 		return error_say(err, EINVAL, "CNI: \"%.128s\" cannot be a container id",
 				 attachment->container_id);
-	if (!cni_ifname_is_valid(attachment->ifname))
+	if (!ifname_is_valid(attachment->ifname))
 		return error_say(err, EINVAL, "CNI: \"%.128s\" cannot be an interface's name",
 				 attachment->ifname);
 	return 0;

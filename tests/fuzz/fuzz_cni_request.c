@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "cni-plugins/request.h"
 
@@ -52,7 +53,7 @@ static void check_call(const struct cni_call *call)
 	    !json_is_object(request->config.value))
 		abort();
 	if (of_attachment &&
-	    (!cni_name_is_valid(request->container_id) || !cni_ifname_is_valid(request->ifname)))
+	    (!cni_name_is_valid(request->container_id) || !ifname_is_valid(request->ifname)))
 		abort();
 	for (size_t i = 0; i < request->valid_count; i++)
 		if (!request->valid[i].container_id || !request->valid[i].ifname)

@@ -74,6 +74,18 @@ static void a_mac_is_six_octets_of_one_device(void **state)
 	}
 }
 
+static void a_links_name_is_what_linux_allows(void **state)
+{
+	static const char *const good[] = { "a", "berth0", "br.1", ".hidden", "fifteen-bytes-x" };
+	static const char *const bad[] = { "",    ".",   "..",  "sixteen-bytes-xx",
+					   "a/b", "a:b", "a b", "a\n" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(ifname_is_valid(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(ifname_is_valid(bad[i]));
+}
+
 static void a_prefix_contains_its_addresses(void **state)
 {
 	struct ip_prefix prefix, network;
@@ -136,6 +148,7 @@ int main(void)
 		cmocka_unit_test(addresses_and_prefixes_are_read_and_written),
 		cmocka_unit_test(what_is_no_prefix_is_refused_with_a_sentence),
 		cmocka_unit_test(a_mac_is_six_octets_of_one_device),
+		cmocka_unit_test(a_links_name_is_what_linux_allows),
 		cmocka_unit_test(a_prefix_contains_its_addresses),
 		cmocka_unit_test(what_many_have_or_nobody_is_not_unicast),
 		cmocka_unit_test(next_carries_over_and_wraps),
