@@ -56,6 +56,9 @@ enum config_network_shape {
 	CONFIG_SHAPE_EC2    /* ecs-eth0 leads to it, as with Amazon's agent */
 };
 
+/* Of CONFIG_SHAPE_EC2: from where tasks ask. */
+#define CONFIG_EC2_SUBNET "169.254.172.0/22"
+
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
 enum config_log_level {

@@ -4,12 +4,10 @@
 #include "agent/endpoints/endpoints.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/endpoints/internal.h"
 #include "base/alloc.h"
-#include "base/ip.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -41,14 +39,12 @@ struct task_address {
 	struct rate_limiter *rate;
 };
 
-/* 169.254.172.0/22: where tasks ask from that have ecs-eth0. */
-static bool is_address_of_tasks(const char *text)
+static bool is_address_of_tasks(const struct endpoints *endpoints, const char *text)
 {
 	struct ip_address address;
 
-	return ip_parse(text, &address, NULL) == 0 && address.family == AF_INET &&
-	       address.bytes[0] == 169 && address.bytes[1] == 254 &&
-	       (address.bytes[2] & 0xfc) == 172;
+	return ip_parse(text, &address, NULL) == 0 &&
+	       ip_prefix_contains(&endpoints->task_subnet, &address);
 }
 
 static void host_request(void *data, struct web_request *request)
@@ -61,7 +57,7 @@ static void host_request(void *data, struct web_request *request)
 		metadata_request(endpoints, asking->rate, asking->task_id, request);
 	else
 		metadata_request(endpoints, endpoints->host_rate,
-				 is_address_of_tasks(peer) ? "" : NULL, request);
+				 is_address_of_tasks(endpoints, peer) ? "" : NULL, request);
 }
 
 static struct rate_limiter *new_rate(const struct endpoints *endpoints, size_t bound)
@@ -106,9 +102,12 @@ int endpoints_new(const struct endpoints_config *config, struct endpoints **ret,
 	endpoints->addresses = map_new();
 	endpoints->readings = map_new();
 	endpoints->host_rate = new_rate(endpoints, HOST_RATES);
-	r = listen_on(endpoints, settings->introspection_address, settings->introspection_port,
-		      "introspection API", "BERTH_INTROSPECTION_PORT", introspection_request,
-		      &endpoints->introspection, err);
+	r = ip_prefix_parse(CONFIG_EC2_SUBNET, &endpoints->task_subnet, err);
+	if (r == 0)
+		r = listen_on(endpoints, settings->introspection_address,
+			      settings->introspection_port, "introspection API",
+			      "BERTH_INTROSPECTION_PORT", introspection_request,
+			      &endpoints->introspection, err);
 	if (r == 0)
 		r = listen_on(endpoints, settings->metadata_address, settings->metadata_port,
 			      "task metadata endpoint", "BERTH_METADATA_PORT", host_request,

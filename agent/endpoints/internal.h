@@ -6,6 +6,7 @@
 #include "agent/endpoints/document.h"
 #include "agent/endpoints/endpoints.h"
 #include "agent/endpoints/rate.h"
+#include "base/ip.h"
 #include "base/map.h"
 
 struct endpoints {
@@ -14,8 +15,9 @@ struct endpoints {
 	struct web_listener *introspection;
 	struct web_listener *host_metadata;
 	struct rate_limiter *host_rate;
-	struct map *sockets;   /* task id -> struct task_socket */
-	struct map *addresses; /* IPv4 address -> struct task_address */
+	struct ip_prefix task_subnet; /* where tasks ask from that have ecs-eth0 */
+	struct map *sockets;          /* task id -> struct task_socket */
+	struct map *addresses;        /* IPv4 address -> struct task_address */
 	struct map
 		*readings; /* runtime id -> struct reading, of containers that were asked about */
 	size_t readings_limit; /* at so many those of tasks that are gone are dropped */

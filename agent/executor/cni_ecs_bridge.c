@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "agent/config/config.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 
@@ -32,7 +33,7 @@ static char *bridge_with(json_t *ipam)
 static json_t *lease(const char *id)
 {
 	return json_pack("{s:s, s:s, s:s}", "type", "ecs-ipam", "id", id, "ipv4-subnet",
-			 ECS_BRIDGE_SUBNET);
+			 CONFIG_EC2_SUBNET);
 }
 
 char *ecs_bridge_conflist(const struct ecs_bridge_request *request)

@@ -6,10 +6,9 @@
 
 /*
  * The second interface of an awsvpc task in the shape that it has on EC2: its way to the agent, and
- * its address there, 169.254.172.N, tells the agent who asks.
+ * its address there, one of CONFIG_EC2_SUBNET, tells the agent who asks.
  */
 #define ECS_BRIDGE_IFNAME "ecs-eth0"
-#define ECS_BRIDGE_SUBNET "169.254.172.0/22"
 
 struct ecs_bridge_request {
 	const char *id;            /* by which the address is kept: the MAC of the last ENI */
