@@ -8,17 +8,15 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/str.h"
 
+#define MIX           16777619u
 #define NAME_ATTEMPTS 4 /* names of 32 bits hardly ever collide */
 
 static uint32_t hash(const char *text, unsigned int attempt)
 {
-	uint32_t value = 2166136261u; /* FNV-1a */
-
-	for (const char *p = text; *p; p++)
-		value = (value ^ (unsigned char)*p) * 16777619u;
-	return (value ^ attempt) * 16777619u;
+	return (hash32_text(HASH32_START, text) ^ attempt) * MIX;
 }
 
 char *host_end_alias(const struct cni_request *request)

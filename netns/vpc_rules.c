@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "netns/ipv6.h"
@@ -31,11 +32,8 @@ struct vpc_rules {
 struct vpc_rules *vpc_rules_new(const char *owner)
 {
 	struct vpc_rules *rules = xcalloc(1, sizeof(*rules));
-	uint32_t hash = 2166136261u;
 
-	for (; *owner; owner++)
-		hash = (hash ^ (unsigned char)*owner) * 16777619u;
-	rules->priority = PRIORITY + hash % PRIORITY_COUNT;
+	rules->priority = PRIORITY + hash32_text(HASH32_START, owner) % PRIORITY_COUNT;
 	return rules;
 }
 

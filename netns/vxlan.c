@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "netns/ipv6.h"
 #include "netns/link.h"
@@ -43,22 +44,14 @@ struct vxlan {
 	uint32_t mtu;
 };
 
-static uint32_t hash_of(const char *text)
-{
-	uint32_t hash = 2166136261u;
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 16777619u;
-	return hash;
-}
-
 struct vxlan *vxlan_new(const char *owner)
 {
 	struct vxlan *vxlan = xcalloc(1, sizeof(*vxlan));
 	size_t size = strlen(owner);
 
 	vxlan->owner = xstrdup(size > OWNER_MAX ? owner + size - OWNER_MAX : owner);
-	vxlan->drop_metric = METRIC_DROP + hash_of(vxlan->owner) % METRIC_DROP_COUNT;
+	vxlan->drop_metric =
+		METRIC_DROP + hash32_text(HASH32_START, vxlan->owner) % METRIC_DROP_COUNT;
 	return vxlan;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/hash.h"
 #include "base/number.h"
 #include "base/str.h"
 #include "netns/addr.h"
@@ -42,16 +43,6 @@ uint32_t vxlan_name_vni(const char *name)
 	return (uint32_t)vni;
 }
 
-/* FNV-1a, for an address that does not fit. */
-static uint64_t hash(const unsigned char *bytes, size_t size)
-{
-	uint64_t value = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < size; i++)
-		value = (value ^ bytes[i]) * 0x100000001b3u;
-	return value ^ value >> 40;
-}
-
 struct mac_address vxlan_mac(const struct ip_address *host)
 {
 	struct mac_address mac = { { 0x02, 0xbe } };
@@ -62,7 +53,9 @@ struct mac_address vxlan_mac(const struct ip_address *host)
 		return mac;
 	}
 	mac.bytes[0] = 0x06;
-	value = hash(host->bytes, ip_size(host));
+	/* For an address that does not fit. */
+	value = hash64(HASH64_START, host->bytes, ip_size(host));
+	value ^= value >> 40;
 	for (size_t i = 1; i < MAC_SIZE; i++, value >>= 8)
 		mac.bytes[i] = (unsigned char)value;
 	return mac;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "runtime/image_parse.h"
 
 /* Without "\x1b[...m" and carriage returns. */
@@ -25,14 +26,6 @@ static char *plain_text(const char *line)
 	}
 	*to = '\0';
 	return out;
-}
-
-/* FNV-1a */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-	return hash;
 }
 
 int64_t image_bytes_parse(const char **at)
@@ -94,7 +87,7 @@ bool image_progress_line(struct image_progress_parser *parser, const char *line)
 	}
 	if (!strchr(text, ':'))
 		return false;
-	parser->frame_hash = hash_text(parser->frame_hash, text);
+	parser->frame_hash = hash64_text(parser->frame_hash, text);
 	state = state_of(text);
 	if (state)
 		parser->progress.state = state;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 
 /* A thousandth of a token is what flows in within a millisecond at one token a second. */
 #define TOKEN 1000
@@ -39,18 +40,13 @@ void rate_limiter_free(struct rate_limiter *limiter)
 	free(limiter);
 }
 
-/* FNV-1a. Pairs that meet in a bucket share its tokens; a limiter belongs to one task, or to the
+/* Pairs that meet in a bucket share its tokens; a limiter belongs to one task, or to the
  * host. */
 static uint64_t key_of(const char *peer, const char *path)
 {
-	const char *const parts[] = { peer, "|", path };
-	uint64_t key = UINT64_C(0xcbf29ce484222325);
+	uint64_t of_peer = hash64_text(hash64_text(HASH64_START, peer), "|");
 
-	for (size_t i = 0; i < 3; i++) {
-		for (const char *c = parts[i]; *c; c++)
-			key = (key ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-	}
-	return key;
+	return hash64_text(of_peer, path);
 }
 
 static void fill(const struct rate_limiter *limiter, struct bucket *bucket, int64_t now_ms)

@@ -3,16 +3,15 @@
 #include <stdlib.h>
 
 #include "agent/engine/internal.h"
+#include "base/hash.h"
 
 /* Spread by the task's id, so that tasks that stopped together are not cleaned together. */
 static int64_t jitter(const struct engine *engine, const struct task *task)
 {
-	uint64_t value = UINT64_C(14695981039346656037);
+	uint64_t value = hash64_text(HASH64_START, task->state->spec->id);
 
 	if (engine->config.cleanup_jitter_ms <= 0)
 		return 0;
-	for (const char *c = task->state->spec->id; *c; c++)
-		value = (value ^ (unsigned char)*c) * UINT64_C(1099511628211);
 	return (int64_t)((value >> 11) % (uint64_t)engine->config.cleanup_jitter_ms);
 }
 

@@ -5,15 +5,14 @@
 
 #include "agent/engine/internal.h"
 #include "base/alloc.h"
+#include "base/hash.h"
 
 #define FIRST_BUCKETS 64
 
 size_t table_hash(const char *text)
 {
-	uint64_t value = UINT64_C(14695981039346656037);
+	uint64_t value = hash64_text(HASH64_START, text);
 
-	for (; *text; text++)
-		value = (value ^ (unsigned char)*text) * UINT64_C(1099511628211);
 	return (size_t)(value ^ (value >> 29));
 }
 

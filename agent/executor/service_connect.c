@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "wire/service_connect.h"
@@ -40,22 +41,11 @@ static void take_all(struct taken *taken, const struct task_spec *task)
 	taken->ports[spec->egress_port] = true;
 }
 
-/* FNV-1a */
-static uint64_t hash(const char *text)
+/* The next free one from where the hash points, once around. */
+static uint16_t choose(struct taken *taken, uint64_t hash)
 {
-	uint64_t value = 0xcbf29ce484222325ULL;
-
-	for (; *text; text++)
-		value = (value ^ (unsigned char)*text) * 0x100000001b3ULL;
-	return value;
-}
-
-/* From where the hash points, once around. */
-static uint16_t choose(struct taken *taken, uint64_t *seed)
-{
-	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
 	for (unsigned i = 0; i < PORT_COUNT; i++) {
-		unsigned port = FIRST_PORT + (unsigned)((*seed >> 33) + i) % PORT_COUNT;
+		unsigned port = FIRST_PORT + (unsigned)((hash + i) % PORT_COUNT);
 
 		if (taken->ports[port])
 			continue;
@@ -70,7 +60,7 @@ int service_connect_ports(const struct task_spec *task, uint16_t **ret, struct e
 	const struct service_connect_spec *spec = task->service_connect;
 	_cleanup_free_ struct taken *taken = xcalloc(1, sizeof(*taken));
 	_cleanup_free_ uint16_t *ports = xcalloc(spec->ingress_count + 1, sizeof(*ports));
-	uint64_t seed = hash(task->id);
+	uint64_t hash = hash64_text(HASH64_START, task->id);
 
 	take_all(taken, task);
 	for (size_t i = 0; i <= spec->ingress_count; i++) {
@@ -79,7 +69,7 @@ int service_connect_ports(const struct task_spec *task, uint16_t **ret, struct e
 
 		if (is_egress && !spec->egress_listener)
 			continue;
-		ports[i] = given ? given : choose(taken, &seed);
+		ports[i] = given ? given : choose(taken, hash);
 		if (ports[i])
 			continue;
 		error_say(err, EBUSY,

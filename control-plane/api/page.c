@@ -10,18 +10,17 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "control-plane/api/api.h"
 
 #define BINDING_SIZE 8
 #define TOKEN_MAX    4096
 
-/* FNV-1a. Not a secret: it tells garbled and foreign tokens, there is nothing to steal with one. */
+/* Not a secret: it tells garbled and foreign tokens, there is nothing to steal with one. */
 static uint64_t hash(uint64_t seed, const char *text)
 {
-	for (; *text; text++)
-		seed = (seed ^ (unsigned char)*text) * UINT64_C(1099511628211);
-	return (seed ^ 0xff) * UINT64_C(1099511628211);
+	return hash64_text(hash64_text(seed, text), "\xff");
 }
 
 static uint64_t bind_key(uint64_t bound_to, const char *key)
@@ -75,8 +74,7 @@ int api_page_read(struct api_call *call, int64_t default_size, int64_t max_size,
 	const char *token = api_input_string(call, "nextToken");
 	struct api_page page = {
 		.limit = api_input_integer(call, "maxResults", default_size),
-		.bound_to =
-			hash(hash(UINT64_C(14695981039346656037), call->operation->name), filter),
+		.bound_to = hash(hash(HASH64_START, call->operation->name), filter),
 	};
 
 	if (page.limit < 1 || page.limit > max_size)
