@@ -72,6 +72,27 @@ bool str_is_utf8(const char *text, size_t size)
 	return true;
 }
 
+char *str_trim_in_place(char *text)
+{
+	static const char blanks[] = " \t\r\n\v\f";
+	char *end;
+
+	text += strspn(text, blanks);
+	for (end = text + strlen(text); end > text && strchr(blanks, end[-1]); end--)
+		;
+	*end = '\0';
+	return text;
+}
+
+char *str_trim(const char *text)
+{
+	char *copy = xstrdup(text);
+	char *start = str_trim_in_place(copy);
+
+	memmove(copy, start, strlen(start) + 1);
+	return copy;
+}
+
 void str_replace(char **pointer, const char *text)
 {
 	char *copy = xstrdup_null(text);

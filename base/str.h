@@ -18,6 +18,10 @@ bool str_ends_with(const char *text, const char *suffix);
 bool str_is_empty(const char *text);
 /* True when `size` bytes are valid UTF-8. */
 bool str_is_utf8(const char *text, size_t size);
+/* A copy without the white space around it; the caller frees. */
+char *str_trim(const char *text);
+/* The same in place: cuts the end off, and returns where the rest begins. */
+char *str_trim_in_place(char *text);
 /* Replaces *pointer (freed) with a copy of `text` (NULL allowed). */
 void str_replace(char **pointer, const char *text);
 

@@ -99,19 +99,14 @@ static int read_ports(const struct json_at *config, const char *name, uint16_t *
 
 static int read_address(const struct json_at *at, struct ip_prefix *ret, struct cni_error *err)
 {
-	static const char blanks[] = " \t\r\n";
 	_cleanup_free_ char *trimmed = NULL;
 	struct error why, reason;
 	const char *text;
-	size_t length;
 	int r;
 
 	if (json_as_string(at, &text, &why) < 0)
 		return fail(err, &why);
-	text += strspn(text, blanks);
-	for (length = strlen(text); length > 0 && strchr(blanks, text[length - 1]); length--)
-		;
-	trimmed = xstrndup(text, length);
+	trimmed = str_trim(text);
 	if (strchr(trimmed, '/')) {
 		r = ip_prefix_parse(trimmed, ret, &reason);
 	} else {

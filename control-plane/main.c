@@ -108,16 +108,6 @@ static void keys_clear(struct keys *keys)
 	*keys = (struct keys){ 0 };
 }
 
-static void trim(char **text)
-{
-	char *end;
-
-	*text += strspn(*text, " \t\r");
-	end = *text + strlen(*text);
-	while (end > *text && strchr(" \t\r", end[-1]))
-		*--end = '\0';
-}
-
 /* "name = value" lines; sections and comments are passed over. */
 static int keys_parse(char *text, const char *path, struct keys *keys, struct error *err)
 {
@@ -131,8 +121,8 @@ static int keys_parse(char *text, const char *path, struct keys *keys, struct er
 		if (!value)
 			continue;
 		*value++ = '\0';
-		trim(&name);
-		trim(&value);
+		name = str_trim_in_place(name);
+		value = str_trim_in_place(value);
 		if (str_eq(name, "aws_access_key_id"))
 			str_replace(&keys->access_key, value);
 		else if (str_eq(name, "aws_secret_access_key"))

@@ -8,24 +8,13 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/number.h"
+#include "base/str.h"
 
 #define LIST_MAX 4096
 
 static void *place_of(const struct setting *setting, const struct agent_config *config)
 {
 	return (char *)(uintptr_t)config + setting->offset;
-}
-
-static char *trimmed(const char *text)
-{
-	static const char blanks[] = " \t\r\n\v\f";
-	size_t length;
-
-	text += strspn(text, blanks);
-	length = strlen(text);
-	while (length > 0 && strchr(blanks, text[length - 1]))
-		length--;
-	return xstrndup(text, length);
 }
 
 /* The sentence that every refusal of a value ends in. */
@@ -45,7 +34,7 @@ static int bool_parse(const char *text, bool *ret)
 {
 	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
 	static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
-	_cleanup_free_ char *word = trimmed(text);
+	_cleanup_free_ char *word = str_trim(text);
 
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
 		if (str_eq(word, yes[i])) {
@@ -164,7 +153,7 @@ static void comma_list_parse(const char *text, struct str_list *ret)
 
 	str_list_split(&parts, text, ',', false);
 	for (size_t i = 0; i < parts.count; i++) {
-		char *part = trimmed(parts.items[i]);
+		char *part = str_trim(parts.items[i]);
 
 		if (*part)
 			str_list_add_owned(ret, part);
@@ -183,7 +172,7 @@ static int rate_parse(const char *text, int64_t ret[2])
 	if (parts.count != 2)
 		return -EINVAL;
 	for (size_t i = 0; i < 2; i++) {
-		_cleanup_free_ char *half = trimmed(parts.items[i]);
+		_cleanup_free_ char *half = str_trim(parts.items[i]);
 
 		if (number_parse_i64(half, 1, 1000000, &rate[i], NULL) < 0)
 			return -EINVAL;
@@ -206,7 +195,7 @@ static int port_range_parse(const char *text, int64_t ret[2])
 	if (parts.count != 2)
 		return -EINVAL;
 	for (size_t i = 0; i < 2; i++) {
-		_cleanup_free_ char *half = trimmed(parts.items[i]);
+		_cleanup_free_ char *half = str_trim(parts.items[i]);
 
 		if (number_parse_i64(half, 1, UINT16_MAX, &range[i], NULL) < 0)
 			return -EINVAL;
@@ -221,7 +210,7 @@ static int port_range_parse(const char *text, int64_t ret[2])
 static int duration_value_parse(const struct setting *setting, const char *text, int64_t *ret_ms,
 				char **ret_note, struct error *err)
 {
-	_cleanup_free_ char *word = trimmed(text);
+	_cleanup_free_ char *word = str_trim(text);
 	_cleanup_strbuf_ struct strbuf allowed = STRBUF_INIT;
 	int64_t ns, fallback_ns = 0;
 
@@ -256,7 +245,7 @@ static int duration_value_parse(const struct setting *setting, const char *text,
 static int choice_parse(const struct setting *setting, const char *text, int *ret,
 			struct error *err)
 {
-	_cleanup_free_ char *word = trimmed(text);
+	_cleanup_free_ char *word = str_trim(text);
 
 	for (int i = 0; setting->choices[i]; i++) {
 		bool same = setting->any_case ? str_eq_nocase(word, setting->choices[i])
@@ -281,14 +270,14 @@ int config_value_parse(const struct setting *setting, const char *text, struct a
 		*(char **)place = xstrdup(text);
 		return 0;
 	case SETTING_TRIMMED:
-		*(char **)place = trimmed(text);
+		*(char **)place = str_trim(text);
 		return 0;
 	case SETTING_BOOL:
 		return bool_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
 	case SETTING_DURATION:
 		return duration_value_parse(setting, text, place, ret_note, err);
 	case SETTING_INTEGER:
-		word = trimmed(text);
+		word = str_trim(text);
 		if (*word == '\0' && *setting->fallback == '\0') {
 			*(int64_t *)place = 0;
 			return 0;
@@ -297,7 +286,7 @@ int config_value_parse(const struct setting *setting, const char *text, struct a
 			return refuse(setting, text, err);
 		return 0;
 	case SETTING_NUMBER:
-		word = trimmed(text);
+		word = str_trim(text);
 		if (number_parse_double(word, (double)setting->min, (double)setting->max, place,
 					NULL) < 0)
 			return refuse(setting, text, err);

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/str.h"
 
 #define FILE_LIMIT (1024 * 1024)
 #define FRESH_MS   60000
@@ -64,16 +65,6 @@ void ecs_credentials_free(struct ecs_credentials *credentials)
 	free(credentials);
 }
 
-static char *cut(char *text)
-{
-	char *end = text + strlen(text);
-
-	while (end > text && strchr(" \t\r", end[-1]))
-		end--;
-	*end = '\0';
-	return text + strspn(text, " \t");
-}
-
 /* One line within the wanted profile. */
 static void read_key(struct ecs_credentials *credentials, char *line)
 {
@@ -84,7 +75,7 @@ static void read_key(struct ecs_credentials *credentials, char *line)
 	if (!equals)
 		return;
 	*equals = '\0';
-	name = cut(line);
+	name = str_trim_in_place(line);
 	if (str_eq(name, "aws_access_key_id"))
 		place = &credentials->access_key;
 	else if (str_eq(name, "aws_secret_access_key"))
@@ -94,7 +85,7 @@ static void read_key(struct ecs_credentials *credentials, char *line)
 	if (!place)
 		return;
 	forget(place);
-	*place = xstrdup(cut(equals + 1));
+	*place = xstrdup(str_trim_in_place(equals + 1));
 }
 
 static void read_profile(struct ecs_credentials *credentials, char *text)
@@ -103,13 +94,13 @@ static void read_profile(struct ecs_credentials *credentials, char *text)
 	char *rest = NULL;
 
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		line = cut(line);
+		line = str_trim_in_place(line);
 		if (*line == '[') {
 			char *close = strchr(line, ']');
 
 			if (close)
 				*close = '\0';
-			wanted = close && str_eq(cut(line + 1), credentials->profile);
+			wanted = close && str_eq(str_trim_in_place(line + 1), credentials->profile);
 		} else if (wanted && *line != '#' && *line != ';') {
 			read_key(credentials, line);
 		}

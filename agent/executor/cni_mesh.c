@@ -21,7 +21,6 @@ static const char *const never_proxied[] = { "169.254.170.2", "169.254.169.254" 
 /* "80, 8080": its parts without the blanks around them. */
 static json_t *list_of(const char *text)
 {
-	static const char blanks[] = " \t\r\n";
 	_cleanup_str_list_ struct str_list parts = STR_LIST_INIT;
 	json_t *list = json_array();
 
@@ -29,13 +28,10 @@ static json_t *list_of(const char *text)
 		return list;
 	str_list_split(&parts, text, ',', false);
 	for (size_t i = 0; i < parts.count; i++) {
-		const char *part = parts.items[i] + strspn(parts.items[i], blanks);
-		size_t length = strlen(part);
+		const char *part = str_trim_in_place(parts.items[i]);
 
-		while (length > 0 && strchr(blanks, part[length - 1]))
-			length--;
-		if (length > 0)
-			json_array_append_new(list, json_stringn(part, length));
+		if (*part)
+			json_array_append_new(list, json_string(part));
 	}
 	return list;
 }

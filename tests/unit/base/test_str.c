@@ -23,6 +23,22 @@ static void comparing(void **state)
 	assert_true(str_is_empty(""));
 }
 
+static void white_space_is_trimmed_on_both_sides(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },         { " \t\r\n\v\f", "" },        { "a", "a" },
+		{ " a b ", "a b" }, { "\n\va\tb\f\r\n", "a\tb" }, { "a ", "a" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *copy = str_trim(cases[i][0]);
+
+		assert_string_equal(copy, cases[i][1]);
+		assert_string_equal(str_trim_in_place(copy), cases[i][1]);
+		free(copy);
+	}
+}
+
 static void lists_split_and_join(void **state)
 {
 	_cleanup_str_list_ struct str_list with = STR_LIST_INIT, without = STR_LIST_INIT;
@@ -129,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comparing),
+		cmocka_unit_test(white_space_is_trimmed_on_both_sides),
 		cmocka_unit_test(lists_split_and_join),
 		cmocka_unit_test(an_empty_list_joins_to_nothing),
 		cmocka_unit_test(hex_goes_both_ways),
