@@ -33,13 +33,18 @@ static int context_error(int context, int code, const char *what, struct error *
 /*
  * Before 6.5 a context takes any option and only looks at them when the file system is made. One
  * that is not known is then a line of the kernel's log for each container, so it must not come to
- * that.
+ * that: a context that has taken this one is of no more use, and closed.
  */
-static bool knows_its_options(void)
+static bool knows_its_options(int context)
 {
-	_cleanup_close_ int context = fsopen("overlay", FSOPEN_CLOEXEC);
+	char message[512];
 
-	return fsconfig(context, FSCONFIG_SET_STRING, "nosuchoption", "1", 0) < 0;
+	if (fsconfig(context, FSCONFIG_SET_STRING, "nosuchoption", "1", 0) == 0)
+		return false;
+	/* What it says of that is not why something else fails. */
+	while (read(context, message, sizeof(message)) > 0)
+		;
+	return true;
 }
 
 /* -ENOSYS: this kernel cannot do it this way. */
@@ -50,7 +55,7 @@ static int mount_by_context(const struct str_list *layers, const char *upper, co
 
 	if (context < 0)
 		return error_set(err, errno == EPERM ? EPERM : ENOSYS, "fsopen overlay");
-	if (!knows_its_options())
+	if (!knows_its_options(context))
 		return -ENOSYS;
 	for (size_t i = 0; i < layers->count; i++) {
 		if (fsconfig(context, FSCONFIG_SET_STRING, "lowerdir+", layers->items[i], 0) < 0) {
