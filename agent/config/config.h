@@ -75,10 +75,10 @@ enum config_engine_auth_type { CONFIG_AUTH_NONE, CONFIG_AUTH_DOCKER, CONFIG_AUTH
 
 enum config_log_rollover { CONFIG_ROLLOVER_SIZE, CONFIG_ROLLOVER_NONE, CONFIG_ROLLOVER_HOURLY };
 
-/* Strings are never NULL ("" when unset) unless said otherwise. Durations are milliseconds. Freed
- * by config_free(). */
 enum config_ip_compatibility { CONFIG_IP_DETECT, CONFIG_IP_IPV4, CONFIG_IP_IPV6 };
 
+/* Strings are never NULL ("" when unset) unless said otherwise. Durations are milliseconds. Freed
+ * by config_free(). */
 struct agent_config {
 	/* who and where */
 	char *cluster; /* "" = the default cluster, made when it is missing */

@@ -6,9 +6,9 @@
 
 #include "agent/config/config.h"
 
-/* Attributes of a container instance: a name, and a value or NULL. */
 struct host_resources;
 
+/* Of a container instance. */
 struct ecs_attribute {
 	char *name;
 	char *value; /* NULL: name only */
