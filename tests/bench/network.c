@@ -27,6 +27,7 @@
 #include "netns/namespace.h"
 
 #define AT_ONCE 100
+#define VNI     4096 /* of the VPC whose security groups are measured */
 
 struct host {
 	const char *plugins;
@@ -356,6 +357,7 @@ static void attach_many(struct host *host)
 
 /* ---- a task more in the firewall ---- */
 
+/* As agent/network/wanted.c has it: interfaces of a VPC, each on its link. */
 static struct firewall_state *wanted(int interfaces, bool one_more)
 {
 	struct firewall_state *state = firewall_state_new();
@@ -377,11 +379,15 @@ static struct firewall_state *wanted(int interfaces, bool one_more)
 			AF_INET, { 10, 1, (uint8_t)(i / 250), (uint8_t)(i % 250 + 1) }
 		};
 		const char *const groups[] = { id };
-		const struct firewall_interface interface = { .addresses = { &address, 1 },
+		char link[16];
+		const struct firewall_interface interface = { .vni = VNI,
+							      .link = link,
+							      .addresses = { &address, 1 },
 							      .groups = groups,
 							      .group_count = 1 };
 
 		snprintf(id, sizeof(id), "sg-%d", i % 20);
+		snprintf(link, sizeof(link), "ve%08x", (unsigned)i);
 		check(firewall_state_add_interface(state, &interface, &err), &err);
 	}
 	return state;
