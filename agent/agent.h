@@ -10,6 +10,7 @@
 #include "agent/ecs/credentials.h"
 #include "agent/ecs/discover.h"
 #include "agent/ecs/host.h"
+#include "agent/ecs/instance_metadata.h"
 #include "agent/ecs/registration.h"
 #include "agent/ecs/reporter.h"
 #include "agent/ecs/tcs.h"
@@ -35,6 +36,7 @@ struct agent {
 	struct loop *loop;
 	struct web *web;
 	struct http_client *http;
+	struct imds *imds; /* NULL: there is none to ask */
 	struct store *store;
 	struct crash_points *crash_points; /* NULL but in tests; borrowed */
 
@@ -48,7 +50,7 @@ struct agent {
 	struct executor *executor;
 
 	/* start.c */
-	struct ecs_credentials *credentials;
+	struct aws_credentials *credentials;
 	struct ecs_client *client;
 	struct registration *registration;
 	struct ecs_instance instance;

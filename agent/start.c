@@ -211,9 +211,11 @@ static int open_network(struct agent *agent, struct error *err)
 	r = web_new(agent->loop, NULL, &agent->web, err);
 	if (r == 0)
 		r = http_client_new(agent->loop, &http, &agent->http, err);
+	if (r == 0)
+		r = ecs_imds_new(agent->loop, config, &agent->imds, err);
 	if (r < 0)
 		return r;
-	agent->credentials = ecs_credentials_new(config);
+	agent->credentials = ecs_credentials_new(agent->loop, agent->http, agent->imds, config);
 	agent->client = ecs_client_new(agent->loop, agent->http, agent->credentials, config);
 	agent->discover = discover_new(agent->loop, agent->client, config, &agent->instance);
 	agent->keeper = (struct attachments_keeper){ save_attachment, forget_attachment, agent };
@@ -350,8 +352,9 @@ void agent_free(struct agent *agent)
 	if (agent->client)
 		ecs_client_free(agent->client);
 	if (agent->credentials)
-		ecs_credentials_free(agent->credentials);
+		aws_credentials_free(agent->credentials);
 	credentials_store_free(agent->task_credentials);
+	imds_free(agent->imds);
 	if (agent->http)
 		http_client_free(agent->http);
 	if (agent->web)

@@ -64,4 +64,7 @@ void http_cancel(struct http_call *call);
 
 const char *http_response_header(const struct http_response *response, const char *name);
 
+/* "Sun, 06 Nov 1994 08:49:37 GMT", and what else stands in a Date header. -EINVAL. */
+int http_date_parse(const char *text, int64_t *ret_wall_ms);
+
 #endif

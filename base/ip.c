@@ -141,6 +141,15 @@ bool ip_is_unicast(const struct ip_address *address)
 	return (address->bytes[0] & 0xf0) != 0xe0 && memcmp(address->bytes, all, 4) != 0;
 }
 
+bool ip_is_loopback(const struct ip_address *address)
+{
+	static const unsigned char own[16] = { [15] = 1 };
+
+	if (address->family == AF_INET6)
+		return memcmp(address->bytes, own, sizeof(own)) == 0;
+	return address->bytes[0] == 127;
+}
+
 struct ip_prefix ip_prefix_network(const struct ip_prefix *prefix)
 {
 	struct ip_prefix network = *prefix;

@@ -53,6 +53,8 @@ bool ifname_is_valid(const char *name);
 
 /* Whether one interface can have it: not 0.0.0.0 or ::, not multicast, not 255.255.255.255. */
 bool ip_is_unicast(const struct ip_address *address);
+/* 127.0.0.0/8 or ::1. */
+bool ip_is_loopback(const struct ip_address *address);
 
 /* The prefix with its host bits cleared. */
 struct ip_prefix ip_prefix_network(const struct ip_prefix *prefix);

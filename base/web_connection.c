@@ -138,7 +138,8 @@ static void send_answer(struct web_connection *connection, const char *method, i
 
 	strbuf_reserve(&out, size + 512);
 	strbuf_appendf(&out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
-	append_date(&out);
+	if (!header_find(headers, header_count, "Date"))
+		append_date(&out);
 	if (content_type)
 		strbuf_appendf(&out, "Content-Type: %s\r\n", content_type);
 	if (has_body)

@@ -51,6 +51,13 @@ enum config_eni_driver {
 
 #define CONFIG_MAX_LOCAL_ROUTES 32
 
+enum config_instance_metadata {
+	CONFIG_METADATA_AUTO, /* where the host says that it is one of EC2's, or an endpoint is
+				 given */
+	CONFIG_METADATA_ALWAYS,
+	CONFIG_METADATA_NEVER
+};
+
 enum config_network_shape {
 	CONFIG_SHAPE_BERTH, /* the metadata endpoint is within the task */
 	CONFIG_SHAPE_EC2    /* ecs-eth0 leads to it, as with Amazon's agent */
@@ -87,6 +94,10 @@ struct agent_config {
 	char *access_key_id;
 	char *secret_access_key; /* secret */
 	char *session_token;     /* secret */
+	enum config_instance_metadata instance_metadata;
+	bool external; /* outside EC2, by an activation (ECS Anywhere) */
+	char *activation_credentials_file;
+	char *activation_credentials_profile;
 	bool accept_insecure_certs;
 	char *ca_file; /* "" = the system's */
 	char *detailed_os_family;

@@ -7,6 +7,7 @@
 static const char *const pull_behaviors[] = { "default", "always", "once", "prefer-cached", NULL };
 static const char *const eni_drivers[] = { "veth", "eni", NULL };
 static const char *const ip_compatibilities[] = { "", "ipv4", "ipv6", NULL };
+static const char *const metadata_uses[] = { "auto", "always", "never", NULL };
 static const char *const network_shapes[] = { "berth", "ec2", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const log_levels[] = {
@@ -65,8 +66,13 @@ const struct setting config_settings[] = {
 	  .offset = AT(access_key_id),
 	  .fallback = "",
 	  .used_by = "signatures",
-	  .doc = "Access key of the agent itself. Without it the shared credentials file is read "
-		 "(`AWS_SHARED_CREDENTIALS_FILE`, `AWS_PROFILE`)." },
+	  .doc = "Access key of the agent itself. Without it keys are looked for, as AWS's own "
+		 "tools "
+		 "do, in a web identity (`AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN`), the "
+		 "shared "
+		 "files (`AWS_PROFILE`; a role there is assumed), the endpoint of a container, the "
+		 "role "
+		 "of the instance, and the file of an activation." },
 	{ .group = IDENTITY,
 	  .name = "AWS_SECRET_ACCESS_KEY",
 	  .type = SETTING_TRIMMED,
@@ -83,6 +89,41 @@ const struct setting config_settings[] = {
 	  .secret = true,
 	  .used_by = "signatures",
 	  .doc = "Session token, with temporary keys only." },
+	{ .group = IDENTITY,
+	  .name = "BERTH_INSTANCE_METADATA",
+	  .type = SETTING_CHOICE,
+	  .offset = AT(instance_metadata),
+	  .choices = metadata_uses,
+	  .fallback = "auto",
+	  .used_by = "credentials, registration",
+	  .doc = "Whether the instance metadata service of EC2 is asked. `auto`: where the host's "
+		 "firmware says that it is an instance of EC2, or "
+		 "`AWS_EC2_METADATA_SERVICE_ENDPOINT` is set. `AWS_EC2_METADATA_DISABLED=true` is "
+		 "the same as `never`." },
+	{ .group = IDENTITY,
+	  .name = "ECS_EXTERNAL",
+	  .type = SETTING_BOOL,
+	  .offset = AT(external),
+	  .fallback = "false",
+	  .used_by = "credentials, registration",
+	  .doc = "This host is outside EC2 and was activated for the control plane (ECS "
+		 "Anywhere): no instance metadata is asked for, and its keys are those that the "
+		 "activation keeps." },
+	{ .group = IDENTITY,
+	  .name = "BERTH_ACTIVATION_CREDENTIALS_FILE",
+	  .type = SETTING_TRIMMED,
+	  .offset = AT(activation_credentials_file),
+	  .fallback = "/root/.aws/credentials",
+	  .used_by = "signatures",
+	  .doc = "Where the activation of an external instance keeps its keys, which it replaces "
+		 "from time to time." },
+	{ .group = IDENTITY,
+	  .name = "ECS_ALTERNATE_CREDENTIAL_PROFILE",
+	  .type = SETTING_TRIMMED,
+	  .offset = AT(activation_credentials_profile),
+	  .fallback = "default",
+	  .used_by = "signatures",
+	  .doc = "Profile in that file." },
 	{ .group = IDENTITY,
 	  .name = "ECS_ACCEPT_INSECURE_CERTS",
 	  .type = SETTING_BOOL,

@@ -60,7 +60,7 @@ struct acs_context {
 	struct loop *loop;
 	struct web *web;
 	const struct agent_config *config;
-	struct ecs_credentials *credentials;
+	struct aws_credentials *credentials;
 	struct discover *discover;
 	const struct ecs_instance *instance;
 	const struct acs_handler *handler;

@@ -15,6 +15,7 @@
 
 #define ROUND_TRIP_MS 42000
 #define SERVICE       "ecs"
+#define KEYS_MS       100
 
 struct ecs_call {
 	struct ecs_client *client;
@@ -35,7 +36,7 @@ struct ecs_call {
 struct ecs_client {
 	struct loop *loop;
 	struct http_client *http;
-	struct ecs_credentials *credentials;
+	struct aws_credentials *credentials;
 	const struct agent_config *config;
 	char *url;
 	char *user_agent;
@@ -44,7 +45,7 @@ struct ecs_client {
 };
 
 struct ecs_client *ecs_client_new(struct loop *loop, struct http_client *http,
-				  struct ecs_credentials *credentials,
+				  struct aws_credentials *credentials,
 				  const struct agent_config *config)
 {
 	struct ecs_client *client = xcalloc(1, sizeof(*client));
@@ -121,7 +122,7 @@ static int call_send(struct ecs_call *call, struct error *err)
 	struct sigv4_credentials credentials;
 	int result;
 
-	result = ecs_credentials_get(client->credentials, &credentials, err);
+	result = aws_credentials_get(client->credentials, &credentials, err);
 	if (result < 0)
 		return result;
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
@@ -136,7 +137,7 @@ static int call_send(struct ecs_call *call, struct error *err)
 					    .header_count = sizeof(headers) / sizeof(headers[0]),
 					    .payload = call->body,
 					    .payload_size = strlen(call->body),
-					    .wall_ms = clock_wall_ms(),
+					    .wall_ms = aws_credentials_wall_ms(client->credentials),
 				    },
 				    &all, err);
 	if (result < 0)
@@ -162,8 +163,15 @@ static void on_timer(void *data)
 	struct ecs_call *call = data;
 	struct ecs_response response = { .body = "" };
 
+	if (call->failed.code == EAGAIN)
+		error_clear(&call->failed);
 	if (!call->failed.code && call_send(call, &call->failed) == 0)
 		return;
+	/* Somebody is being asked for the keys: seldom, and soon over. */
+	if (call->failed.code == EAGAIN) {
+		loop_timer_start(call->timer, KEYS_MS);
+		return;
+	}
 	response.error = -call->failed.code;
 	response.err = call->failed;
 	error_prefix(&response.err, "call %s", call->operation);
@@ -189,6 +197,8 @@ static void on_http(void *data, const struct http_response *http)
 	struct ecs_call *call = data;
 	struct retry_quota *quota = &call->client->quota[call->retry];
 	struct ecs_response response = { .body = http->body, .size = http->size };
+	bool was_wrong = aws_credentials_heard_date(call->client->credentials,
+						    http_response_header(http, "date"));
 	enum retry_kind kind;
 
 	call->http = NULL;
@@ -205,6 +215,10 @@ static void on_http(void *data, const struct http_response *http)
 	}
 
 	kind = retry_classify(http->error, http->status, response.failure.name);
+	if (was_wrong && retry_is_about_time(response.failure.name))
+		kind = RETRY_AGAIN;
+	if (retry_is_about_keys(response.failure.name))
+		aws_credentials_refused(call->client->credentials);
 	if (kind == RETRY_NEVER || call->attempt >= retry_max_attempts(call->retry)) {
 		call_end(call, &response);
 		return;

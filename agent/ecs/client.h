@@ -40,7 +40,7 @@ struct ecs_call;
 
 /* `loop`, `http`, `credentials` and `config` are borrowed and outlive the client. */
 struct ecs_client *ecs_client_new(struct loop *loop, struct http_client *http,
-				  struct ecs_credentials *credentials,
+				  struct aws_credentials *credentials,
 				  const struct agent_config *config);
 void ecs_client_free(struct ecs_client *client); /* cancels what runs, without callbacks */
 

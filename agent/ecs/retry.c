@@ -59,6 +59,37 @@ enum retry_kind retry_classify(int error, int http_status, const char *error_nam
 	return RETRY_NEVER;
 }
 
+static bool is_one_of(const char *name, const char *const *names)
+{
+	for (; *names; names++)
+		if (str_eq(name, *names))
+			return true;
+	return false;
+}
+
+bool retry_is_about_time(const char *error_name)
+{
+	static const char *const names[] = { "RequestTimeTooSkewed",
+					     "RequestExpired",
+					     "RequestInTheFuture",
+					     "InvalidSignatureException",
+					     "SignatureDoesNotMatch",
+					     "AuthFailure",
+					     "RequestTimeTooSkewedException",
+					     NULL };
+
+	return is_one_of(error_name, names);
+}
+
+bool retry_is_about_keys(const char *error_name)
+{
+	static const char *const names[] = { "ExpiredToken",         "ExpiredTokenException",
+					     "InvalidClientTokenId", "UnrecognizedClientException",
+					     "TokenRefreshRequired", NULL };
+
+	return is_one_of(error_name, names);
+}
+
 int retry_max_attempts(enum ecs_retry retry)
 {
 	if (retry == ECS_RETRY_NONE)

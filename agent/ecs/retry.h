@@ -2,6 +2,7 @@
 #ifndef BERTH_AGENT_ECS_RETRY_H
 #define BERTH_AGENT_ECS_RETRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,11 @@ enum retry_kind {
 
 /* `error`: 0, or -errno when no answer came; else what the answer says. */
 enum retry_kind retry_classify(int error, int http_status, const char *error_name);
+
+/* Refused for the time that it was signed with: helps only when the clock has been corrected. */
+bool retry_is_about_time(const char *error_name);
+/* Refused for its keys. */
+bool retry_is_about_keys(const char *error_name);
 
 int retry_max_attempts(enum ecs_retry retry);
 

@@ -208,11 +208,12 @@ static int connect_to(struct session *session, const char *endpoint, struct erro
 				 endpoint);
 	free(session->url);
 	session->url = url_of(session, endpoint);
-	result = ecs_credentials_get(session->context.credentials, &credentials, err);
+	result = aws_credentials_get(session->context.credentials, &credentials, err);
 	if (result < 0)
 		return result;
 	result = sigv4_sign_websocket(&credentials, config->region, "ecs", session->url,
-				      clock_wall_ms(), &headers, err);
+				      aws_credentials_wall_ms(session->context.credentials),
+				      &headers, err);
 	if (result < 0)
 		return result;
 	return ws_connect(session->context.web,

@@ -52,7 +52,7 @@ struct session_context {
 	struct loop *loop;
 	struct web *web;
 	const struct agent_config *config;
-	struct ecs_credentials *credentials;
+	struct aws_credentials *credentials;
 	struct discover *discover;
 	const struct ecs_instance *instance;
 };

@@ -46,10 +46,11 @@ static bool publish(struct tcs_session *tcs, const char *envelope)
 	size_t size;
 	int result;
 
-	if (ecs_credentials_get(tcs->context.credentials, &credentials, &err) < 0 ||
+	if (aws_credentials_get(tcs->context.credentials, &credentials, &err) < 0 ||
 	    sigv4_sign_frame(&credentials, tcs->context.config->region, "ecs",
-			     session_url(tcs->session), envelope, strlen(envelope), clock_wall_ms(),
-			     &frame, &size, &err) < 0) {
+			     session_url(tcs->session), envelope, strlen(envelope),
+			     aws_credentials_wall_ms(tcs->context.credentials), &frame, &size,
+			     &err) < 0) {
 		log_warn("Telemetry was not sent", "error", err.text);
 		return false;
 	}

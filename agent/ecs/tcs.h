@@ -21,7 +21,7 @@ struct tcs_context {
 	struct loop *loop;
 	struct web *web;
 	const struct agent_config *config;
-	struct ecs_credentials *credentials;
+	struct aws_credentials *credentials;
 	struct discover *discover;
 	const struct ecs_instance *instance;
 	struct telemetry *telemetry;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -33,7 +34,7 @@ static const char *secret_of(void *data, const char *access_key)
 	return strcmp(access_key, FAKE_KEY) == 0 ? FAKE_SECRET : NULL;
 }
 
-static bool is_signed_well(struct web_request *request)
+static bool is_signed_well(const struct fake *fake, struct web_request *request)
 {
 	struct error err = ERROR_INIT;
 	size_t size;
@@ -47,7 +48,7 @@ static bool is_signed_well(struct web_request *request)
 		.payload = body,
 		.payload_size = size,
 		.service = "ecs",
-		.wall_ms = clock_wall_ms(),
+		.wall_ms = clock_wall_ms() + fake->ahead_ms,
 		.max_skew_ms = 300000,
 	};
 
@@ -78,22 +79,32 @@ static void answer_free(struct fake_answer *answer)
 	free(answer);
 }
 
+static void answer(struct fake *fake, struct web_request *request, int status, const char *body,
+		   const char *error_type)
+{
+	time_t now = (time_t)((clock_wall_ms() + fake->ahead_ms) / 1000);
+	char date[64];
+	const struct header headers[] = { { "Date", date }, { "x-amzn-ErrorType", error_type } };
+
+	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&now));
+	web_respond(request, status, "application/x-amz-json-1.1", body, strlen(body), headers,
+		    error_type ? 2 : 1);
+}
+
 static void respond(struct fake *fake, struct web_request *request, const char *operation)
 {
-	struct fake_answer *answer = take_answer(fake, operation);
-	struct header header = { "x-amzn-ErrorType", answer ? answer->error_type : NULL };
+	struct fake_answer *next = take_answer(fake, operation);
 
-	if (!answer) {
-		web_respond_text(request, 200, "application/x-amz-json-1.1", "{}");
+	if (!next) {
+		answer(fake, request, 200, "{}", NULL);
 		return;
 	}
-	if (answer->status == 0)
+	if (next->status == 0)
 		/* Longer than the client waits: nothing comes. */
 		fake->waiting[fake->waiting_count++] = request;
 	else
-		web_respond(request, answer->status, "application/x-amz-json-1.1", answer->body,
-			    strlen(answer->body), &header, answer->error_type ? 1 : 0);
-	answer_free(answer);
+		answer(fake, request, next->status, next->body, next->error_type);
+	answer_free(next);
 }
 
 static void on_cancel(void *data, struct web_request *request)
@@ -108,6 +119,12 @@ static void on_cancel(void *data, struct web_request *request)
 static char *copy(const char *text)
 {
 	return xstrdup(text ? text : "");
+}
+
+static void refuse_for_time(struct fake *fake, struct web_request *request)
+{
+	fake->refused_for_time++;
+	answer(fake, request, 400, "{\"__type\":\"InvalidSignatureException\"}", NULL);
 }
 
 static void on_request(void *data, struct web_request *request)
@@ -127,7 +144,11 @@ static void on_request(void *data, struct web_request *request)
 	kept->attempt = copy(web_request_header(request, "amz-sdk-request"));
 	kept->at_ms = clock_monotonic_ms();
 	fake->requests[fake->request_count++] = kept;
-	fake->badly_signed += !is_signed_well(request);
+	if (!is_signed_well(fake, request) && fake->ahead_ms) {
+		refuse_for_time(fake, request);
+		return;
+	}
+	fake->badly_signed += !is_signed_well(fake, request);
 	web_request_on_cancel(request, on_cancel, fake);
 	if (fake->stalled)
 		fake->waiting[fake->waiting_count++] = request;
@@ -186,7 +207,7 @@ static void on_upgrade(void *data, struct web_request *request)
 	upgrade->path = copy(web_request_path(request));
 	upgrade->query = copy(web_request_query(request));
 	upgrade->at_ms = clock_monotonic_ms();
-	upgrade->signed_well = is_signed_well(request);
+	upgrade->signed_well = is_signed_well(fake, request);
 	fake->upgrades[fake->upgrade_count++] = upgrade;
 	if (fake->refuse_times > 0) {
 		fake->refuse_times--;
@@ -223,7 +244,7 @@ void fake_start(struct fake *fake, char *const *settings)
 		environment[count++] = *settings;
 	assert_int_equal(config_load(environment, NULL, &fake->config, NULL, &err), 0);
 	assert_int_equal(http_client_new(fake->loop, NULL, &fake->http, &err), 0);
-	fake->credentials = ecs_credentials_new(fake->config);
+	fake->credentials = ecs_credentials_new(fake->loop, fake->http, NULL, fake->config);
 	fake->client = ecs_client_new(fake->loop, fake->http, fake->credentials, fake->config);
 	fake->instance = (struct ecs_instance){
 		.cluster = "demo",
@@ -250,7 +271,7 @@ void fake_stop(struct fake *fake)
 {
 	assert_int_equal(fake->badly_signed, 0);
 	ecs_client_free(fake->client);
-	ecs_credentials_free(fake->credentials);
+	aws_credentials_free(fake->credentials);
 	http_client_free(fake->http);
 	web_free(fake->web);
 	config_free(fake->config);

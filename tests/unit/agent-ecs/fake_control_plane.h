@@ -56,7 +56,7 @@ struct fake {
 	struct web_listener *listener;
 	struct http_client *http;
 	struct agent_config *config;
-	struct ecs_credentials *credentials;
+	struct aws_credentials *credentials;
 	struct ecs_client *client;
 	struct ecs_instance instance;
 	uint16_t port;
@@ -64,6 +64,8 @@ struct fake {
 	struct fake_request *requests[512];
 	size_t request_count;
 	size_t badly_signed;
+	int64_t ahead_ms; /* its clock, which it tells; what is signed by another is refused */
+	size_t refused_for_time;
 	struct fake_answer *answers; /* to come, of all operations */
 	bool stalled;                /* requests are not answered */
 	struct web_request *waiting[64];

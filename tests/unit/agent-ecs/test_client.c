@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "fake_control_plane.h"
 
 struct got {
@@ -158,27 +159,61 @@ static void a_cancelled_call_never_answers(void **state)
 	fake_stop(&fake);
 }
 
+static void a_wrong_clock_is_corrected_by_the_control_planes(void **state)
+{
+	struct fake fake;
+	struct got got;
+
+	fake_start(&fake, fast);
+	fake.ahead_ms = -3600LL * 1000;
+	got = call(&fake, "X", ECS_RETRY_STANDARD);
+	assert_int_equal(got.error, 0);
+	assert_int_equal(fake.refused_for_time, 1);
+	assert_int_equal(fake_count(&fake, "X"), 2);
+	/* What is signed later has the right time at once: calls, handshakes, messages. */
+	got = call(&fake, "Y", ECS_RETRY_NONE);
+	assert_int_equal(got.error, 0);
+	assert_int_equal(fake.refused_for_time, 1);
+	assert_in_range(aws_credentials_wall_ms(fake.credentials),
+			clock_wall_ms() + fake.ahead_ms - 5000,
+			clock_wall_ms() + fake.ahead_ms + 5000);
+	fake_stop(&fake);
+}
+
+static void a_refusal_that_is_not_for_the_time_is_not_repeated(void **state)
+{
+	struct fake fake;
+	struct got got;
+
+	fake_start(&fake, fast);
+	fake_answer(&fake, "X", 400, "{\"__type\":\"InvalidSignatureException\"}");
+	got = call(&fake, "X", ECS_RETRY_STANDARD);
+	assert_int_equal(got.error, -EPROTO);
+	assert_int_equal(fake_count(&fake, "X"), 1);
+	fake_stop(&fake);
+}
+
 static void nobody_there_is_an_error_that_names_the_call(void **state)
 {
 	struct agent_config *config = NULL;
 	char *environment[] = { "AWS_REGION=r",          "ECS_BACKEND_HOST=http://127.0.0.1:1",
 				"AWS_ACCESS_KEY_ID=a",   "AWS_SECRET_ACCESS_KEY=b",
 				"BERTH_TIME_SCALE=1000", NULL };
-	struct ecs_credentials *credentials;
+	struct aws_credentials *credentials;
 	struct ecs_client *client;
 	struct fake fake;
 	struct got got = { 0 };
 
 	fake_start(&fake, NULL);
 	assert_int_equal(config_load(environment, NULL, &config, NULL, NULL), 0);
-	credentials = ecs_credentials_new(config);
+	credentials = ecs_credentials_new(fake.loop, fake.http, NULL, config);
 	client = ecs_client_new(fake.loop, fake.http, credentials, config);
 	ecs_call(client, "X", "{}", ECS_RETRY_STANDARD, keep, &got, NULL);
 	fake_run_until(&fake, answered, &got);
 	assert_int_equal(got.error, -ECONNREFUSED);
 	assert_non_null(strstr(got.text, "call X: "));
 	ecs_client_free(client);
-	ecs_credentials_free(credentials);
+	aws_credentials_free(credentials);
 	config_free(config);
 	fake_stop(&fake);
 }
@@ -187,7 +222,7 @@ static void without_keys_the_call_fails_later_and_says_why(void **state)
 {
 	struct agent_config *config = NULL;
 	char *environment[] = { "AWS_REGION=r", NULL };
-	struct ecs_credentials *credentials;
+	struct aws_credentials *credentials;
 	struct ecs_client *client;
 	struct fake fake;
 	struct got got = { 0 };
@@ -195,7 +230,7 @@ static void without_keys_the_call_fails_later_and_says_why(void **state)
 	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent", 1);
 	fake_start(&fake, NULL);
 	assert_int_equal(config_load(environment, NULL, &config, NULL, NULL), 0);
-	credentials = ecs_credentials_new(config);
+	credentials = ecs_credentials_new(fake.loop, fake.http, NULL, config);
 	client = ecs_client_new(fake.loop, fake.http, credentials, config);
 	ecs_call(client, "X", "{}", ECS_RETRY_STANDARD, keep, &got, NULL);
 	assert_int_equal(got.times, 0);
@@ -203,7 +238,7 @@ static void without_keys_the_call_fails_later_and_says_why(void **state)
 	assert_int_equal(got.error, -ENOKEY);
 	assert_non_null(strstr(got.text, "call X: there are no AWS credentials"));
 	ecs_client_free(client);
-	ecs_credentials_free(credentials);
+	aws_credentials_free(credentials);
 	config_free(config);
 	fake_stop(&fake);
 }
@@ -217,6 +252,8 @@ int main(void)
 		cmocka_unit_test(the_header_names_the_error_before_the_body),
 		cmocka_unit_test(submits_go_on_until_the_quota_is_used_up),
 		cmocka_unit_test(a_cancelled_call_never_answers),
+		cmocka_unit_test(a_wrong_clock_is_corrected_by_the_control_planes),
+		cmocka_unit_test(a_refusal_that_is_not_for_the_time_is_not_repeated),
 		cmocka_unit_test(nobody_there_is_an_error_that_names_the_call),
 		cmocka_unit_test(without_keys_the_call_fails_later_and_says_why),
 	};

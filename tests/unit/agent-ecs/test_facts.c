@@ -165,81 +165,6 @@ static void more_reserved_memory_than_there_is_is_refused(void **state)
 	config_free(real);
 }
 
-static void write_keys(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
-static void configured_keys_go_before_the_file(void **state)
-{
-	struct agent_config *config =
-		CONFIG("AWS_ACCESS_KEY_ID=A", "AWS_SECRET_ACCESS_KEY=B", "AWS_SESSION_TOKEN=C");
-	struct ecs_credentials *credentials;
-	struct sigv4_credentials got;
-
-	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent", 1);
-	credentials = ecs_credentials_new(config);
-	assert_int_equal(ecs_credentials_get(credentials, &got, NULL), 0);
-	assert_string_equal(got.access_key, "A");
-	assert_string_equal(got.secret, "B");
-	assert_string_equal(got.token, "C");
-	ecs_credentials_free(credentials);
-	config_free(config);
-}
-
-static void the_shared_file_is_read_by_profile(void **state)
-{
-	char path[] = "/tmp/berth-keys-XXXXXX";
-	int fd = mkstemp(path);
-	struct agent_config *config = CONFIG("A=b");
-	struct ecs_credentials *credentials;
-	struct sigv4_credentials got;
-
-	assert_true(fd >= 0);
-	close(fd);
-	write_keys(path,
-		   "[default]\naws_access_key_id = D\naws_secret_access_key=E\n\n"
-		   "# comment\n[ work ]\r\naws_access_key_id=W\r\naws_secret_access_key = X = \r\n"
-		   "aws_session_token=T\n[other]\naws_access_key_id=no\n");
-	setenv("AWS_SHARED_CREDENTIALS_FILE", path, 1);
-	setenv("AWS_PROFILE", "work", 1);
-	credentials = ecs_credentials_new(config);
-	assert_int_equal(ecs_credentials_get(credentials, &got, NULL), 0);
-	assert_string_equal(got.access_key, "W");
-	assert_string_equal(got.secret, "X =");
-	assert_string_equal(got.token, "T");
-	ecs_credentials_free(credentials);
-
-	unsetenv("AWS_PROFILE");
-	credentials = ecs_credentials_new(config);
-	assert_int_equal(ecs_credentials_get(credentials, &got, NULL), 0);
-	assert_string_equal(got.access_key, "D");
-	ecs_credentials_free(credentials);
-	unlink(path);
-	config_free(config);
-}
-
-static void without_keys_the_error_says_where_they_go(void **state)
-{
-	struct agent_config *config = CONFIG("A=b");
-	struct ecs_credentials *credentials;
-	struct sigv4_credentials got;
-	struct error err = ERROR_INIT;
-
-	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/keys", 1);
-	credentials = ecs_credentials_new(config);
-	assert_int_equal(ecs_credentials_get(credentials, &got, &err), -ENOKEY);
-	assert_non_null(strstr(err.text, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"));
-	assert_non_null(strstr(err.text, "[default] in /nonexistent/keys"));
-	assert_non_null(strstr(err.text, "No such file"));
-	ecs_credentials_free(credentials);
-	config_free(config);
-}
-
 static void the_user_agent_has_the_form_of_the_reference(void **state)
 {
 	struct agent_config *config = CONFIG("ECS_DETAILED_OS_FAMILY=debian_12");
@@ -259,9 +184,6 @@ int main(void)
 		cmocka_unit_test(trunking_is_offered_where_there_are_devices),
 		cmocka_unit_test(a_driver_that_berth_does_not_have_is_not_offered),
 		cmocka_unit_test(more_reserved_memory_than_there_is_is_refused),
-		cmocka_unit_test(configured_keys_go_before_the_file),
-		cmocka_unit_test(the_shared_file_is_read_by_profile),
-		cmocka_unit_test(without_keys_the_error_says_where_they_go),
 		cmocka_unit_test(the_user_agent_has_the_form_of_the_reference),
 	};
 
