@@ -37,16 +37,6 @@ static char **place_of(struct profile *profile, size_t key)
 	return (char **)((char *)profile + keys[key].offset);
 }
 
-static char *trim(char *text)
-{
-	char *end = text + strlen(text);
-
-	while (end > text && strchr(BLANKS, end[-1]))
-		end--;
-	*end = '\0';
-	return text + strspn(text, BLANKS);
-}
-
 /* "[profile NAME]", torn apart: is it the one? */
 static bool is_heading_of(char *line, enum profile_file file, const char *name)
 {
@@ -56,10 +46,10 @@ static bool is_heading_of(char *line, enum profile_file file, const char *name)
 	if (!close)
 		return false;
 	*close = '\0';
-	heading = trim(line + 1);
+	heading = str_trim_in_place(line + 1);
 	if (file == PROFILE_CONFIG && str_starts_with(heading, "profile") &&
 	    strchr(BLANKS, heading[7]) && heading[7] != '\0')
-		heading = trim(heading + 7);
+		heading = str_trim_in_place(heading + 7);
 	else if (file == PROFILE_CONFIG && !str_eq(heading, "default"))
 		return false;
 	return str_eq(heading, name);
@@ -73,8 +63,8 @@ static void read_key(struct profile *profile, char *line)
 	if (!equals)
 		return;
 	*equals = '\0';
-	name = trim(line);
-	value = trim(equals + 1);
+	name = str_trim_in_place(line);
+	value = str_trim_in_place(equals + 1);
 	if (*value == '\0')
 		return;
 	if (str_eq(name, "duration_seconds") && profile->duration_s == 0)
@@ -96,7 +86,7 @@ void profile_read(char *text, size_t size, enum profile_file file, const char *n
 		/* What is further in belongs to a setting that is none of ours ("s3 ="). */
 		bool is_nested = *line == ' ' || *line == '\t';
 
-		line = trim(line);
+		line = str_trim_in_place(line);
 		if (*line == '[') {
 			wanted = is_heading_of(line, file, name);
 			here.found |= wanted;
