@@ -198,7 +198,7 @@ def test_health_metrics_and_credentials_reach_where_they_should(host):
     """eng-37, acs-T13: the control plane sees HEALTHY and figures; the task sees its metadata and credentials."""
     script = ("wget -q -O /out/container $ECS_CONTAINER_METADATA_URI_V4; "
               "wget -q -O /out/task $ECS_CONTAINER_METADATA_URI_V4/task; "
-              "wget -q -O /out/stats $ECS_CONTAINER_METADATA_URI_V4/stats; "
+              "until wget -q -O /out/stats $ECS_CONTAINER_METADATA_URI_V4/stats; do sleep 0.1; done; "  # from when it is RUNNING
               "wget -q -O /out/task-stats $ECS_CONTAINER_METADATA_URI_V4/task/stats; "
               "wget -q -O /out/credentials http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI; "
               "env > /out/env; cat /etc/resolv.conf /etc/hosts /etc/hostname > /out/names; touch /out/done; "
