@@ -196,10 +196,8 @@ int container_runtime_new(struct loop *loop, const struct container_runtime_conf
 	runtime->runtime_path = xstrdup(config->runtime_path);
 	runtime->runtime_root = xstrdup(config->runtime_root);
 	runtime->socket_path = xasprintf("%s/monitors.sock", config->run_dir);
-	runtime->create_timeout_ms =
-		config->create_timeout_ms > 0 ? config->create_timeout_ms : CREATE_TIMEOUT_MS;
-	runtime->start_timeout_ms =
-		config->start_timeout_ms > 0 ? config->start_timeout_ms : START_TIMEOUT_MS;
+	container_runtime_set_timeouts(runtime, config->create_timeout_ms,
+				       config->start_timeout_ms);
 	runtime->without_unified = needs_without_unified(config->runtime_path);
 	runtime->on_exit = config->on_exit;
 	runtime->data = config->data;
@@ -210,6 +208,13 @@ int container_runtime_new(struct loop *loop, const struct container_runtime_conf
 	}
 	*ret = runtime;
 	return 0;
+}
+
+void container_runtime_set_timeouts(struct container_runtime *runtime, int64_t create_timeout_ms,
+				    int64_t start_timeout_ms)
+{
+	runtime->create_timeout_ms = create_timeout_ms > 0 ? create_timeout_ms : CREATE_TIMEOUT_MS;
+	runtime->start_timeout_ms = start_timeout_ms > 0 ? start_timeout_ms : START_TIMEOUT_MS;
 }
 
 void container_runtime_free(struct container_runtime *runtime)

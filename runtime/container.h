@@ -71,6 +71,9 @@ struct container_runtime_config {
  * before, see file_lock). */
 int container_runtime_new(struct loop *loop, const struct container_runtime_config *config,
 			  struct container_runtime **ret, struct error *err);
+/* For what is begun from now on; 0 as above. */
+void container_runtime_set_timeouts(struct container_runtime *runtime, int64_t create_timeout_ms,
+				    int64_t start_timeout_ms);
 /* Containers and their monitors live on. Pending callbacks are not called. */
 void container_runtime_free(struct container_runtime *runtime);
 

@@ -189,11 +189,14 @@ static void route(struct endpoints *endpoints, struct asking *asking)
 void metadata_request(struct endpoints *endpoints, struct rate_limiter *rate, const char *task_id,
 		      struct web_request *request)
 {
+	const struct agent_config *config = endpoints->config.config;
 	struct asking asking;
 
 	if (!asking_begin(&asking, request, false))
 		return;
 	asking.task_id = task_id;
+	/* As they are now: they may change while the agent runs. */
+	rate_limiter_set(rate, config->metadata_steady_rps, config->metadata_burst_rps);
 	add_rate_headers(endpoints, &asking);
 	if (rate_limiter_take(rate, web_request_peer(request), asking.path, clock_monotonic_ms()))
 		route(endpoints, &asking);

@@ -32,6 +32,12 @@ struct rate_limiter *rate_limiter_new(int64_t per_second, int64_t burst, size_t 
 	return limiter;
 }
 
+void rate_limiter_set(struct rate_limiter *limiter, int64_t per_second, int64_t burst)
+{
+	limiter->per_second = per_second;
+	limiter->burst = burst;
+}
+
 void rate_limiter_free(struct rate_limiter *limiter)
 {
 	if (!limiter)

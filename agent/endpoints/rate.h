@@ -17,6 +17,8 @@ struct rate_limiter;
 
 /* Both rates above 0. */
 struct rate_limiter *rate_limiter_new(int64_t per_second, int64_t burst, size_t bound);
+/* From now on; what is in a bucket beyond the new burst is spilled when it is next looked at. */
+void rate_limiter_set(struct rate_limiter *limiter, int64_t per_second, int64_t burst);
 void rate_limiter_free(struct rate_limiter *limiter);
 
 /* Takes a token; false: there is none. `now_ms` never goes back. */

@@ -27,13 +27,28 @@ static void reserve(uint64_t *reserved, uint64_t *used, const uint16_t *ports, s
 	}
 }
 
+#define STOP_TIMEOUT_MIN_MS 1000
+
+void engine_set_habits(struct engine *engine, const struct engine_habits *habits)
+{
+	struct engine_config *config = &engine->config;
+
+	config->stop_timeout_ms = habits->stop_timeout_ms < STOP_TIMEOUT_MIN_MS
+					  ? STOP_TIMEOUT_MIN_MS
+					  : habits->stop_timeout_ms;
+	config->cleanup_wait_ms = habits->cleanup_wait_ms;
+	config->cleanup_jitter_ms = habits->cleanup_jitter_ms;
+	config->pull_failure_stops_task = habits->pull_failure_stops_task;
+	config->pull_dependents_upfront = habits->pull_dependents_upfront;
+}
+
 struct engine *engine_new(const struct engine_config *config)
 {
 	struct engine *engine = xcalloc(1, sizeof(*engine));
 
 	engine->config = *config;
-	if (engine->config.stop_timeout_ms < 1000)
-		engine->config.stop_timeout_ms = 1000;
+	if (engine->config.stop_timeout_ms < STOP_TIMEOUT_MIN_MS)
+		engine->config.stop_timeout_ms = STOP_TIMEOUT_MIN_MS;
 	reserve(engine->reserved_tcp, engine->used_tcp, config->reserved_tcp,
 		config->reserved_tcp_count);
 	reserve(engine->reserved_udp, engine->used_udp, config->reserved_udp,

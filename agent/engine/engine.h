@@ -51,8 +51,17 @@ struct engine_config {
 /* Sensible values for everything but the host's size. */
 void engine_config_defaults(struct engine_config *config);
 
+/* What may change while the engine lives: see engine_config. Waits that have begun go on as they
+ * were. */
+struct engine_habits {
+	int64_t stop_timeout_ms;
+	int64_t cleanup_wait_ms, cleanup_jitter_ms;
+	bool pull_failure_stops_task, pull_dependents_upfront;
+};
+
 struct engine *engine_new(const struct engine_config *config);
 void engine_free(struct engine *engine);
+void engine_set_habits(struct engine *engine, const struct engine_habits *habits);
 
 /* ---- events: what can happen. Everything in an event is borrowed for the call unless said
  * otherwise. ---- */

@@ -137,6 +137,15 @@ void executor_start_image_cleanup(struct executor *executor)
 	image_cleanup_start(executor->image_cleanup);
 }
 
+void executor_settings_changed(struct executor *executor)
+{
+	const struct agent_config *config = executor->config.config;
+
+	container_runtime_set_timeouts(executor->runtime, config->container_create_timeout_ms,
+				       config->container_start_timeout_ms);
+	image_cleanup_settings_changed(executor->image_cleanup);
+}
+
 struct ping {
 	struct operation operation;
 	struct ping *next, **link; /* in executor->pings */

@@ -76,6 +76,9 @@ void executor_sweep(struct executor *executor);
  * whose containers are on this host must be known. */
 void executor_start_image_cleanup(struct executor *executor);
 
+/* Those of the settings that may change while the agent runs are others. */
+void executor_settings_changed(struct executor *executor);
+
 /* Whether containerd answers: for the health of the runtime. The callback comes once, later; asked
  * again before it came, it is the answer to both. */
 void executor_ping(struct executor *executor, void (*done)(void *data, bool healthy), void *data);

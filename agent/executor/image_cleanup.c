@@ -96,12 +96,21 @@ bool image_cleanup_failed(struct image_cleanup *cleanup, const struct error *err
 	return err->code != ECONNREFUSED;
 }
 
+static bool is_wanted(const struct agent_config *config)
+{
+	return !config->disable_image_cleanup &&
+	       config->image_pull_behavior != CONFIG_PULL_PREFER_CACHED;
+}
+
 static void schedule(struct image_cleanup *cleanup)
 {
 	const struct agent_config *config = cleanup->config.config;
 
-	loop_timer_start(cleanup->timer,
-			 config_scaled_ms(config, config->image_cleanup_interval_ms));
+	if (is_wanted(config))
+		loop_timer_start(cleanup->timer,
+				 config_scaled_ms(config, config->image_cleanup_interval_ms));
+	else
+		loop_timer_stop(cleanup->timer);
 }
 
 static void clear(struct image_cleanup *cleanup)
@@ -229,19 +238,6 @@ static void step(struct image_cleanup *cleanup)
 
 /* ---- the pass ---- */
 
-static void begin(void *data)
-{
-	struct image_cleanup *cleanup = data;
-
-	cleanup->removed = cleanup->failed = 0;
-	cleanup->disk_percent = -1;
-	cleanup->skipped = map_new();
-	if (cleanup->policy.disk_percent > 0)
-		measure(cleanup);
-	else
-		step(cleanup);
-}
-
 static struct map *read_exclusions(const struct str_list *names)
 {
 	struct map *excluded = map_new();
@@ -259,12 +255,12 @@ static struct map *read_exclusions(const struct str_list *names)
 	return excluded;
 }
 
-struct image_cleanup *image_cleanup_new(const struct image_cleanup_config *config)
+/* A pass keeps to what was in force when it began. */
+static void read_policy(struct image_cleanup *cleanup)
 {
-	struct image_cleanup *cleanup = xcalloc(1, sizeof(*cleanup));
-	const struct agent_config *settings = config->config;
+	const struct agent_config *settings = cleanup->config.config;
 
-	cleanup->config = *config;
+	map_free(cleanup->excluded);
 	cleanup->excluded = read_exclusions(&settings->excluded_images);
 	cleanup->policy = (struct image_policy){
 		.limit = settings->images_per_cleanup,
@@ -273,6 +269,30 @@ struct image_cleanup *image_cleanup_new(const struct image_cleanup_config *confi
 		.untracked_minimum_age_ms = settings->untracked_image_minimum_age_ms,
 		.excluded = cleanup->excluded,
 	};
+	cleanup->stale = false;
+}
+
+static void begin(void *data)
+{
+	struct image_cleanup *cleanup = data;
+
+	if (cleanup->stale)
+		read_policy(cleanup);
+	cleanup->removed = cleanup->failed = 0;
+	cleanup->disk_percent = -1;
+	cleanup->skipped = map_new();
+	if (cleanup->policy.disk_percent > 0)
+		measure(cleanup);
+	else
+		step(cleanup);
+}
+
+struct image_cleanup *image_cleanup_new(const struct image_cleanup_config *config)
+{
+	struct image_cleanup *cleanup = xcalloc(1, sizeof(*cleanup));
+
+	cleanup->config = *config;
+	read_policy(cleanup);
 	cleanup->timer = loop_timer_new(config->loop, begin, cleanup);
 	cleanup->disk = image_disk_new(config->images, config->operations);
 	return cleanup;
@@ -282,12 +302,19 @@ void image_cleanup_start(struct image_cleanup *cleanup)
 {
 	const struct agent_config *settings = cleanup->config.config;
 
-	if (settings->disable_image_cleanup ||
-	    settings->image_pull_behavior == CONFIG_PULL_PREFER_CACHED)
+	cleanup->started = true;
+	if (!is_wanted(settings))
 		return;
 	log_debug("image cleanup is on", "interval_ms",
 		  LOG_NUM(settings->image_cleanup_interval_ms));
 	schedule(cleanup);
+}
+
+void image_cleanup_settings_changed(struct image_cleanup *cleanup)
+{
+	cleanup->stale = true;
+	if (cleanup->started && !cleanup->skipped)
+		schedule(cleanup);
 }
 
 void image_cleanup_free(struct image_cleanup *cleanup)

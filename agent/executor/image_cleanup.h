@@ -29,6 +29,8 @@ struct image_cleanup_config {
 struct image_cleanup *image_cleanup_new(const struct image_cleanup_config *config);
 /* The first pass begins one interval from now; none does when the settings say so. */
 void image_cleanup_start(struct image_cleanup *cleanup);
+/* The settings are others: the next pass begins one new interval from now, and keeps to them. */
+void image_cleanup_settings_changed(struct image_cleanup *cleanup);
 /* After operations_abandon(); `images` is freed next. NULL does nothing. */
 void image_cleanup_free(struct image_cleanup *cleanup);
 

@@ -10,6 +10,8 @@
 struct image_cleanup {
 	struct image_cleanup_config config;
 	struct image_policy policy;
+	bool stale;   /* the settings have changed since it was read */
+	bool started; /* passes are begun, when the settings say so */
 	struct map *excluded;
 	struct loop_timer *timer;
 	struct image_disk *disk;
@@ -17,7 +19,7 @@ struct image_cleanup {
 	/* The pass under way. */
 	int64_t removed, failed;
 	double disk_percent; /* negative: not known */
-	struct map *skipped;
+	struct map *skipped; /* NULL: there is none */
 
 	/* What is being removed. */
 	char *id;

@@ -575,6 +575,11 @@ void executor_start_image_cleanup(struct executor *executor)
 	(void)executor;
 }
 
+void executor_settings_changed(struct executor *executor)
+{
+	(void)executor;
+}
+
 struct ping {
 	void (*done)(void *data, bool healthy);
 	void *data;

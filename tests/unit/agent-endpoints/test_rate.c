@@ -64,11 +64,26 @@ static void there_are_never_more_buckets_than_the_bound(void **state)
 	rate_limiter_free(limiter);
 }
 
+static void the_rates_may_change(void **state)
+{
+	struct rate_limiter *limiter = rate_limiter_new(40, 60, 16);
+
+	assert_int_equal(taken(limiter, "/a", 10, 0), 10);
+	rate_limiter_set(limiter, 1, 3);
+	assert_int_equal(taken(limiter, "/a", 100, 1), 3);
+	assert_int_equal(taken(limiter, "/b", 100, 1), 3);
+	assert_int_equal(taken(limiter, "/a", 100, 1001), 1);
+	rate_limiter_set(limiter, 10, 20);
+	assert_int_equal(taken(limiter, "/a", 100, 3001), 20);
+	rate_limiter_free(limiter);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_burst_passes_and_then_the_steady_rate),
 		cmocka_unit_test(each_path_and_each_peer_has_a_bucket_of_its_own),
+		cmocka_unit_test(the_rates_may_change),
 		cmocka_unit_test(there_are_never_more_buckets_than_the_bound),
 	};
 

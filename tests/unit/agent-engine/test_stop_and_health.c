@@ -94,6 +94,31 @@ static void the_grace_is_the_containers_or_the_agents(void **state)
 	}
 }
 
+/* What begins later keeps to it; what has begun does not. */
+static void habits_may_change_while_it_runs(void **state)
+{
+	static const struct engine_habits habits = { .stop_timeout_ms = 7000,
+						     .cleanup_wait_ms = 5000 };
+	struct world *world = world_new();
+
+	world_run(world, "t", "", container_json("app", true, ""));
+	world_start(world, "t", "app");
+	engine_set_habits(world->engine, &habits);
+	world_stop(world, "t");
+	assert_int_equal(world_find(world, EFFECT_STOP_CONTAINER, "t", "app")->stop.grace_ms, 7000);
+	world_answer(world, "t", "app",
+		     (struct engine_done){ .type = EFFECT_STOP_CONTAINER,
+					   .has_exit = true,
+					   .exit = { .code_known = true } });
+	world_accept_all(world);
+	engine_set_habits(world->engine, &(struct engine_habits){ .cleanup_wait_ms = 1 });
+	world_wait(world, 4999);
+	assert_null(world_find(world, EFFECT_REMOVE_CONTAINER, "t", "app"));
+	world_wait(world, 1);
+	assert_non_null(world_find(world, EFFECT_REMOVE_CONTAINER, "t", "app"));
+	world_free(world);
+}
+
 static void the_stop_signal_is_the_configurations_or_the_images(void **state)
 {
 	struct world *world = world_new();
@@ -327,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stop_sends_term_and_reports_the_true_code),
 		cmocka_unit_test(the_grace_is_the_containers_or_the_agents),
+		cmocka_unit_test(habits_may_change_while_it_runs),
 		cmocka_unit_test(the_stop_signal_is_the_configurations_or_the_images),
 		cmocka_unit_test(signals_are_understood_by_name_and_number),
 		cmocka_unit_test(a_stop_that_never_ends_is_given_up_after_five_attempts),

@@ -185,6 +185,34 @@ static void nothing_is_removed_when_the_settings_say_so(void **state)
 	assert_true(place_tracks('a'));
 }
 
+static void the_settings_may_change_between_passes(void **state)
+{
+	int64_t until;
+
+	place_pulled("r.io/a:1", 'a', 50);
+	place_pulled("r.io/b:1", 'b', 40);
+	place.config.images_per_cleanup = 1;
+	place_start();
+	place_wait_for_pass();
+	place_assert_removed("r.io/a:1");
+	place.config.disable_image_cleanup = true;
+	image_cleanup_settings_changed(place.cleanup);
+	until = clock_monotonic_ms() + 100;
+	while (clock_monotonic_ms() < until)
+		loop_run_once(place.loop, false);
+	assert_int_equal(place_passes(), 1);
+	place.config.disable_image_cleanup = false;
+	str_list_add(&place.config.excluded_images, "r.io/b:1");
+	image_cleanup_settings_changed(place.cleanup);
+	place_wait_for_pass();
+	assert_true(place_tracks('b'));
+	str_list_free(&place.config.excluded_images);
+	image_cleanup_settings_changed(place.cleanup);
+	place_wait_for_pass();
+	assert_false(place_tracks('b'));
+	place_stop();
+}
+
 static void the_agent_may_end_in_the_middle(void **state)
 {
 	int64_t until = clock_monotonic_ms() + PLACE_WAIT_MS;
@@ -297,6 +325,7 @@ int main(void)
 		PLACE_TEST(a_task_that_arrives_during_a_pass_keeps_its_image),
 		PLACE_TEST(without_containerd_a_pass_ends_at_once),
 		PLACE_TEST(nothing_is_removed_when_the_settings_say_so),
+		PLACE_TEST(the_settings_may_change_between_passes),
 		PLACE_TEST(the_agent_may_end_in_the_middle),
 		PLACE_TEST(on_a_full_disk_all_that_is_unused_goes),
 		PLACE_TEST(with_room_on_the_disk_age_and_number_count),
