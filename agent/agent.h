@@ -6,6 +6,7 @@
 #include "agent/crash_point.h"
 #include "agent/ecs/acs.h"
 #include "agent/ecs/attachments.h"
+#include "agent/ecs/capabilities.h"
 #include "agent/ecs/client.h"
 #include "agent/ecs/credentials.h"
 #include "agent/ecs/discover.h"

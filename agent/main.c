@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* berth-agent: flags, configuration, log; the rest is wiring. */
+/* berth-agent: options, configuration, log; the rest is wiring. */
 #include <errno.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,101 +10,91 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/flags.h"
+#include "agent/host_facts.h"
+#include "agent/license.h"
+#include "agent/log_setup.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/version.h"
 
-#define CONFIG_FILE "/etc/ecs/ecs.config"
+#define CONFIG_FILE        "/etc/ecs/ecs.config"
+#define VENDOR_CONFIG_FILE "/var/lib/ecs/ecs.config"
+#define JSON_CONFIG_FILE   "/etc/ecs/ecs.config.json"
 
 extern char **environ;
 
-static void usage(FILE *out)
+static void print_list(const struct str_list *list, const char *what, FILE *out)
 {
-	fprintf(out,
-		"usage: berth-agent [OPTION]...\n"
-		"\n"
-		"Runs containers on this host on behalf of an ECS control plane. Settings come "
-		"from the\n"
-		"environment and from %s; docs/configuration.md lists them.\n"
-		"\n"
-		"  -c, --config FILE           read FILE instead (\"\": none)\n"
-		"      --check-config          print the effective configuration, and all "
-		"mistakes, and end\n"
-		"      --print-config-reference  print every setting as Markdown, and end\n"
-		"  -v, --version               print the version, and end\n"
-		"  -h, --help                  print this, and end\n"
-		"\n"
-		"Exit codes: 0 told to stop; 1 failed, starting again may help; 5 failed, starting "
-		"again will\n"
-		"not help (a wrong option, a registration that is refused). Containers run on in "
-		"any case.\n",
-		CONFIG_FILE);
+	for (size_t i = 0; i < list->count; i++)
+		fprintf(out, "berth-agent: %s: %s\n", what, list->items[i]);
 }
 
 static void print_report(const struct config_report *report, FILE *out)
 {
-	for (size_t i = 0; i < report->mistakes.count; i++)
-		fprintf(out, "berth-agent: mistake: %s\n", report->mistakes.items[i]);
-	for (size_t i = 0; i < report->warnings.count; i++)
-		fprintf(out, "berth-agent: warning: %s\n", report->warnings.items[i]);
+	print_list(&report->mistakes, "mistake", out);
+	print_list(&report->warnings, "warning", out);
+	print_list(&report->ignored, "ignored", out);
 }
 
-static enum log_level level_of(enum config_log_level level, enum log_level otherwise)
+static int check_config(const struct agent_config *config, const struct config_report *report,
+			bool json)
 {
-	switch (level) {
-	case CONFIG_LEVEL_UNSET:
-		return otherwise;
-	case CONFIG_LEVEL_DEBUG:
-		return LOG_DEBUG;
-	case CONFIG_LEVEL_INFO:
-		return LOG_INFO;
-	case CONFIG_LEVEL_WARN:
-		return LOG_WARN;
-	case CONFIG_LEVEL_ERROR:
-		return LOG_ERROR;
-	case CONFIG_LEVEL_CRITICAL:
-		return LOG_CRITICAL;
-	case CONFIG_LEVEL_NONE:
-		return LOG_NONE;
+	if (json) {
+		config_print_json(config, report, stdout);
+	} else {
+		config_print(config, stdout);
+		fflush(stdout);
+		print_report(report, stderr);
 	}
-	return otherwise;
+	return report->mistakes.count > 0 ? ECS_EXIT_ERROR : ECS_EXIT_OK;
 }
 
-static int open_log(const struct agent_config *config, struct error *err)
+static int print_attributes(const struct agent_config *config)
 {
-	enum log_level level = level_of(config->log_level, LOG_INFO);
-	const struct log_config log = {
-		.level = level,
-		.file_level = level_of(config->log_level_on_instance, level),
-		.format =
-			config->log_format == CONFIG_LOG_JSON ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT,
-		.console_fd = STDERR_FILENO,
-		.file = config->log_file,
-		.rotation = config->log_rollover == CONFIG_ROLLOVER_HOURLY ? LOG_ROTATE_HOURLY
-			    : config->log_rollover == CONFIG_ROLLOVER_NONE ? LOG_ROTATE_NEVER
-									   : LOG_ROTATE_SIZE,
-		.max_file_size = (int64_t)(config->log_max_file_size_mb * 1000000),
-		.max_roll_count = (int)config->log_max_roll_count,
-	};
+	struct host_resources host = { 0 };
+	struct ecs_attributes attributes = { 0 };
+	struct error err = ERROR_INIT;
 
-	return log_open(&log, err);
+	if (host_resources_read(config, &host, &err) < 0) {
+		fprintf(stderr, "berth-agent: %s\n", err.text);
+		return ECS_EXIT_ERROR;
+	}
+	capabilities_list(config, &host, &attributes);
+	for (size_t i = 0; i < attributes.count; i++)
+		printf("%s\t%s\n", attributes.items[i].name,
+		       attributes.items[i].value ? attributes.items[i].value : "");
+	ecs_attributes_free(&attributes);
+	host_resources_free(&host);
+	return ECS_EXIT_OK;
 }
 
-static int run(struct agent_config *config, struct crash_points *crash_points)
+static void log_report(const struct config_report *report)
+{
+	for (size_t i = 0; i < report->warnings.count; i++)
+		log_warn("a setting is not as it should be", "warning", report->warnings.items[i]);
+	for (size_t i = 0; i < report->ignored.count; i++)
+		log_info("a setting has no effect", "setting", report->ignored.items[i]);
+}
+
+/* Takes `config` over. */
+static int run(struct agent_config *config, const struct config_report *report,
+	       struct crash_points *crash_points)
 {
 	struct agent *agent = NULL;
 	struct error err = ERROR_INIT;
 	int exit_code;
 	int r;
 
-	if (open_log(config, &err) < 0) {
+	if (log_setup(config, &err) < 0) {
 		fprintf(stderr, "berth-agent: open the log: %s\n", err.text);
 		config_free(config);
 		return ECS_EXIT_ERROR;
 	}
 	log_info("starting", "version", berth_version(), "commit", berth_commit(), "data_dir",
 		 config->data_dir);
+	log_report(report);
 	r = agent_new(config, &agent, &err);
 	if (r < 0) {
 		log_critical("cannot start", "error", err.text);
@@ -119,52 +108,46 @@ static int run(struct agent_config *config, struct crash_points *crash_points)
 	return exit_code;
 }
 
-int main(int argc, char **argv)
+/* What is done with a configuration. */
+static int act(const struct flags *flags, const struct config_sources *sources,
+	       struct crash_points *crash_points)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check-config", no_argument, NULL, 'k' },
-		{ "print-config-reference", no_argument, NULL, 'r' },
-		{ "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct agent_config *config = NULL;
 	struct config_report report = { 0 };
-	struct error err = ERROR_INIT;
-	_cleanup_(crash_points_free_cleanup) struct crash_points *crash_points = NULL;
-	const char *file = CONFIG_FILE;
-	bool check = false;
-	int option;
-	int r;
+	int exit_code;
 
-	while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) >= 0) {
-		switch (option) {
-		case 'c':
-			file = optarg;
-			break;
-		case 'k':
-			check = true;
-			break;
-		case 'r':
-			config_print_reference(stdout);
-			return 0;
-		case 'v':
-			printf("berth-agent %s (%s)\n", berth_version(), berth_commit());
-			return 0;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return ECS_EXIT_TERMINAL;
-		}
+	config_read(sources, &config, &report);
+	if (flags->action == FLAGS_CHECK_CONFIG) {
+		exit_code = check_config(config, &report, flags->json);
+	} else if (report.mistakes.count > 0) {
+		/* Perhaps the file is only half written: the supervisor may try again. */
+		print_report(&report, stderr);
+		exit_code = ECS_EXIT_ERROR;
+	} else if (flags->action == FLAGS_PRINT_ATTRIBUTES) {
+		exit_code = print_attributes(config);
+	} else {
+		exit_code = run(TAKE(config), &report, crash_points);
 	}
-	if (optind < argc) {
-		fprintf(stderr, "berth-agent: %s: no arguments are taken\n", argv[optind]);
-		usage(stderr);
-		return ECS_EXIT_TERMINAL;
-	}
+	config_free(config);
+	config_report_free(&report);
+	return exit_code;
+}
+
+static int with_configuration(const struct flags *flags)
+{
+	struct host_facts facts = { 0 };
+	struct config_sources sources = {
+		.flags = &flags->settings,
+		.file = flags->config_file ? flags->config_file : CONFIG_FILE,
+		.vendor_file = flags->config_file ? "" : VENDOR_CONFIG_FILE,
+		.json_file = flags->config_file ? "" : JSON_CONFIG_FILE,
+		.ask_host = host_facts_ask,
+		.data = &facts,
+	};
+	_cleanup_(crash_points_free_cleanup) struct crash_points *crash_points = NULL;
+	_cleanup_free_ char **environment =
+		config_environment_own(environ, sources.file, sources.vendor_file);
+	int exit_code;
 
 	/* The pool's threads allocate little and seldom: an arena for each would only hold memory.
 	 */
@@ -172,17 +155,42 @@ int main(int argc, char **argv)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	crash_points = crash_points_take();
-	r = config_load(environ, file, &config, &report, &err);
-	print_report(&report, stderr);
-	if (r < 0 && report.mistakes.count == 0)
+	sources.environment = environment;
+	exit_code = act(flags, &sources, crash_points);
+	host_facts_free(&facts);
+	return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	struct flags flags = { 0 };
+	struct error err = ERROR_INIT;
+	int exit_code = ECS_EXIT_OK;
+
+	if (flags_parse(argc, argv, &flags, &err) < 0) {
 		fprintf(stderr, "berth-agent: %s\n", err.text);
-	config_report_free(&report);
-	if (r < 0) /* perhaps the file is only half written: the supervisor may try again */
-		return ECS_EXIT_ERROR;
-	if (check) {
-		config_print(config, stdout);
-		config_free(config);
-		return 0;
+		flags_print_usage(stderr);
+		return ECS_EXIT_TERMINAL;
 	}
-	return run(config, crash_points);
+	switch (flags.action) {
+	case FLAGS_PRINT_LICENSE:
+		fputs(license_text(), stdout);
+		break;
+	case FLAGS_PRINT_VERSION:
+		printf("berth-agent %s (%s)\n", berth_version(), berth_commit());
+		break;
+	case FLAGS_PRINT_HELP:
+		flags_print_usage(stdout);
+		break;
+	case FLAGS_PRINT_REFERENCE:
+		config_print_reference(stdout);
+		break;
+	case FLAGS_CHECK_CONFIG:
+	case FLAGS_PRINT_ATTRIBUTES:
+	case FLAGS_RUN:
+		exit_code = with_configuration(&flags);
+		break;
+	}
+	flags_free(&flags);
+	return exit_code;
 }

@@ -13,12 +13,14 @@
 #include "base/strbuf.h"
 
 /*
- * What the agent can be told, from its environment and from an env file (/etc/ecs/ecs.config), as
- * values of the right type within their bounds. The table of all settings is settings.c; the
- * reference for people is printed from it.
+ * What the agent can be told, as values of the right type within their bounds. The table of all
+ * settings is settings.c; the reference for people is printed from it.
  *
- * Precedence: environment, then file, then default. An empty value counts as absent. What is wrong
- * is gathered whole: `mistakes` stop the agent, `warnings` name the value that is used instead.
+ * Sources, the highest first: command line; environment, then the env file (/etc/ecs/ecs.config)
+ * and the vendor's; JSON file; EC2 user data; instance metadata (the region); defaults. A value
+ * that is absent gives way to the source below: nothing, a list without items, a duration of 0, and
+ * what is not allowed. What is wrong is gathered whole: `mistakes` stop the agent, `warnings` name
+ * the value that is used instead.
  */
 
 struct config_pair {
@@ -30,6 +32,10 @@ struct config_map {
 	struct config_pair *items; /* each name once, in the order given */
 	size_t count;
 };
+
+const char *config_map_get(const struct config_map *map, const char *name);
+void config_map_set(struct config_map *map, const char *name, const char *value);
+void config_map_free(struct config_map *map);
 
 struct config_ports {
 	uint16_t *items;
@@ -105,9 +111,11 @@ struct agent_config {
 	/* state and log */
 	char *data_dir;
 	bool checkpoint;
+	char *json_file; /* that was looked for; "" = none */
 	enum config_log_level log_level;
 	enum config_log_level log_level_on_instance;
-	char *log_file; /* "" = none */
+	char *log_file;   /* "" = none */
+	char *log_driver; /* not "": the log file has nothing, unless it has a level of its own */
 	enum config_log_format log_format;
 	enum config_log_rollover log_rollover;
 	double log_max_file_size_mb;
@@ -115,8 +123,9 @@ struct agent_config {
 
 	/* what the host offers */
 	int64_t reserved_memory_mib;
-	struct config_ports reserved_ports;
+	struct config_ports reserved_ports; /* with that of prometheus */
 	struct config_ports reserved_ports_udp;
+	bool prometheus;
 	struct config_map instance_attributes;
 	struct config_map instance_tags;
 	int64_t host_cpu_units;  /* 0 = what the host has */
@@ -145,6 +154,7 @@ struct agent_config {
 	bool disable_privileged;
 	bool disable_health_check;
 	bool task_cpu_mem_limit;
+	int64_t cgroup_cpu_period_ms;
 	enum config_engine_auth_type engine_auth_type;
 	char *engine_auth_data;  /* secret, JSON */
 	int64_t task_pids_limit; /* 0 = none */
@@ -197,23 +207,64 @@ struct agent_config {
 	double time_scale; /* >= 1: divides every protocol timer above one second, for tests */
 
 	unsigned char *origins; /* of each setting, for config_print() */
+	char *files[3];         /* the two env files and the JSON file, likewise */
 };
 
-/* What was found wrong, one sentence for each, in the order of the table. Secrets never appear. */
+/* What was found, one sentence for each. Secrets never appear. */
 struct config_report {
 	struct str_list mistakes;
 	struct str_list warnings;
+	struct str_list ignored; /* settings that mean nothing here */
+};
+
+/* What the instance metadata service says; NULL: nothing. Both are freed by who asked. */
+struct config_host_facts {
+	char *user_data;
+	char *region;
+};
+
+/* Asks it, if there is one: `config` is what the sources above say. `region`: it is missing. */
+typedef void config_ask_host(void *data, const struct agent_config *config, bool region,
+			     struct config_host_facts *ret, struct str_list *warnings);
+
+struct config_sources {
+	const struct config_map *flags; /* settings given as options; NULL: none */
+	char *const *environment;       /* NULL-terminated "NAME=value", such as environ */
+	const char *file;               /* of lines NAME=value; NULL or "": none */
+	const char *vendor_file;        /* the same, below it */
+	const char *json_file; /* where ECS_AGENT_CONFIG_FILE_PATH names none; NULL or "": none */
+	config_ask_host *ask_host; /* NULL: there is nobody to ask */
+	void *data;
 };
 
 /*
- * Reads `environment` (NULL-terminated "NAME=value", such as environ) and the file `file` ("" or
- * NULL: none; a file that does not exist is an empty one).
- *
- * *ret_report (may be NULL: dropped) is written in both cases, freed by config_report_free().
- * -EINVAL when there is a mistake, with the first of them in err; the rest is in the report.
+ * Reads all of them. Files that do not exist are empty ones. *ret is whole in any case, with
+ * defaults in place of what is wrong, but good for nothing but printing when there are mistakes in
+ * *ret_report (freed by config_report_free()).
  */
+void config_read(const struct config_sources *sources, struct agent_config **ret,
+		 struct config_report *ret_report);
+
+/* The environment and one file only; -EINVAL when there is a mistake, with the first of them in
+ * err. *ret_report (may be NULL: dropped) is written in both cases. */
 int config_load(char *const *environment, const char *file, struct agent_config **ret,
 		struct config_report *ret_report, struct error *err);
+
+/*
+ * `environment` without the variables whose values are those of the files: whoever started the
+ * agent read the files (EnvironmentFile= of systemd), and when the files change these values are
+ * old. The caller frees the array, not the strings.
+ */
+char **config_environment_own(char *const *environment, const char *file, const char *vendor_file);
+
+/* Takes over from `from` what may change while the agent runs. */
+struct config_changes {
+	struct str_list applied; /* "ECS_LOGLEVEL: info -> debug" */
+	struct str_list waiting; /* what else is different, and needs a start of the agent */
+};
+void config_reload(struct agent_config *config, struct agent_config *from,
+		   struct config_changes *ret);
+void config_changes_free(struct config_changes *changes);
 
 void config_free(struct agent_config *config);
 void config_report_free(struct config_report *report);
@@ -238,8 +289,10 @@ bool config_registry_auth(const struct agent_config *config, const char *image, 
 /* Every setting as a Markdown table per group, for docs/configuration.md. */
 void config_print_reference(FILE *out);
 
-/* Every setting with its value and where it came from; secrets as "(set)". For --check-config and
- * the debug log. */
+/* Every setting with its value and where it came from; secrets as "(set)". */
 void config_print(const struct agent_config *config, FILE *out);
+/* The same with the report, as one JSON object for programs. */
+void config_print_json(const struct agent_config *config, const struct config_report *report,
+		       FILE *out);
 
 #endif

@@ -49,6 +49,10 @@ void config_value_allowed(const struct setting *setting, struct strbuf *out)
 			strbuf_append(out, " of at least ");
 			config_duration_format(setting->min, out);
 		}
+		if (setting->max > 0) {
+			strbuf_append(out, " and at most ");
+			config_duration_format(setting->max, out);
+		}
 		return;
 	case SETTING_INTEGER:
 		strbuf_appendf(out, "a whole number from %" PRId64 " to %" PRId64, setting->min,
@@ -175,15 +179,69 @@ void config_value_format(const struct setting *setting, const struct agent_confi
 	}
 }
 
+const char *config_origin_name(const struct agent_config *config, unsigned origin)
+{
+	switch (origin) {
+	case ORIGIN_FLAG:
+		return "command line";
+	case ORIGIN_ENVIRONMENT:
+		return "environment";
+	case ORIGIN_FILE:
+		return config->files[0];
+	case ORIGIN_VENDOR_FILE:
+		return config->files[1];
+	case ORIGIN_JSON_FILE:
+		return config->files[2];
+	case ORIGIN_USER_DATA:
+		return "user data";
+	case ORIGIN_INSTANCE_METADATA:
+		return "instance metadata";
+	default:
+		return "default";
+	}
+}
+
 void config_print(const struct agent_config *config, FILE *out)
 {
-	for (size_t i = 0; i < config_setting_count; i++) {
+	for (size_t i = 0; i < config_setting_count(); i++) {
 		_cleanup_strbuf_ struct strbuf value = STRBUF_INIT;
 
-		config_value_format(&config_settings[i], config, &value);
-		fprintf(out, "%s=%s (%s)\n", config_settings[i].name, strbuf_text(&value),
-			config_origin_names[config->origins[i]]);
+		config_value_format(config_setting_at(i), config, &value);
+		fprintf(out, "%s=%s (%s)\n", config_setting_at(i)->name, strbuf_text(&value),
+			config_origin_name(config, config->origins[i]));
 	}
+}
+
+static void append_sentences(struct strbuf *sb, const char *name, const struct str_list *list)
+{
+	strbuf_appendf(sb, ",\n \"%s\":", name);
+	strings_format(list, sb);
+}
+
+void config_print_json(const struct agent_config *config, const struct config_report *report,
+		       FILE *out)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+
+	strbuf_append(&sb, "{\"settings\":[");
+	for (size_t i = 0; i < config_setting_count(); i++) {
+		_cleanup_strbuf_ struct strbuf value = STRBUF_INIT;
+
+		config_value_format(config_setting_at(i), config, &value);
+		strbuf_append(&sb, i > 0 ? ",\n  {\"name\":" : "\n  {\"name\":");
+		strbuf_append_json(&sb, config_setting_at(i)->name);
+		strbuf_append(&sb, ",\"value\":");
+		strbuf_append_json(&sb, strbuf_text(&value));
+		strbuf_append(&sb, ",\"source\":");
+		strbuf_append_json(&sb, config_origin_name(config, config->origins[i]));
+		strbuf_append_char(&sb, '}');
+	}
+	strbuf_append_char(&sb, ']');
+	append_sentences(&sb, "mistakes", &report->mistakes);
+	append_sentences(&sb, "warnings", &report->warnings);
+	append_sentences(&sb, "ignored", &report->ignored);
+	strbuf_append(&sb, "}\n");
+	fputs(strbuf_text(&sb), out);
 }
 
 /* In a cell of a Markdown table a bar would end the cell. */
@@ -196,38 +254,78 @@ static void cell(FILE *out, const char *text)
 	}
 }
 
+static void print_row(const struct setting *setting, FILE *out)
+{
+	_cleanup_strbuf_ struct strbuf allowed = STRBUF_INIT;
+
+	config_value_allowed(setting, &allowed);
+	fprintf(out, "| `%s` | ", setting->name);
+	if (setting->json && setting->json_other && setting->type == SETTING_RATE)
+		fprintf(out, "`%s`, `%s`", setting->json, setting->json_other);
+	else if (setting->json)
+		fprintf(out, "`%s`", setting->json);
+	fputs(" | ", out);
+	if (*setting->fallback) {
+		fputc('`', out);
+		cell(out, setting->fallback);
+		fputc('`', out);
+	} else {
+		fputs(setting->required ? "(required)" : "(none)", out);
+	}
+	fputs(" | ", out);
+	cell(out, strbuf_text(&allowed));
+	fputs(" | ", out);
+	cell(out, setting->doc);
+	if (setting->fatal)
+		fputs(" A value that is not allowed stops the agent.", out);
+	if (setting->secret)
+		fputs(" Secret: never logged or printed.", out);
+	fprintf(out, " | %s | %s |\n", setting->reloads ? "yes" : "", setting->used_by);
+}
+
+static void print_name(const char *name, FILE *out)
+{
+	if (name)
+		fprintf(out, " `%s`", name);
+	fputs(" |", out);
+}
+
+static void print_ignored(FILE *out)
+{
+	fputs("\n## Accepted without effect\n\n"
+	      "| Variable | JSON field | Why |\n"
+	      "|---|---|---|\n",
+	      out);
+	for (size_t i = 0; i < config_ignored_setting_count; i++) {
+		const struct ignored_setting *ignored = &config_ignored_settings[i];
+
+		if (!ignored->why)
+			continue;
+		fputs("|", out);
+		print_name(ignored->name, out);
+		print_name(ignored->json, out);
+		fputc(' ', out);
+		cell(out, ignored->why);
+		fputs(" |\n", out);
+	}
+}
+
 void config_print_reference(FILE *out)
 {
 	const char *group = "";
 
-	for (size_t i = 0; i < config_setting_count; i++) {
-		const struct setting *setting = &config_settings[i];
-		_cleanup_strbuf_ struct strbuf allowed = STRBUF_INIT;
+	for (size_t i = 0; i < config_setting_count(); i++) {
+		const struct setting *setting = config_setting_at(i);
 
 		if (strcmp(group, setting->group) != 0) {
 			group = setting->group;
 			fprintf(out, "%s## %s\n\n", i > 0 ? "\n" : "", group);
-			fputs("| Variable | Default | Allowed | What it does | Used by |\n"
-			      "|---|---|---|---|---|\n",
+			fputs("| Variable | JSON field | Default | Allowed | What it does | At "
+			      "SIGHUP | Used by |\n"
+			      "|---|---|---|---|---|---|---|\n",
 			      out);
 		}
-		config_value_allowed(setting, &allowed);
-		fprintf(out, "| `%s` | ", setting->name);
-		if (*setting->fallback) {
-			fputc('`', out);
-			cell(out, setting->fallback);
-			fputc('`', out);
-		} else {
-			fputs(setting->required ? "(required)" : "(none)", out);
-		}
-		fputs(" | ", out);
-		cell(out, strbuf_text(&allowed));
-		fputs(" | ", out);
-		cell(out, setting->doc);
-		if (setting->fatal)
-			fputs(" A value that is not allowed stops the agent.", out);
-		if (setting->secret)
-			fputs(" Secret: never logged or printed.", out);
-		fprintf(out, " | %s |\n", setting->used_by);
+		print_row(setting, out);
 	}
+	print_ignored(out);
 }

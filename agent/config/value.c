@@ -192,6 +192,8 @@ static int port_range_parse(const char *text, int64_t ret[2])
 		return 0;
 	}
 	str_list_split(&parts, text, '-', true);
+	if (parts.count == 1)
+		str_list_add(&parts, parts.items[0]);
 	if (parts.count != 2)
 		return -EINVAL;
 	for (size_t i = 0; i < 2; i++) {
@@ -222,6 +224,8 @@ static int duration_value_parse(const struct setting *setting, const char *text,
 		*ret_ms = fallback_ns / 1000000;
 		return 0;
 	}
+	if (setting->max > 0 && ns > setting->max * 1000000)
+		return refuse(setting, text, err);
 	if (ns / 1000000 >= setting->min && ns > 0) {
 		*ret_ms = ns / 1000000;
 		return 0;
@@ -312,6 +316,86 @@ int config_value_parse(const struct setting *setting, const char *text, struct a
 		return port_range_parse(text, place) < 0 ? refuse(setting, text, err) : 0;
 	}
 	return error_say(err, EINVAL, "%s: the setting has no parser", setting->name);
+}
+
+bool config_value_is_absent(const struct setting *setting, const char *text,
+			    const struct agent_config *config)
+{
+	const void *place = place_of(setting, config);
+	_cleanup_free_ char *word = str_trim(text);
+	int64_t ns;
+
+	switch (setting->type) {
+	case SETTING_PORTS:
+		return ((const struct config_ports *)place)->count == 0;
+	case SETTING_NAMES:
+	case SETTING_COMMA_LIST:
+		return ((const struct str_list *)place)->count == 0;
+	case SETTING_MAP:
+		return ((const struct config_map *)place)->count == 0;
+	case SETTING_DURATION:
+		return config_duration_parse(word, &ns, NULL) == 0 && ns == 0;
+	case SETTING_BOOL:
+		return setting->plain && !*(const bool *)place;
+	case SETTING_INTEGER:
+		return setting->json && *(const int64_t *)place == 0;
+	default:
+		return false;
+	}
+}
+
+static size_t size_of(enum setting_type type)
+{
+	switch (type) {
+	case SETTING_STRING:
+	case SETTING_TRIMMED:
+		return sizeof(char *);
+	case SETTING_BOOL:
+		return sizeof(bool);
+	case SETTING_DURATION:
+	case SETTING_INTEGER:
+		return sizeof(int64_t);
+	case SETTING_NUMBER:
+		return sizeof(double);
+	case SETTING_CHOICE:
+		return sizeof(int);
+	case SETTING_PORTS:
+		return sizeof(struct config_ports);
+	case SETTING_NAMES:
+	case SETTING_COMMA_LIST:
+		return sizeof(struct str_list);
+	case SETTING_MAP:
+		return sizeof(struct config_map);
+	case SETTING_RATE:
+	case SETTING_PORT_RANGE:
+		return 2 * sizeof(int64_t);
+	}
+	return 0;
+}
+
+void config_value_swap(const struct setting *setting, struct agent_config *a,
+		       struct agent_config *b)
+{
+	unsigned char *one = place_of(setting, a), *other = place_of(setting, b);
+
+	for (size_t i = 0; i < size_of(setting->type); i++) {
+		unsigned char byte = one[i];
+
+		one[i] = other[i];
+		other[i] = byte;
+	}
+}
+
+bool config_value_equal(const struct setting *setting, const struct agent_config *a,
+			const struct agent_config *b)
+{
+	_cleanup_strbuf_ struct strbuf one = STRBUF_INIT, other = STRBUF_INIT;
+
+	if (setting->type == SETTING_STRING || setting->type == SETTING_TRIMMED)
+		return str_eq(*(char **)place_of(setting, a), *(char **)place_of(setting, b));
+	config_value_format(setting, a, &one);
+	config_value_format(setting, b, &other);
+	return str_eq(strbuf_text(&one), strbuf_text(&other));
 }
 
 void config_value_free(const struct setting *setting, struct agent_config *config)

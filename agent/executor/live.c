@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 
+#define QUOTA_MIN_US 1000 /* what the kernel takes */
+
 struct live_task *live_task_find(struct executor *executor, const char *task_id)
 {
 	return map_get(executor->tasks, task_id);
@@ -211,14 +213,17 @@ void say_timed_out(struct error *err, const char *what, int64_t waited_ms)
 		  strbuf_text(&duration));
 }
 
-struct cgroup_limits task_cgroup_limits(const struct task_spec *spec)
+struct cgroup_limits task_cgroup_limits(const struct agent_config *config,
+					const struct task_spec *spec)
 {
 	struct cgroup_limits limits = { .memory_limit = spec->memory_mib * 1024 * 1024 };
 	int64_t shares = 0;
 
 	if (spec->cpu > 0) {
-		limits.cpu_period_us = 100000;
-		limits.cpu_quota_us = (int64_t)(spec->cpu * 100000);
+		limits.cpu_period_us = (uint64_t)config->cgroup_cpu_period_ms * 1000;
+		limits.cpu_quota_us = (int64_t)(spec->cpu * (double)limits.cpu_period_us);
+		if (limits.cpu_quota_us < QUOTA_MIN_US)
+			limits.cpu_quota_us = QUOTA_MIN_US;
 		limits.cpu_shares = (uint64_t)(spec->cpu * 1024);
 	} else {
 		for (size_t i = 0; i < spec->container_count; i++)

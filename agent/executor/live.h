@@ -178,6 +178,7 @@ void network_links_gone(struct executor *executor, struct str_list *names);
 void network_links_sweep(struct executor *executor, const struct str_list *swept);
 
 /* The limits of the task as a whole. Pure. */
-struct cgroup_limits task_cgroup_limits(const struct task_spec *spec);
+struct cgroup_limits task_cgroup_limits(const struct agent_config *config,
+					const struct task_spec *spec);
 
 #endif

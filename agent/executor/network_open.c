@@ -121,7 +121,7 @@ void act_open_netns(struct executor *executor, const struct engine_effect *effec
 	opening->cgroup_task = cgroup_path_task(config, effect->task_id);
 	opening->directory = path_task(config, effect->task_id);
 	if (config->task_cpu_mem_limit)
-		opening->limits = task_cgroup_limits(effect->spec);
+		opening->limits = task_cgroup_limits(config, effect->spec);
 	gather_sysctls(opening);
 	operation_begin(executor->operations, &opening->operation, opening_free, opening);
 	operations_work(executor->operations, open_work, open_done, opening);

@@ -70,7 +70,7 @@ void act_create_resource(struct executor *executor, const struct engine_effect *
 	if (making->kind == RESOURCE_CGROUP) {
 		making->path = cgroup_path_task(config, effect->task_id);
 		if (config->task_cpu_mem_limit)
-			making->limits = task_cgroup_limits(effect->spec);
+			making->limits = task_cgroup_limits(config, effect->spec);
 	} else {
 		making->path = xstrdup(
 			plan_volume_path(effect->spec, volumes, effect->resource.volume, arena));

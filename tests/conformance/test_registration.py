@@ -221,7 +221,7 @@ def test_unknown_flags(program, flag):
 def test_reference_and_check(program):
     """The reference comes from the code; --check-config shows what is in force, and no secret."""
     done = subprocess.run([program, "--print-config-reference"], stdout=subprocess.PIPE, text=True, check=True)
-    assert "| `ECS_CONTAINER_STOP_TIMEOUT` | `30s` |" in done.stdout
+    assert "| `ECS_CONTAINER_STOP_TIMEOUT` | `DockerStopTimeout` | `30s` |" in done.stdout
     environment = {"AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2"}
     done = subprocess.run([program, "--config", "", "--check-config"], env=environment, stdout=subprocess.PIPE,
                           text=True, check=True)

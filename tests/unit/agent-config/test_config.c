@@ -82,6 +82,48 @@ static void defaults_are_those_of_the_reference(void **state)
 	assert_int_equal(got.config->log_level, CONFIG_LEVEL_INFO);
 	assert_int_equal(got.config->image_pull_behavior, CONFIG_PULL_DEFAULT);
 	assert_true(got.config->time_scale == 1);
+	assert_int_equal(got.config->cgroup_cpu_period_ms, 100);
+}
+
+/* cfg-C19 */
+static void the_cpu_period_has_bounds(void **state)
+{
+	static const struct {
+		char *text;
+		int64_t ms;
+	} cases[] = {
+		{ "ECS_CGROUP_CPU_PERIOD=7ms", 100 },      { "ECS_CGROUP_CPU_PERIOD=110ms", 100 },
+		{ "ECS_CGROUP_CPU_PERIOD=8ms", 8 },        { "ECS_CGROUP_CPU_PERIOD=100ms", 100 },
+		{ "ECS_CGROUP_CPU_PERIOD=20ms", 20 },      { "ECS_CGROUP_CPU_PERIOD=-9ms", 100 },
+		{ "ECS_CGROUP_CPU_PERIOD=100001us", 100 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_loaded_ got = load(cases[i].text);
+
+		assert_int_equal(got.result, 0);
+		assert_int_equal(got.config->cgroup_cpu_period_ms, cases[i].ms);
+	}
+}
+
+/* cfg-C28: that nothing listens there, nothing in the agent could change. */
+static void prometheus_has_its_port_reserved(void **state)
+{
+	_loaded_ got = load("ECS_ENABLE_PROMETHEUS_METRICS=true");
+	_loaded_ once = load("ECS_ENABLE_PROMETHEUS_METRICS=true", "ECS_RESERVED_PORTS=[51680]");
+
+	assert_int_equal(got.config->reserved_ports.count, 6);
+	assert_int_equal(got.config->reserved_ports.items[5], 51680);
+	assert_int_equal(once.config->reserved_ports.count, 1);
+}
+
+static void what_is_set_to_nothing_may_count(void **state)
+{
+	_loaded_ none = load("HOME=/");
+	_loaded_ empty = load("ECS_DETAILED_OS_FAMILY=");
+
+	assert_string_equal(none.config->detailed_os_family, "LINUX");
+	assert_string_equal(empty.config->detailed_os_family, "");
 }
 
 static void a_missing_region_is_a_mistake(void **state)
@@ -368,6 +410,7 @@ static void the_metadata_rate_needs_both_halves(void **state)
 	}
 }
 
+/* cfg-C20, its first half: 0 is the kernel's range, see test_ports.c */
 static void dynamic_host_ports_are_a_range(void **state)
 {
 	static const struct {
@@ -380,7 +423,9 @@ static void dynamic_host_ports_are_a_range(void **state)
 		{ "ECS_DYNAMIC_HOST_PORT_RANGE=0-10", 0, 0 },
 		{ "ECS_DYNAMIC_HOST_PORT_RANGE=20-10", 0, 0 },
 		{ "ECS_DYNAMIC_HOST_PORT_RANGE=1-65536", 0, 0 },
-		{ "ECS_DYNAMIC_HOST_PORT_RANGE=80", 0, 0 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=200-300", 200, 300 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=80", 80, 80 },
+		{ "ECS_DYNAMIC_HOST_PORT_RANGE=test", 0, 0 },
 		{ "ECS_DYNAMIC_HOST_PORT_RANGE=1-2-3", 0, 0 },
 	};
 
@@ -576,12 +621,11 @@ static void the_reference_names_every_setting_with_what_is_allowed(void **state)
 	_cleanup_free_ char *text = printed(NULL, NULL);
 
 	assert_non_null(strstr(text, "## Identity and control plane\n"));
-	assert_non_null(strstr(
-		text,
-		"| `ECS_CONTAINER_STOP_TIMEOUT` | `30s` | a duration such as 90s, 10m or 1h30m of "
-		"at least 1s | "));
-	assert_non_null(strstr(text, "| `AWS_DEFAULT_REGION` | (required) | "));
-	assert_non_null(strstr(text, "| `BERTH_ENI_DRIVER` | `veth` | one of veth, eni | "));
+	assert_non_null(strstr(text, "| `ECS_CONTAINER_STOP_TIMEOUT` | `DockerStopTimeout` | `30s` "
+				     "| a duration such as 90s, "
+				     "10m or 1h30m of at least 1s | "));
+	assert_non_null(strstr(text, "| `AWS_DEFAULT_REGION` | `AWSRegion` | (required) | "));
+	assert_non_null(strstr(text, "| `BERTH_ENI_DRIVER` |  | `veth` | one of veth, eni | "));
 }
 
 static void only_timers_above_a_second_are_scaled(void **state)
@@ -677,6 +721,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_those_of_the_reference),
+		cmocka_unit_test(the_cpu_period_has_bounds),
+		cmocka_unit_test(prometheus_has_its_port_reserved),
+		cmocka_unit_test(what_is_set_to_nothing_may_count),
 		cmocka_unit_test(a_missing_region_is_a_mistake),
 		cmocka_unit_test(a_bad_checkpoint_value_gives_way_with_a_warning),
 		cmocka_unit_test(mistakes_are_named_all_at_once),

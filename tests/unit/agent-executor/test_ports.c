@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -277,6 +278,38 @@ static void without_descriptors_the_search_ends(void **state)
 	ports_free(ports);
 }
 
+static uint16_t first_dynamic(void)
+{
+	static const struct port_mapping web = { .container_port = 80 };
+	struct ports *ports = ports_new(0, 0);
+	struct published published;
+	uint16_t port;
+
+	assert_int_equal(publish(ports, &published, &web, 1), 0);
+	port = published.bindings[0].host_port;
+	give_up(&published);
+	ports_free(ports);
+	return port;
+}
+
+/* cfg-C20, its second half: what ECS_DYNAMIC_HOST_PORT_RANGE does not say the kernel says, and
+ * where that cannot be read there is a range of old. In a mount namespace of its own. */
+static void without_a_range_the_kernels_counts(void **state)
+{
+	FILE *knob = fopen("/proc/sys/net/ipv4/ip_local_port_range", "w");
+
+	assert_non_null(knob);
+	fputs("41000 41010", knob);
+	assert_int_equal(fclose(knob), 0);
+	assert_int_equal(first_dynamic(), 41000);
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	if (mount("none", "/proc/sys/net", "tmpfs", 0, NULL) < 0)
+		fail_msg("%s", strerror(errno));
+	assert_int_equal(first_dynamic(), 49153);
+	assert_int_equal(umount("/proc/sys/net"), 0);
+}
+
 static int set_up(void **state)
 {
 	if (unshare(CLONE_NEWNET) == 0)
@@ -293,6 +326,7 @@ int main(void)
 		cmocka_unit_test(dynamic_ports_go_around_the_range),
 		cmocka_unit_test(without_a_free_one_nothing_is_held),
 		cmocka_unit_test(a_range_is_one_block),
+		cmocka_unit_test(without_a_range_the_kernels_counts),
 		cmocka_unit_test(reserved_ports_are_passed_over),
 		cmocka_unit_test(a_thief_gets_none_that_was_chosen),
 		cmocka_unit_test(they_are_held_again_after_a_restart),
