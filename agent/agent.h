@@ -33,7 +33,8 @@
  * know it. */
 struct agent {
 	struct agent_config *config;
-	struct host_resources host; /* as it was when the agent started */
+	const struct config_sources *sources; /* where it comes from; NULL: not to be read again */
+	struct host_resources host;           /* as it was when the agent started */
 	struct loop *loop;
 	struct web *web;
 	struct http_client *http;
@@ -65,6 +66,8 @@ struct agent {
 	struct reporter *reporter;
 	struct network *network; /* NULL: this agent enforces no security groups */
 	int exit_code;
+	struct reload *reload; /* reload.c: that is under way, or NULL */
+	bool reload_again;     /* asked for meanwhile */
 
 	/* devices.c */
 	struct device_watch *devices; /* NULL: this agent makes its interfaces itself */
@@ -92,6 +95,8 @@ void drive_interfaces(void *data,
 		      void *to);
 /* Now, not at the end of the turn. */
 void drive_flush(struct agent *agent);
+/* Those that may change while the agent runs. */
+void drive_settings_changed(struct agent *agent);
 
 /* inbox.c: what the control plane sends. */
 void inbox_handler(struct agent *agent, struct acs_handler *ret);
@@ -111,6 +116,10 @@ void watch_status(struct agent *agent, const struct engine_effect *effect);
 void watch_health(struct agent *agent, const struct engine_effect *effect);
 /* Asks the runtime whether it is well, and has it reported. */
 void watch_runtime(struct agent *agent);
+
+/* reload.c: the settings are read again, and what may change now does. */
+void reload_begin(struct agent *agent);
+void reload_free(struct agent *agent);
 
 /* start.c: from configuration to sessions, and back. */
 int agent_new(struct agent_config *config, struct agent **ret,

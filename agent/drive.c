@@ -277,10 +277,31 @@ static uint32_t routing_table(void *data, const char *mac)
 	return agent->network ? network_routing_table(agent->network, mac) : 0;
 }
 
+static struct engine_habits habits_of(const struct agent_config *config)
+{
+	return (struct engine_habits){
+		.stop_timeout_ms = config->container_stop_timeout_ms,
+		.cleanup_wait_ms = config->task_cleanup_wait_ms,
+		.cleanup_jitter_ms = config->task_cleanup_wait_jitter_ms,
+		.pull_failure_stops_task = config->image_pull_behavior == CONFIG_PULL_ALWAYS ||
+					   config->image_pull_behavior == CONFIG_PULL_ONCE,
+		.pull_dependents_upfront = config->pull_dependents_upfront,
+	};
+}
+
+void drive_settings_changed(struct agent *agent)
+{
+	const struct engine_habits habits = habits_of(agent->config);
+
+	engine_set_habits(agent->engine, &habits);
+	executor_settings_changed(agent->executor);
+}
+
 int drive_new(struct agent *agent, struct error *err)
 {
 	const struct agent_config *config = agent->config;
 	const struct host_resources *host = &agent->host;
+	const struct engine_habits habits = habits_of(config);
 	struct engine_config engine;
 	const struct executor_config executor = {
 		.loop = agent->loop,
@@ -307,14 +328,9 @@ int drive_new(struct agent *agent, struct error *err)
 	engine.reserved_udp_count = config->reserved_ports_udp.count;
 	engine.gpus = (const char *const *)host->gpus.items;
 	engine.gpu_count = host->gpus.count;
-	engine.stop_timeout_ms = config->container_stop_timeout_ms;
-	engine.cleanup_wait_ms = config->task_cleanup_wait_ms;
-	engine.cleanup_jitter_ms = config->task_cleanup_wait_jitter_ms;
 	engine.time_scale = config->time_scale;
-	engine.pull_failure_stops_task = config->image_pull_behavior == CONFIG_PULL_ALWAYS ||
-					 config->image_pull_behavior == CONFIG_PULL_ONCE;
-	engine.pull_dependents_upfront = config->pull_dependents_upfront;
 	agent->engine = engine_new(&engine);
+	engine_set_habits(agent->engine, &habits);
 	agent->outbox = outbox_new(agent->engine, agent->store, act, agent);
 	agent->wake = loop_timer_new(agent->loop, time_passed, agent);
 	agent->retry = loop_timer_new(agent->loop, retry_flush, agent);

@@ -80,7 +80,7 @@ static void log_report(const struct config_report *report)
 
 /* Takes `config` over. */
 static int run(struct agent_config *config, const struct config_report *report,
-	       struct crash_points *crash_points)
+	       const struct config_sources *sources, struct crash_points *crash_points)
 {
 	struct agent *agent = NULL;
 	struct error err = ERROR_INIT;
@@ -101,6 +101,7 @@ static int run(struct agent_config *config, const struct config_report *report,
 		return r == -EWOULDBLOCK ? ECS_EXIT_TERMINAL : ECS_EXIT_ERROR;
 	}
 	agent->crash_points = crash_points;
+	agent->sources = sources;
 	agent_run(agent);
 	exit_code = agent->exit_code;
 	agent_free(agent);
@@ -126,7 +127,7 @@ static int act(const struct flags *flags, const struct config_sources *sources,
 	} else if (flags->action == FLAGS_PRINT_ATTRIBUTES) {
 		exit_code = print_attributes(config);
 	} else {
-		exit_code = run(TAKE(config), &report, crash_points);
+		exit_code = run(TAKE(config), &report, sources, crash_points);
 	}
 	config_free(config);
 	config_report_free(&report);
@@ -154,6 +155,7 @@ static int with_configuration(const struct flags *flags)
 	mallopt(M_ARENA_MAX, 2);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* until there is an agent that reads its settings again */
 	crash_points = crash_points_take();
 	sources.environment = environment;
 	exit_code = act(flags, &sources, crash_points);

@@ -303,20 +303,30 @@ static void told_to_stop(void *data, int signum)
 	agent_stop(agent, ECS_EXIT_OK);
 }
 
+static void told_to_reload(void *data, int signum)
+{
+	(void)signum;
+	reload_begin(data);
+}
+
 void agent_run(struct agent *agent)
 {
 	struct loop_signal *term = NULL;
 	struct loop_signal *interrupt = NULL;
+	struct loop_signal *hangup = NULL;
 	struct error err = ERROR_INIT;
 
 	if (loop_signal_new(agent->loop, SIGTERM, told_to_stop, agent, &term, &err) < 0 ||
-	    loop_signal_new(agent->loop, SIGINT, told_to_stop, agent, &interrupt, &err) < 0)
+	    loop_signal_new(agent->loop, SIGINT, told_to_stop, agent, &interrupt, &err) < 0 ||
+	    loop_signal_new(agent->loop, SIGHUP, told_to_reload, agent, &hangup, &err) < 0)
 		log_error("signals cannot be watched", "error", err.text);
 	loop_run(agent->loop);
 	if (term)
 		loop_signal_free(term);
 	if (interrupt)
 		loop_signal_free(interrupt);
+	if (hangup)
+		loop_signal_free(hangup);
 }
 
 void agent_stop(struct agent *agent, int exit_code)
@@ -330,6 +340,7 @@ void agent_free(struct agent *agent)
 {
 	if (!agent)
 		return;
+	reload_free(agent);
 	if (agent->registration)
 		registration_cancel(agent->registration);
 	if (agent->acs)

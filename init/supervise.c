@@ -84,7 +84,9 @@ static struct ended wait_for_end(pid_t pid, const sigset_t *set)
 	for (;;) {
 		int signum = next_signal(set, end);
 
-		if (signum == SIGTERM || signum == SIGINT) {
+		if (signum == SIGHUP) {
+			kill(pid, SIGHUP);
+		} else if (signum == SIGTERM || signum == SIGINT) {
 			ended.told = true;
 			kill(pid, SIGTERM);
 			if (end == INT64_MAX)
@@ -115,6 +117,8 @@ int supervise(const char *program)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set,
+		  SIGHUP); /* the agent's; to one that is to be started again it says nothing */
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, &before);
 	backoff_reset(&backoff, &supervise_backoff);
@@ -150,8 +154,10 @@ int supervise(const char *program)
 		wait_ms = backoff_next_ms(&backoff, random_unit());
 		log_warn("the agent is started again after a while", "wait_ms", LOG_NUM(wait_ms));
 		sigdelset(&set, SIGCHLD);
+		sigdelset(&set, SIGHUP);
 		signum = next_signal(&set, clock_monotonic_ms() + wait_ms);
 		sigaddset(&set, SIGCHLD);
+		sigaddset(&set, SIGHUP);
 		if (signum > 0)
 			return 0;
 	}

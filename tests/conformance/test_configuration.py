@@ -4,10 +4,13 @@ import http.server
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 
 import pytest
+
+from tests.lab.processes import free_port
 
 BASE = {"AWS_DEFAULT_REGION": "us-west-2", "PATH": os.environ["PATH"]}
 
@@ -173,3 +176,48 @@ def test_a_log_driver_keeps_the_file_silent(agent, peer):
     with open(log) as file:
         said = file.read()
     assert 'msg="starting"' in said and "level=debug" not in said
+
+
+def reload(agent, times):
+    agent.process.send_signal(signal.SIGHUP)
+    pytest.wait_until(lambda: agent.text().count("the settings are read again") == times, what="reading the settings again")
+
+
+def test_settings_that_change_while_it_runs(agent, peer):
+    """SIGHUP: what can change does, what cannot is named; with a mistake nothing changes."""
+    path = os.path.join(agent.directory, "ecs.config")
+    agent.arguments = ["-config", write(path, "ECS_LOGLEVEL=info\nECS_TASK_METADATA_RPS_LIMIT=1,60\n")]
+    # The supervisor has read the file, too: that is no environment of one's own.
+    agent.start(ECS_LOGLEVEL="info", BERTH_METADATA_PORT=free_port(), ECS_RESERVED_PORTS="[22]")
+    acs = peer.acs.next()
+    for _ in range(5):
+        assert agent.metadata("/nosuch")[0] == 404
+    assert "level=debug" not in agent.text()
+
+    write(path, "ECS_LOGLEVEL=debug\nECS_TASK_METADATA_RPS_LIMIT=1,2\nECS_CONTAINER_STOP_TIMEOUT=7s\nECS_CLUSTER=another\n"
+                "ECS_RESERVED_MEMORY=1\nECS_RESERVED_PORTS=[23]\n")
+    agent.settings.pop("ECS_LOGLEVEL")
+    reload(agent, 1)
+    text = agent.text()
+    for change in ("ECS_LOGLEVEL: info -> debug", "ECS_TASK_METADATA_RPS_LIMIT: 1,60 -> 1,2",
+                   "ECS_CONTAINER_STOP_TIMEOUT: 30s -> 7s"):
+        assert f'msg="a setting has changed" setting="{change}"' in text
+    assert 'msg="a setting has changed and needs a restart of the agent" setting="ECS_RESERVED_MEMORY: 0 -> 1"' in text
+    # The environment goes before the file, still.
+    assert "ECS_RESERVED_PORTS" not in text and "ECS_CLUSTER:" not in text
+    assert 'changed=3 need_restart=1' in text
+    acs.send(json.dumps({"type": "HeartbeatMessage", "message": {"messageId": "m"}}), opcode=2)
+    pytest.wait_until(lambda: "level=debug" in agent.text(), what="a record of the new level")
+    answers = [agent.metadata("/nosuch")[0] for _ in range(20)]
+    assert answers.count(404) < 10 and answers.count(429) > 10
+
+    write(path, "ECS_LOGLEVEL=error\nECS_INSTANCE_ATTRIBUTES=wrong\n")
+    reload(agent, 2)
+    text = agent.text()
+    assert 'msg="the settings are read again, and nothing changes"' in text and "ECS_INSTANCE_ATTRIBUTES" in text
+    assert "debug -> error" not in text
+
+    write(path, "ECS_LOGLEVEL=debug\nECS_LOG_OUTPUT_FORMAT=json\nECS_CONTAINER_STOP_TIMEOUT=7s\nECS_RESERVED_MEMORY=1\n")
+    reload(agent, 3)
+    assert json.loads(agent.text().splitlines()[-1])["level"] in ("debug", "info")
+    assert agent.is_running()

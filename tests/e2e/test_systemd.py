@@ -98,7 +98,18 @@ def test_a_task_runs_and_all_is_gone_at_the_end(running):
     assert '"healthy":true' in running.run("berth", "doctor", "--json")
     assert len(rules(running)) == 2
     assert running.pids("berth-init") == [int(running.show("MainPID"))]
+    reload(running)
     end(running)
+
+
+def reload(machine):
+    """The agent reads its file again. What systemd read of it into the environment does not stand in the way."""
+    agent, name = machine.pids("berth-agent"), "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION"
+    for before, after in (("2s", "1s"), ("1s", "3s")):
+        machine.run("sed", "-i", f"s/^{name}=.*/{name}={after}/", "/etc/ecs/ecs.config")
+        machine.systemctl("reload", "berth")
+        wait_for("the change", lambda: f"{name}: {before} -> {after}" in machine.log(), every=0.1)  # noqa: B023
+    assert machine.pids("berth-agent") == agent
 
 
 def test_killed_agent_is_started_again_beside_the_running_task(running):

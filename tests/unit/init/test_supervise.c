@@ -53,10 +53,11 @@ static char *script(const char *codes)
 		"set -- %s\n"
 		"[ -e %s.starts ] && shift $(wc -l <%s.starts)\n"
 		"[ \"$1\" = wait ] && trap 'echo told >>%s.starts; exit 1' TERM\n"
+		"[ \"$1\" = wait ] && trap 'echo reload >>%s.starts' HUP\n"
 		"echo $now >>%s.starts\n"
 		"while [ \"$1\" = wait ]; do sleep 0.05; done\n"
 		"exit $1\n",
-		codes, path, path, path, path);
+		codes, path, path, path, path, path);
 	fclose(file);
 	chmod(path, 0755);
 	return path;
@@ -166,6 +167,33 @@ static void to_be_told_to_stop_ends_both(void **state)
 	forget(path);
 }
 
+static void wait_for_lines(const char *path, size_t count)
+{
+	for (size_t lines = 0; lines < count; usleep(1000)) {
+		_cleanup_free_ char *text = notes(path);
+
+		lines = 0;
+		for (const char *at = text; *at; at++)
+			lines += *at == '\n';
+	}
+}
+
+static void to_be_told_to_reload_is_for_the_agent(void **state)
+{
+	char *path = script("wait 7");
+	pid_t pid = supervise_in_child(path);
+	_cleanup_free_ char *text = NULL;
+
+	wait_for_lines(path, 1);
+	kill(pid, SIGHUP);
+	wait_for_lines(path, 2);
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_code_of(pid), 0);
+	text = notes(path);
+	assert_string_equal(strchr(text, '\n'), "\nreload\ntold\n");
+	forget(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +201,7 @@ int main(void)
 		cmocka_unit_test(a_failed_agent_is_started_again),
 		cmocka_unit_test(a_terminal_agent_is_not),
 		cmocka_unit_test(to_be_told_to_stop_ends_both),
+		cmocka_unit_test(to_be_told_to_reload_is_for_the_agent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
