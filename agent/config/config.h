@@ -14,7 +14,7 @@
 
 /*
  * What the agent can be told, as values of the right type within their bounds. The table of all
- * settings is settings.c; the reference for people is printed from it.
+ * settings is settings.c and those beside it; the reference for people is printed from it.
  *
  * Sources, the highest first: command line; environment, then the env file (/etc/ecs/ecs.config)
  * and the vendor's; JSON file; EC2 user data; instance metadata (the region); defaults. A value
