@@ -64,6 +64,8 @@ enum config_instance_metadata {
 	CONFIG_METADATA_NEVER
 };
 
+enum config_tag_source { CONFIG_TAGS_CONFIGURED, CONFIG_TAGS_OF_EC2 };
+
 enum config_network_shape {
 	CONFIG_SHAPE_BERTH, /* the metadata endpoint is within the task */
 	CONFIG_SHAPE_EC2    /* ecs-eth0 leads to it, as with Amazon's agent */
@@ -107,6 +109,9 @@ struct agent_config {
 	bool accept_insecure_certs;
 	char *ca_file; /* "" = the system's */
 	char *detailed_os_family;
+	enum config_tag_source tag_source; /* beside instance_tags */
+	bool warm_pools_check;
+	bool spot_draining;
 
 	/* state and log */
 	char *data_dir;

@@ -6,6 +6,7 @@
 
 /* Order: that of the enumerations in config.h. */
 static const char *const metadata_uses[] = { "auto", "always", "never", NULL };
+static const char *const tag_sources[] = { "none", "ec2_instance", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const log_levels[] = {
 	"", "debug", "info", "warn", "error", "crit", "none", NULL
@@ -141,6 +142,35 @@ static const struct setting settings[] = {
 	  .used_by = "registration, User-Agent",
 	  .doc = "Value of the attribute `ecs.os-type-detailed`, such as `debian_12`. Set to "
 		 "nothing, there is none." },
+	{ .group = IDENTITY,
+	  .name = "ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM",
+	  .json = "ContainerInstancePropagateTagsFrom",
+	  .type = SETTING_CHOICE,
+	  .offset = AT(tag_source),
+	  .choices = tag_sources,
+	  .fallback = "none",
+	  .used_by = "registration",
+	  .doc = "`ec2_instance`: the container instance has the tags of its EC2 instance, too "
+		 "(`ec2:DescribeTags` must be allowed). Those of `ECS_CONTAINER_INSTANCE_TAGS` "
+		 "win." },
+	{ .group = IDENTITY,
+	  .name = "ECS_WARM_POOLS_CHECK",
+	  .json = "WarmPoolsSupport",
+	  .type = SETTING_BOOL,
+	  .offset = AT(warm_pools_check),
+	  .fallback = "false",
+	  .used_by = "registration",
+	  .doc = "Register only when the instance has left the warm pool of its auto scaling "
+		 "group." },
+	{ .group = IDENTITY,
+	  .name = "ECS_ENABLE_SPOT_INSTANCE_DRAINING",
+	  .json = "SpotInstanceDrainingEnabled",
+	  .type = SETTING_BOOL,
+	  .offset = AT(spot_draining),
+	  .fallback = "false",
+	  .used_by = "instance state",
+	  .doc = "Drain the container instance when EC2 announces that it takes a spot instance "
+		 "away. The instance metadata service is asked once a second." },
 
 	{ .group = STATE,
 	  .name = "ECS_DATADIR",
