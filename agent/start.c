@@ -216,7 +216,8 @@ static int open_network(struct agent *agent, struct error *err)
 	if (r < 0)
 		return r;
 	agent->credentials = ecs_credentials_new(agent->loop, agent->http, agent->imds, config);
-	agent->client = ecs_client_new(agent->loop, agent->http, agent->credentials, config);
+	agent->client = ecs_client_new(agent->loop, agent->http, agent->credentials, config,
+				       agent->host.ipv6_only);
 	agent->discover = discover_new(agent->loop, agent->client, config, &agent->instance);
 	agent->keeper = (struct attachments_keeper){ save_attachment, forget_attachment, agent };
 	agent->attachments = attachments_new(agent->loop, agent->client, config, &agent->instance,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/ecs/retry.h"
+#include "agent/ecs/service_endpoint.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,10 +47,10 @@ struct ecs_client {
 
 struct ecs_client *ecs_client_new(struct loop *loop, struct http_client *http,
 				  struct aws_credentials *credentials,
-				  const struct agent_config *config)
+				  const struct agent_config *config, bool ipv6_only)
 {
 	struct ecs_client *client = xcalloc(1, sizeof(*client));
-	_cleanup_free_ char *endpoint = config_endpoint(config);
+	_cleanup_free_ char *endpoint = service_endpoint(config, SERVICE, ipv6_only);
 
 	client->loop = loop;
 	client->http = http;

@@ -38,10 +38,11 @@ struct ecs_response {
 struct ecs_client;
 struct ecs_call;
 
-/* `loop`, `http`, `credentials` and `config` are borrowed and outlive the client. */
+/* `loop`, `http`, `credentials` and `config` are borrowed and outlive the client. `ipv6_only`: see
+ * host_resources. */
 struct ecs_client *ecs_client_new(struct loop *loop, struct http_client *http,
 				  struct aws_credentials *credentials,
-				  const struct agent_config *config);
+				  const struct agent_config *config, bool ipv6_only);
 void ecs_client_free(struct ecs_client *client); /* cancels what runs, without callbacks */
 
 typedef void ecs_call_callback(void *data, const struct ecs_response *response);

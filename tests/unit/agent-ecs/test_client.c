@@ -207,7 +207,7 @@ static void nobody_there_is_an_error_that_names_the_call(void **state)
 	fake_start(&fake, NULL);
 	assert_int_equal(config_load(environment, NULL, &config, NULL, NULL), 0);
 	credentials = ecs_credentials_new(fake.loop, fake.http, NULL, config);
-	client = ecs_client_new(fake.loop, fake.http, credentials, config);
+	client = ecs_client_new(fake.loop, fake.http, credentials, config, false);
 	ecs_call(client, "X", "{}", ECS_RETRY_STANDARD, keep, &got, NULL);
 	fake_run_until(&fake, answered, &got);
 	assert_int_equal(got.error, -ECONNREFUSED);
@@ -231,7 +231,7 @@ static void without_keys_the_call_fails_later_and_says_why(void **state)
 	fake_start(&fake, NULL);
 	assert_int_equal(config_load(environment, NULL, &config, NULL, NULL), 0);
 	credentials = ecs_credentials_new(fake.loop, fake.http, NULL, config);
-	client = ecs_client_new(fake.loop, fake.http, credentials, config);
+	client = ecs_client_new(fake.loop, fake.http, credentials, config, false);
 	ecs_call(client, "X", "{}", ECS_RETRY_STANDARD, keep, &got, NULL);
 	assert_int_equal(got.times, 0);
 	fake_run_until(&fake, answered, &got);
