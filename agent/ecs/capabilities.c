@@ -57,32 +57,41 @@ static void add_plugin_version(const struct agent_config *config, bool condition
 		ecs_attributes_add(ret, name, version);
 }
 
-/* Branches of a trunk are given to instances that have devices. */
+/*
+ * Branches of a trunk are given to instances that have devices. On an external instance the control
+ * plane has no network for tasks.
+ */
 static void add_task_networking(const struct agent_config *config,
 				const struct host_resources *host, struct ecs_attributes *ret)
 {
-	bool trunking = config->task_eni && config->high_density_eni &&
-			config->eni_driver == CONFIG_ENI_DEVICE;
+	bool task_eni = config->task_eni && !config->external;
+	bool trunking =
+		task_eni && config->high_density_eni && config->eni_driver == CONFIG_ENI_DEVICE;
 
-	add(ret, config->task_eni, ECS "task-eni");
+	add(ret, task_eni, ECS "task-eni");
 	/* Beside IPv4, and alone. */
-	add(ret, config->task_eni && host->ipv6, ECS "task-eni.ipv6");
+	add(ret, task_eni && host->ipv6, ECS "task-eni.ipv6");
 	add(ret, host->ipv6, ECS "ipv6-only");
-	add(ret, config->task_eni && config->awsvpc_block_imds,
-	    ECS "task-eni-block-instance-metadata");
-	add(ret, config->task_eni, ECS "aws-appmesh");
+	add(ret, task_eni && config->awsvpc_block_imds, ECS "task-eni-block-instance-metadata");
+	add(ret, task_eni, ECS "aws-appmesh");
 	add(ret, trunking, ECS "task-eni-trunking");
-	add_plugin_version(config, config->task_eni, ECS "cni-plugin-version", ret);
+	add_plugin_version(config, task_eni, ECS "cni-plugin-version", ret);
 	add_plugin_version(config, trunking, ECS "branch-cni-plugin-version", ret);
 }
 
+/*
+ * Not here, because Berth does not do what they promise: secrets and environment files, private
+ * registries and ECR, execution roles, Docker's plugins and volumes, EFS, S3 and EBS, FireLens and
+ * other log drivers, SELinux and AppArmor labels, GPUs, pidMode and ipcMode task, inference
+ * accelerators, gMSA, ECS Exec, Service Connect, fault injection.
+ */
 void capabilities_list(const struct agent_config *config, const struct host_resources *host,
 		       struct ecs_attributes *ret)
 {
 	add(ret, true, ECS "container-ordering");
 	add(ret, true, ECS "full-sync");
-	add(ret, true, ECS "container-restart-policy");
 	add(ret, true, ECS "network.container-port-range");
+	add(ret, true, ECS "container-restart-policy");
 	add(ret, !config->disable_privileged, COM "privileged-container");
 	for (size_t i = 0; i < sizeof(api_versions) / sizeof(api_versions[0]); i++) {
 		_cleanup_free_ char *name = xasprintf(COM "docker-remote-api.%s", api_versions[i]);
@@ -97,6 +106,25 @@ void capabilities_list(const struct agent_config *config, const struct host_reso
 	add(ret, config->task_iam_role, COM "task-iam-role");
 	add(ret, config->task_iam_role_network_host, COM "task-iam-role-network-host");
 	add(ret, config->task_cpu_mem_limit, ECS "task-cpu-mem-limit");
+	add(ret, config->task_cpu_mem_limit, ECS "increased-task-cpu-limit");
 	add_task_networking(config, host, ret);
 	add(ret, !config->disable_health_check, ECS "container-health-check");
+	add(ret, config->external, ECS "external");
+}
+
+int capabilities_print(const struct agent_config *config, FILE *out, struct error *err)
+{
+	struct ecs_attributes attributes = { 0 };
+	struct host_resources host = { 0 };
+	int r = host_resources_read(config, &host, err);
+
+	if (r < 0)
+		return r;
+	capabilities_list(config, &host, &attributes);
+	for (size_t i = 0; i < attributes.count; i++)
+		fprintf(out, "%s\t%s\n", attributes.items[i].name,
+			attributes.items[i].value ? attributes.items[i].value : "");
+	ecs_attributes_free(&attributes);
+	host_resources_free(&host);
+	return 0;
 }

@@ -3,8 +3,10 @@
 #define BERTH_AGENT_ECS_CAPABILITIES_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "agent/config/config.h"
+#include "base/error.h"
 
 struct host_resources;
 
@@ -26,6 +28,9 @@ struct ecs_attributes {
  */
 void capabilities_list(const struct agent_config *config, const struct host_resources *host,
 		       struct ecs_attributes *ret);
+
+/* One on a line, "name<TAB>value", for people. What host_resources_read() says when it fails. */
+int capabilities_print(const struct agent_config *config, FILE *out, struct error *err);
 
 void ecs_attributes_add(struct ecs_attributes *attributes, const char *name, const char *value);
 void ecs_attributes_free(struct ecs_attributes *attributes);
