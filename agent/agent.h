@@ -14,6 +14,7 @@
 #include "agent/ecs/instance_metadata.h"
 #include "agent/ecs/registration.h"
 #include "agent/ecs/reporter.h"
+#include "agent/ecs/spot.h"
 #include "agent/ecs/tcs.h"
 #include "agent/ecs/telemetry.h"
 #include "agent/endpoints/credentials.h"
@@ -51,9 +52,11 @@ struct agent {
 	char *new_boot_id; /* not NULL: to be saved after what was decided because of it */
 	struct executor *executor;
 
-	/* start.c */
+	/* start.c, instance.c */
 	struct aws_credentials *credentials;
 	struct ecs_client *client;
+	struct ec2_facts facts; /* nothing is known outside EC2 */
+	struct ec2_facts_call *facts_call;
 	struct registration *registration;
 	struct ecs_instance instance;
 	struct endpoints_identity identity;
@@ -64,6 +67,7 @@ struct agent {
 	struct attachments_keeper keeper;
 	struct attachments *attachments;
 	struct reporter *reporter;
+	struct spot_watch *spot; /* NULL: nobody is to drain this instance but its operator */
 	struct network *network; /* NULL: this agent enforces no security groups */
 	int exit_code;
 	struct reload *reload; /* reload.c: that is under way, or NULL */
@@ -121,7 +125,22 @@ void watch_runtime(struct agent *agent);
 void reload_begin(struct agent *agent);
 void reload_free(struct agent *agent);
 
+/* instance.c: who this host is to the control plane. */
+/* As it was saved. */
+int instance_restore(struct agent *agent, struct error *err);
+/*
+ * The saved state of another instance of EC2, as an image of its disk brings along, says nothing of
+ * this one: it begins anew. So its id is asked for before anything of that state is looked at, when
+ * there is one.
+ */
+int instance_check(struct agent *agent, struct error *err);
+/* An instance of EC2 looks around first. Sessions follow. */
+void instance_register(struct agent *agent);
+void instance_free(struct agent *agent);   /* what is under way */
+void instance_forget(struct agent *agent); /* what is known: the last to go */
+
 /* start.c: from configuration to sessions, and back. */
+void start_sessions(struct agent *agent);
 int agent_new(struct agent_config *config, struct agent **ret,
 	      struct error *err); /* takes `config` over */
 void agent_run(struct agent *agent);

@@ -9,10 +9,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "base/version.h"
-
-/* What runs the containers, in the place where the protocol says Docker's version. */
-#define ENGINE_VERSION "containerd"
 
 /* ---- attachments survive a restart ---- */
 
@@ -74,30 +70,9 @@ static void restore_attachments(struct agent *agent)
 	store_attachments_free(&saved);
 }
 
-/* ---- registration, then the sessions ---- */
+/* ---- sessions ---- */
 
-static void set_instance(struct agent *agent, const char *cluster, const char *arn,
-			 const char *zone)
-{
-	str_replace(&agent->cluster, cluster);
-	str_replace(&agent->container_instance, arn);
-	str_replace(&agent->availability_zone, zone);
-	agent->instance = (struct ecs_instance){
-		.cluster = agent->cluster,
-		.container_instance = agent->container_instance ? agent->container_instance : "",
-		.availability_zone = agent->availability_zone ? agent->availability_zone : "",
-		.agent_version = berth_version(),
-		.agent_hash = berth_commit(),
-		.engine_version = ENGINE_VERSION,
-	};
-	agent->identity = (struct endpoints_identity){
-		.cluster = agent->cluster,
-		.container_instance_arn = agent->container_instance,
-		.availability_zone = agent->availability_zone,
-	};
-}
-
-static void start_sessions(struct agent *agent)
+void start_sessions(struct agent *agent)
 {
 	const struct acs_context acs = {
 		.loop = agent->loop,
@@ -128,56 +103,7 @@ static void start_sessions(struct agent *agent)
 	watch_runtime(agent);
 }
 
-static void registered(void *data, const struct registration_result *result)
-{
-	struct agent *agent = data;
-	struct error err = ERROR_INIT;
-
-	agent->registration = NULL;
-	if (result->exit_code != ECS_EXIT_OK) {
-		log_critical("this host cannot be registered", "cluster", agent->config->cluster,
-			     "error", result->err.text);
-		agent_stop(agent, (int)result->exit_code);
-		return;
-	}
-	set_instance(agent, result->cluster, result->container_instance, result->availability_zone);
-	if (store_set_fact(agent->store, STORE_CONTAINER_INSTANCE, agent->container_instance,
-			   &err) < 0 ||
-	    store_set_fact(agent->store, STORE_CLUSTER, agent->cluster, &err) < 0 ||
-	    store_set_fact(agent->store, STORE_AVAILABILITY_ZONE, agent->availability_zone, &err) <
-		    0)
-		log_error("the registration cannot be saved: after a restart this host registers "
-			  "as a new one",
-			  "error", err.text);
-	log_info("registered", "cluster", agent->cluster, "container_instance",
-		 agent->container_instance);
-	start_sessions(agent);
-}
-
 /* ---- life ---- */
-
-static int open_store(struct agent *agent, struct error *err)
-{
-	const struct agent_config *config = agent->config;
-	_cleanup_free_ char *arn = NULL;
-	_cleanup_free_ char *cluster = NULL;
-	_cleanup_free_ char *zone = NULL;
-	int r;
-
-	r = store_open(config->checkpoint ? config->data_dir : NULL, &agent->store, err);
-	if (r == 0)
-		r = store_get_fact(agent->store, STORE_CONTAINER_INSTANCE, &arn, err);
-	if (r == 0)
-		r = store_get_fact(agent->store, STORE_CLUSTER, &cluster, err);
-	if (r == 0)
-		r = store_get_fact(agent->store, STORE_AVAILABILITY_ZONE, &zone, err);
-	if (r < 0)
-		return r;
-	if (!cluster)
-		cluster = xstrdup(str_is_empty(config->cluster) ? "default" : config->cluster);
-	set_instance(agent, cluster, arn, zone);
-	return 0;
-}
 
 /* What does not pass the host's own forwarding, and addresses that the control plane does not know,
  * cannot be filtered here. */
@@ -254,19 +180,6 @@ static int open_endpoints(struct agent *agent, struct error *err)
 	return endpoints_new(&config, &agent->endpoints, err);
 }
 
-static void register_instance(struct agent *agent)
-{
-	const struct registration_input input = {
-		.host = &agent->host,
-		.saved_arn = agent->container_instance,
-		.saved_cluster = agent->container_instance ? agent->cluster : NULL,
-		.enforces_network = agent->acs_handler.network != NULL,
-	};
-
-	agent->registration = registration_start(agent->loop, agent->client, agent->config, &input,
-						 registered, agent);
-}
-
 int agent_new(struct agent_config *config, struct agent **ret, struct error *err)
 {
 	struct agent *agent = xcalloc(1, sizeof(*agent));
@@ -278,9 +191,13 @@ int agent_new(struct agent_config *config, struct agent **ret, struct error *err
 	if (r == 0)
 		r = host_resources_read(config, &agent->host, err);
 	if (r == 0)
-		r = open_store(agent, err);
+		r = store_open(config->checkpoint ? config->data_dir : NULL, &agent->store, err);
+	if (r == 0)
+		r = instance_restore(agent, err);
 	if (r == 0)
 		r = open_network(agent, err);
+	if (r == 0)
+		r = instance_check(agent, err);
 	if (r == 0)
 		r = drive_new(agent, err);
 	if (r == 0)
@@ -291,7 +208,7 @@ int agent_new(struct agent_config *config, struct agent **ret, struct error *err
 		agent_free(agent);
 		return r;
 	}
-	register_instance(agent);
+	instance_register(agent);
 	*ret = agent;
 	return 0;
 }
@@ -342,8 +259,7 @@ void agent_free(struct agent *agent)
 	if (!agent)
 		return;
 	reload_free(agent);
-	if (agent->registration)
-		registration_cancel(agent->registration);
+	instance_free(agent);
 	if (agent->acs)
 		acs_session_free(agent->acs);
 	if (agent->tcs)
@@ -375,10 +291,8 @@ void agent_free(struct agent *agent)
 		store_close(agent->store);
 	if (agent->loop)
 		loop_free(agent->loop);
+	instance_forget(agent);
 	host_resources_free(&agent->host);
-	free(agent->cluster);
-	free(agent->container_instance);
-	free(agent->availability_zone);
 	config_free(agent->config);
 	free(agent);
 }

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/ecs/capabilities.h"
+#include "agent/ecs/identity_document.h"
+#include "agent/ecs/instance_tags.h"
+#include "agent/ecs/registration_request.h"
 #include "base/alloc.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "wire/acs_network.h"
 #include "wire/api.h"
-#include "wire/architecture.h"
 
 #define BUDGET_MS       (3600LL * 1000)
 #define DEFAULT_CLUSTER "default"
@@ -23,33 +23,32 @@ static const struct backoff_policy policy = {
 };
 
 struct registration {
-	struct loop *loop;
-	struct ecs_client *client;
-	const struct agent_config *config;
+	struct registration_input input; /* saved_* are not looked at once it has begun */
 	char *cluster;
 	char *saved_arn; /* NULL: a new instance */
-	bool enforces_network;
-	struct ecs_attributes attributes;
-	char *body;
+	struct registration_request request;
 	bool last_series; /* no other one follows */
 	struct backoff backoff;
 	int64_t series_since_ms;
+	struct instance_tags_call *tags;
+	struct identity_call *identity;
 	struct ecs_call *call;
 	struct loop_timer *timer;
-	bool ended; /* the timer brings the result */
-	struct registration_result result;
+	bool begun;
+	struct registration_result result; /* an exit code before it has begun: the end */
 	registration_callback *callback;
 	void *data;
 };
 
 static void registration_free(struct registration *registration)
 {
+	instance_tags_cancel(registration->tags);
+	identity_document_cancel(registration->identity);
 	ecs_call_cancel(registration->call);
 	loop_timer_free(registration->timer);
-	ecs_attributes_free(&registration->attributes);
+	registration_request_clear(&registration->request);
 	free(registration->cluster);
 	free(registration->saved_arn);
-	free(registration->body);
 	free(registration);
 }
 
@@ -129,7 +128,7 @@ static void series_failed(struct registration *registration, const struct ecs_re
 	if (is_cluster_missing(response)) {
 		_cleanup_free_ char *body = api_encode_create_cluster(registration->cluster);
 
-		ecs_call(registration->client, "CreateCluster", body, ECS_RETRY_STANDARD,
+		ecs_call(registration->input.client, "CreateCluster", body, ECS_RETRY_STANDARD,
 			 on_cluster_made, registration, &registration->call);
 		return;
 	}
@@ -140,18 +139,13 @@ static void series_failed(struct registration *registration, const struct ecs_re
 static void succeeded(struct registration *registration, const struct ecs_response *response)
 {
 	_cleanup_(api_registered_free_cleanup) struct api_registered *registered = NULL;
-	const struct ecs_attributes *own = &registration->attributes;
-	_cleanup_free_ struct api_attribute *sent = xcalloc(own->count + 1, sizeof(*sent));
 	struct error err = ERROR_INIT;
 
-	for (size_t i = 0; i < own->count; i++)
-		sent[i] = (struct api_attribute){ .name = own->items[i].name,
-						  .value = own->items[i].value };
 	if (api_decode_registered(response->body, response->size, &registered, &err) < 0) {
 		fail(registration, ECS_EXIT_ERROR, &err);
 		return;
 	}
-	if (api_registered_check(registered, sent, own->count, &err) < 0) {
+	if (registration_request_check(&registration->request, registered, &err) < 0) {
 		fail(registration, ECS_EXIT_TERMINAL, &err);
 		return;
 	}
@@ -168,7 +162,7 @@ static void succeeded(struct registration *registration, const struct ecs_respon
 static void on_registered(void *data, const struct ecs_response *response)
 {
 	struct registration *registration = data;
-	const struct agent_config *config = registration->config;
+	const struct agent_config *config = registration->input.config;
 
 	registration->call = NULL;
 	if (!response->error) {
@@ -186,144 +180,116 @@ static void on_registered(void *data, const struct ecs_response *response)
 	series_failed(registration, response);
 }
 
+static void on_identity(void *data, const struct identity_document *identity)
+{
+	struct registration *registration = data;
+
+	_cleanup_free_ char *body = registration_request_encode(&registration->request, identity);
+
+	registration->identity = NULL;
+	ecs_call(registration->input.client, "RegisterContainerInstance", body, ECS_RETRY_STANDARD,
+		 on_registered, registration, &registration->call);
+}
+
 static void call_register(struct registration *registration)
 {
-	ecs_call(registration->client, "RegisterContainerInstance", registration->body,
-		 ECS_RETRY_STANDARD, on_registered, registration, &registration->call);
+	const struct registration_input *input = &registration->input;
+
+	if (input->imds)
+		registration->identity = identity_document_get(
+			input->loop, input->imds, input->config, on_identity, registration);
+	else
+		on_identity(registration, NULL);
+}
+
+static void on_tags(void *data, const struct ec2_tags *tags, const struct error *err)
+{
+	struct registration *registration = data;
+
+	registration->tags = NULL;
+	if (!tags) {
+		fail(registration, ECS_EXIT_ERROR, err);
+		return;
+	}
+	ec2_tags_copy(tags, &registration->request.ec2_tags);
+	begin_series(registration);
+}
+
+/* Its tags first, when EC2 has some of them. */
+static void begin(struct registration *registration)
+{
+	const struct registration_input *input = &registration->input;
+	const struct instance_tags_config tags = {
+		.loop = input->loop,
+		.http = input->http,
+		.credentials = input->credentials,
+		.config = input->config,
+		.ipv6_only = input->host->ipv6_only,
+		.instance_id = input->facts ? input->facts->instance_id : NULL,
+	};
+	struct error err = ERROR_INIT;
+
+	registration->begun = true;
+	if (input->config->tag_source != CONFIG_TAGS_OF_EC2) {
+		begin_series(registration);
+		return;
+	}
+	if (tags.instance_id) {
+		registration->tags = instance_tags_get(&tags, on_tags, registration);
+		return;
+	}
+	error_say(&err, ENODEV,
+		  "ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM asks for the tags of an EC2 "
+		  "instance, and this host does not know of one that it is");
+	fail(registration, ECS_EXIT_ERROR, &err);
 }
 
 static void on_timer(void *data)
 {
 	struct registration *registration = data;
 
-	if (registration->ended)
+	if (registration->result.exit_code != ECS_EXIT_OK)
 		end(registration);
-	else
+	else if (registration->begun)
 		call_register(registration);
-}
-
-/* In the order of the reference: one's own (not again), capabilities, the system. */
-static void collect_attributes(struct registration *registration, const struct host_resources *host)
-{
-	const struct agent_config *config = registration->config;
-	struct ecs_attributes *attributes = &registration->attributes;
-	_cleanup_free_ char *architecture = NULL;
-
-	if (!registration->saved_arn)
-		for (size_t i = 0; i < config->instance_attributes.count; i++)
-			ecs_attributes_add(attributes, config->instance_attributes.items[i].name,
-					   config->instance_attributes.items[i].value);
-	capabilities_list(config, host, attributes);
-	if (registration->enforces_network)
-		ecs_attributes_add(attributes, ACS_NETWORK_CAPABILITY, NULL);
-	if (*config->network_address)
-		ecs_attributes_add(attributes, ACS_NETWORK_ADDRESS, config->network_address);
-	ecs_attributes_add(attributes, "ecs.os-type", "linux");
-	ecs_attributes_add(attributes, "ecs.os-family", "LINUX");
-	if (*config->detailed_os_family)
-		ecs_attributes_add(attributes, "ecs.os-type-detailed", config->detailed_os_family);
-	/* No identity document goes along, from which the control plane would know. */
-	architecture = ecs_architecture_of_host();
-	ecs_attributes_add(attributes, "ecs.cpu-architecture", architecture);
-}
-
-static struct text_list port_texts(const struct config_ports *ports)
-{
-	char **items = xcalloc(ports->count + 1, sizeof(*items));
-
-	for (size_t i = 0; i < ports->count; i++)
-		items[i] = xasprintf("%u", ports->items[i]);
-	return (struct text_list){ .items = (const char *const *)items, .count = ports->count };
-}
-
-static void port_texts_free(struct text_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free((char *)(uintptr_t)list->items[i]);
-	free((void *)(uintptr_t)list->items);
-}
-
-static void encode(struct registration *registration, const struct host_resources *host)
-{
-	const struct agent_config *config = registration->config;
-	const struct ecs_attributes *own = &registration->attributes;
-	_cleanup_free_ struct api_attribute *attributes =
-		xcalloc(own->count + 1, sizeof(*attributes));
-	_cleanup_free_ struct text_pair *tags =
-		xcalloc(config->instance_tags.count + 1, sizeof(*tags));
-	__attribute__((cleanup(port_texts_free))) struct text_list ports =
-		port_texts(&config->reserved_ports);
-	__attribute__((cleanup(port_texts_free))) struct text_list udp =
-		port_texts(&config->reserved_ports_udp);
-	char token[UUID_SIZE];
-
-	for (size_t i = 0; i < own->count; i++)
-		attributes[i] = (struct api_attribute){ .name = own->items[i].name,
-							.value = own->items[i].value };
-	for (size_t i = 0; i < config->instance_tags.count; i++)
-		tags[i] = (struct text_pair){ .name = config->instance_tags.items[i].name,
-					      .value = config->instance_tags.items[i].value };
-	uuid4(token);
-	registration->body = api_encode_register(&(struct api_register){
-		.cluster = registration->cluster,
-		.container_instance_arn = registration->saved_arn,
-		.attributes = attributes,
-		.attribute_count = own->count,
-		.tags = tags,
-		.tag_count = config->instance_tags.count,
-		.cpu = host->cpu_units,
-		.memory_mib = host->memory_mib,
-		.ports = ports,
-		.ports_udp = udp,
-		.client_token = token,
-	});
+	else
+		begin(registration);
 }
 
 /* What must be right before anything is sent. */
-static enum ecs_exit prepare(struct registration *registration,
-			     const struct registration_input *input, struct error *err)
+static enum ecs_exit prepare(struct registration *registration, struct error *err)
 {
-	const char *saved_cluster = input->saved_cluster;
+	const struct registration_input *input = &registration->input;
 
-	if (!str_is_empty(saved_cluster) && strcmp(saved_cluster, registration->cluster) != 0) {
+	if (!str_is_empty(input->saved_cluster) &&
+	    strcmp(input->saved_cluster, registration->cluster) != 0) {
 		error_say(err, EINVAL,
 			  "the saved state belongs to cluster %s: set ECS_CLUSTER to it, or empty "
 			  "the data directory to "
 			  "join another as a new instance",
-			  saved_cluster);
+			  input->saved_cluster);
 		return ECS_EXIT_TERMINAL;
 	}
-	collect_attributes(registration, input->host);
-	encode(registration, input->host);
+	registration_request_prepare(&registration->request, input);
 	return ECS_EXIT_OK;
 }
 
-struct registration *registration_start(struct loop *loop, struct ecs_client *client,
-					const struct agent_config *config,
-					const struct registration_input *input,
+struct registration *registration_start(const struct registration_input *input,
 					registration_callback *callback, void *data)
 {
 	struct registration *registration = xcalloc(1, sizeof(*registration));
-	enum ecs_exit exit_code;
+	const struct agent_config *config = input->config;
 
-	registration->loop = loop;
-	registration->client = client;
-	registration->config = config;
+	registration->input = *input;
 	registration->cluster = xstrdup(*config->cluster ? config->cluster : DEFAULT_CLUSTER);
 	registration->saved_arn = str_is_empty(input->saved_arn) ? NULL : xstrdup(input->saved_arn);
-	registration->enforces_network = input->enforces_network;
 	registration->last_series = *config->cluster != '\0';
 	registration->callback = callback;
 	registration->data = data;
-	registration->timer = loop_timer_new(loop, on_timer, registration);
-
-	exit_code = prepare(registration, input, &registration->result.err);
-	if (exit_code == ECS_EXIT_OK) {
-		begin_series(registration);
-		return registration;
-	}
-	registration->result.exit_code = exit_code;
-	registration->ended = true;
+	registration->request.cluster = registration->cluster;
+	registration->request.saved_arn = registration->saved_arn;
+	registration->timer = loop_timer_new(input->loop, on_timer, registration);
+	registration->result.exit_code = prepare(registration, &registration->result.err);
 	loop_timer_start(registration->timer, 0);
 	return registration;
 }

@@ -4,19 +4,15 @@
 
 #include <stdbool.h>
 
+#include "agent/aws/imds.h"
 #include "agent/config/config.h"
 #include "agent/ecs/client.h"
+#include "agent/ecs/ec2_facts.h"
+#include "agent/ecs/exit_code.h"
 #include "agent/ecs/host.h"
 #include "base/error.h"
+#include "base/http.h"
 #include "base/loop.h"
-
-/* Exit codes of the agent: what its supervisor does next. */
-enum ecs_exit {
-	ECS_EXIT_OK = 0,       /* stop, and stay stopped */
-	ECS_EXIT_ERROR = 1,    /* start again, with back-off */
-	ECS_EXIT_TERMINAL = 5, /* stay stopped: starting again cannot help */
-	ECS_EXIT_UPDATE = 42
-};
 
 struct registration_result {
 	enum ecs_exit exit_code;        /* ECS_EXIT_OK: registered */
@@ -30,25 +26,35 @@ typedef void registration_callback(void *data, const struct registration_result 
 
 struct registration;
 
-/* What a registration says beside the configuration. */
+/* What a registration is made with. All is borrowed until it has ended. */
 struct registration_input {
-	const struct host_resources *host; /* needed until registration_start() returns */
-	const char *saved_arn;             /* NULL: a new instance, else this one again */
-	const char *saved_cluster;         /* NULL: none; otherwise it must be the configured one */
+	struct loop *loop;
+	struct ecs_client *client;
+	const struct agent_config *config;
+	const struct host_resources *host;
+	const char *saved_arn;     /* NULL: a new instance, else this one again */
+	const char *saved_cluster; /* NULL: none; otherwise it must be the configured one */
 	/* Security groups are enforced here: BerthNetworkMessage is wanted. */
 	bool enforces_network;
+
+	/* On an instance of EC2; else NULL both. */
+	struct imds *imds;
+	const struct ec2_facts *facts;
+	/* For its tags. */
+	struct http_client *http;
+	struct aws_credentials *credentials;
 };
 
 /*
  * Registers this instance. Makes the default cluster when none is configured and it is
- * missing. Throttling and server errors are retried for an hour.
+ * missing. Throttling and server errors are retried for an hour. An instance of EC2 shows its
+ * identity document, which is asked for anew for each call, and brings its tags when that is
+ * configured.
  *
  * The callback comes exactly once, later; the registration is freed after it.
  */
-struct registration *registration_start(struct loop *loop, struct ecs_client *client,
-					const struct agent_config *config,
-					const struct registration_input *input,
+struct registration *registration_start(const struct registration_input *input,
 					registration_callback *callback, void *data);
-void registration_cancel(struct registration *registration);
+void registration_cancel(struct registration *registration); /* NULL does nothing */
 
 #endif

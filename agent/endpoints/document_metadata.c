@@ -210,8 +210,12 @@ void document_task(const struct document_context *context, const struct task_sta
 	if (!str_is_empty(spec->launch_type))
 		write_text(&writer, "LaunchType", spec->launch_type);
 	write_containers(&writer, context, task);
+	if (!str_is_empty(context->identity->vpc_id))
+		write_text(&writer, "VPCID", context->identity->vpc_id);
 	if (!str_is_empty(spec->service_name))
 		write_text(&writer, "ServiceName", spec->service_name);
 	write_bool(&writer, "FaultInjectionEnabled", spec->enable_fault_injection);
+	if (!context->without_zone && !str_is_empty(context->identity->availability_zone_id))
+		write_text(&writer, "AvailabilityZoneID", context->identity->availability_zone_id);
 	write_object_end(&writer);
 }

@@ -29,6 +29,7 @@ struct endpoints_identity {
 	const char *cluster;
 	const char *container_instance_arn;
 	const char *availability_zone;
+	const char *availability_zone_id, *vpc_id; /* of an instance of EC2 */
 };
 
 struct endpoints_config {

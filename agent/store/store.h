@@ -81,6 +81,7 @@ void store_tasks_free(struct store_tasks *tasks);
 #define STORE_CONTAINER_INSTANCE "container-instance-arn"
 #define STORE_CLUSTER            "cluster"
 #define STORE_AVAILABILITY_ZONE  "availability-zone"
+#define STORE_EC2_INSTANCE       "ec2-instance-id"
 #define STORE_AGENT_VERSION      "agent-version"
 #define STORE_BOOT_ID            "boot-id" /* of the host, when the agent ran last */
 

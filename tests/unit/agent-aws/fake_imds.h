@@ -22,8 +22,9 @@ struct fake_imds_file {
 };
 
 struct fake_imds {
-	struct loop *loop;
+	struct loop *loop; /* set before the start: another's, as is web; else its own */
 	struct web *web;
+	bool is_guest;
 	struct web_listener *listener;
 	struct imds *imds;
 	char endpoint[64];

@@ -58,17 +58,21 @@ static bool done(void *data)
 	return ((struct got *)data)->times > 0;
 }
 
-static struct got register_with(struct fake *fake, struct registration_input *input)
+static struct got register_with(struct fake *fake, const struct registration_input *more)
 {
+	struct registration_input input = *more;
 	struct host_resources host = { 0 };
 	struct got got = { 0 };
 
 	assert_int_equal(host_resources_read(fake->config, &host, NULL), 0);
-	input->host = &host;
-	registration_start(fake->loop, fake->client, fake->config, input, keep, &got);
-	host_resources_free(&host);
+	input.loop = fake->loop;
+	input.client = fake->client;
+	input.config = fake->config;
+	input.host = &host;
+	registration_start(&input, keep, &got);
 	assert_int_equal(got.times, 0);
 	fake_run_until(fake, done, &got);
+	host_resources_free(&host);
 	return got;
 }
 
@@ -302,6 +306,23 @@ static void throttling_is_waited_out(void **state)
 	}
 }
 
+/* An hour of throttling is the end, with what the control plane said last: no instance without a
+ * name. */
+static void an_hour_of_throttling_is_an_error(void **state)
+{
+	struct fake fake;
+	struct got got;
+
+	fake_start(&fake, (char *[]){ "BERTH_TIME_SCALE=20000", "ECS_CLUSTER=demo", NULL });
+	for (int i = 0; i < 400; i++)
+		fake_answer(&fake, RCI, 400, FAILURE("ThrottlingException", "slow"));
+	got = do_register(&fake, NULL, NULL);
+	assert_int_equal(got.exit_code, ECS_EXIT_ERROR);
+	assert_non_null(strstr(got.text, "ThrottlingException: slow"));
+	assert_true(fake_count(&fake, RCI) >= 3);
+	fake_stop(&fake);
+}
+
 /* cfg-R6, cfg-R8, cfg-R11 */
 static void failures_decide_the_exit_code(void **state)
 {
@@ -406,6 +427,7 @@ int main(void)
 		cmocka_unit_test(a_configured_cluster_is_never_made),
 		cmocka_unit_test(without_a_cluster_any_failure_is_tried_once_more),
 		cmocka_unit_test(throttling_is_waited_out),
+		cmocka_unit_test(an_hour_of_throttling_is_an_error),
 		cmocka_unit_test(failures_decide_the_exit_code),
 		cmocka_unit_test(an_attribute_that_is_not_echoed_at_all_is_terminal),
 		cmocka_unit_test(another_cluster_than_the_saved_one_is_refused_before_any_call),

@@ -239,6 +239,35 @@ static void ports_are_told_for_each_family_that_they_are_bound_in(void **state)
 	assert_ports("172.29.0.2", "fd00:172:29::2", ALL(BOTH));
 }
 
+/* On EC2 the task's document says where the instance is; the zone, by name and by id, can be left
+ * out. */
+static void a_task_says_where_its_instance_is(void **state)
+{
+	static const struct endpoints_identity on_ec2 = {
+		.cluster = "orchard",
+		.container_instance_arn = "arn:instance",
+		.availability_zone = "us-west-2b",
+		.availability_zone_id = "usw2-az2",
+		.vpc_id = "vpc-0a",
+	};
+	_state_ struct task_state *task =
+		state_of("{'arn':'" ARN "','desiredStatus':'RUNNING','family':'f','version':'1',"
+			 "'serviceName':'front','containers':[{'name':'web','image':'fruit:1'}]}");
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct document_context this = { &on_ec2, i == 1 };
+		struct strbuf out = STRBUF_INIT;
+
+		document_task(&this, task, &out);
+		assert_non_null(strstr(strbuf_text(&out),
+				       ",\"VPCID\":\"vpc-0a\",\"ServiceName\":\"front\","));
+		assert_int_equal(
+			str_ends_with(strbuf_text(&out), ",\"AvailabilityZoneID\":\"usw2-az2\"}"),
+			i == 0);
+		strbuf_free(&out);
+	}
+}
+
 /* tmds-51 as far as version 4 goes, and the pause container */
 static void a_task_lists_what_is_there_and_what_has_its_image(void **state)
 {
@@ -387,6 +416,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_left_out),
 		cmocka_unit_test(interfaces_with_ipv6),
 		cmocka_unit_test(ports_are_told_for_each_family_that_they_are_bound_in),
+		cmocka_unit_test(a_task_says_where_its_instance_is),
 		cmocka_unit_test(a_task_lists_what_is_there_and_what_has_its_image),
 		cmocka_unit_test(a_task_that_has_nothing_yet),
 		cmocka_unit_test(introspection_shows_a_task),
