@@ -11,22 +11,30 @@
 #include "base/strbuf.h"
 #include "base/url.h"
 
-/* The raw path is encoded once more, but for its slashes: so does AWS for every service but S3. */
+/*
+ * Without empty segments and those that lead nowhere ("//", ".", ".."). What is left of the raw
+ * path is encoded once more, but for its slashes. So does AWS for every service but S3.
+ */
 static void append_path(struct strbuf *sb, const char *path)
 {
-	if (!*path)
-		strbuf_append_char(sb, '/');
-	while (*path) {
-		size_t size = strcspn(path, "/");
-		_cleanup_free_ char *segment = xstrndup(path, size);
+	_cleanup_str_list_ struct str_list raw = STR_LIST_INIT;
+	_cleanup_free_ const char **kept = NULL;
+	size_t count = 0;
 
-		strbuf_append_urlencoded(sb, segment);
-		path += size;
-		if (*path) {
-			strbuf_append_char(sb, '/');
-			path++;
-		}
+	str_list_split(&raw, path, '/', false);
+	kept = xcalloc(raw.count + 1, sizeof(*kept));
+	for (size_t i = 0; i < raw.count; i++) {
+		if (str_eq(raw.items[i], ".."))
+			count -= count > 0;
+		else if (*raw.items[i] && !str_eq(raw.items[i], "."))
+			kept[count++] = raw.items[i];
 	}
+	for (size_t i = 0; i < count; i++) {
+		strbuf_append_char(sb, '/');
+		strbuf_append_urlencoded(sb, kept[i]);
+	}
+	if (count == 0 || str_ends_with(path, "/"))
+		strbuf_append_char(sb, '/');
 }
 
 static int by_text(const void *a, const void *b)
