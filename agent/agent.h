@@ -125,6 +125,9 @@ void watch_runtime(struct agent *agent);
 void reload_begin(struct agent *agent);
 void reload_free(struct agent *agent);
 
+/* dump.c: all tasks and what they wait for, into the log, whatever its level. */
+void dump_state(struct agent *agent);
+
 /* instance.c: who this host is to the control plane. */
 /* As it was saved. */
 int instance_restore(struct agent *agent, struct error *err);

@@ -227,24 +227,34 @@ static void told_to_reload(void *data, int signum)
 	reload_begin(data);
 }
 
+static void told_to_explain(void *data, int signum)
+{
+	(void)signum;
+	dump_state(data);
+}
+
 void agent_run(struct agent *agent)
 {
-	struct loop_signal *term = NULL;
-	struct loop_signal *interrupt = NULL;
-	struct loop_signal *hangup = NULL;
+	static const struct {
+		int signum;
+		void (*callback)(void *data, int signum);
+	} watched[] = {
+		{ SIGTERM, told_to_stop },
+		{ SIGINT, told_to_stop },
+		{ SIGHUP, told_to_reload },
+		{ SIGUSR1, told_to_explain },
+	};
+	struct loop_signal *signals[4] = { NULL };
 	struct error err = ERROR_INIT;
 
-	if (loop_signal_new(agent->loop, SIGTERM, told_to_stop, agent, &term, &err) < 0 ||
-	    loop_signal_new(agent->loop, SIGINT, told_to_stop, agent, &interrupt, &err) < 0 ||
-	    loop_signal_new(agent->loop, SIGHUP, told_to_reload, agent, &hangup, &err) < 0)
-		log_error("signals cannot be watched", "error", err.text);
+	for (size_t i = 0; i < 4; i++)
+		if (loop_signal_new(agent->loop, watched[i].signum, watched[i].callback, agent,
+				    &signals[i], &err) < 0)
+			log_error("signals cannot be watched", "error", err.text);
 	loop_run(agent->loop);
-	if (term)
-		loop_signal_free(term);
-	if (interrupt)
-		loop_signal_free(interrupt);
-	if (hangup)
-		loop_signal_free(hangup);
+	for (size_t i = 0; i < 4; i++)
+		if (signals[i])
+			loop_signal_free(signals[i]);
 }
 
 void agent_stop(struct agent *agent, int exit_code)

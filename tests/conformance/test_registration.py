@@ -2,11 +2,13 @@
 """Registration and exit codes."""
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 
 import pytest
 
+import messages
 import peer as peers
 
 RCI = "RegisterContainerInstance"
@@ -168,6 +170,22 @@ def test_stop_in_order(connected):
     """cfg-S1 for an agent without tasks"""
     agent, _ = connected
     assert agent.stop() == 0
+
+
+def test_dump(agent, peer):
+    """cfg-S3: what each task waits for, also in a log that is silent otherwise; the agent runs on"""
+    agent.start(ECS_LOGLEVEL="crit")
+    acs = peer.acs.next()
+    messages.payload(acs, "m1", messages.task("5e0c"))
+    messages.expect_ack(acs, "m1")
+    assert agent.text() == ""
+    agent.process.send_signal(signal.SIGUSR1)
+    pytest.wait_until(lambda: "state: end" in agent.text())
+    first, *tasks, last = agent.text().splitlines()
+    assert "state: begin" in first and 'acs="connected"' in first and "tasks=1" in first and "state: end" in last
+    assert len(tasks) == 1 and 'task="5e0c"' in tasks[0] and "waits for the pull of its image" in tasks[0]
+    acs.heartbeat(messageId="still")
+    assert acs.next(kind="HeartbeatAckRequest")["message"] == {"messageId": "still"}
 
 
 MISTAKES = [

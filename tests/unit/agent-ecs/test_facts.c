@@ -301,7 +301,7 @@ static void the_endpoint_of_a_service_follows_aws_own_variables(void **state)
 	}
 }
 
-/* cfg-R31 for the file of the GPUs: what is in it, a damaged one, and none. */
+/* What is in the file, a damaged one, and none. */
 static void gpus_are_those_that_the_file_names(void **state)
 {
 	static const struct {
