@@ -62,12 +62,7 @@ static void next(struct credential_fetch *fetch);
 
 static const char *environment_of(const struct credential_fetch *fetch, const char *name)
 {
-	size_t length = strlen(name);
-
-	for (char *const *at = fetch->sources->environment; at && *at; at++)
-		if (strncmp(*at, name, length) == 0 && (*at)[length] == '=')
-			return *at + length + 1;
-	return "";
+	return environment_value(fetch->sources->environment, name);
 }
 
 /* ---- what is asked over HTTP ---- */
@@ -138,13 +133,10 @@ static struct sts_role role_of(const struct credential_fetch *fetch)
 
 static char *sts_endpoint(const struct credential_fetch *fetch)
 {
-	const char *given = environment_of(fetch, "AWS_ENDPOINT_URL_STS");
+	_cleanup_free_ char *url =
+		aws_endpoint_told(fetch->sources->environment, "sts", fetch->sources->region, 0);
 
-	if (*given)
-		return xasprintf("%s%s", given, str_ends_with(given, "/") ? "" : "/");
-	_cleanup_free_ char *own = aws_endpoint("sts", fetch->sources->region, 0);
-
-	return xasprintf("%s/", own);
+	return xasprintf("%s%s", url, str_ends_with(url, "/") ? "" : "/");
 }
 
 static void heard_sts(struct credential_fetch *fetch, const struct http_response *response)

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/aws/endpoint.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/str.h"
 
 /* Partitions, by how the names of their regions begin; the last one has all others. */
@@ -30,4 +34,47 @@ char *aws_endpoint(const char *service, const char *region, unsigned flags)
 			 region,
 			 flags & AWS_ENDPOINT_DUAL_STACK ? partitions[i].dual_stack_suffix
 							 : partitions[i].suffix);
+}
+
+const char *environment_value(char *const *environment, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (char *const *at = environment; at && *at; at++)
+		if (strncmp(*at, name, length) == 0 && (*at)[length] == '=')
+			return *at + length + 1;
+	return "";
+}
+
+static bool is_true(char *const *environment, const char *name)
+{
+	return str_eq_nocase(environment_value(environment, name), "true");
+}
+
+/* "": none. */
+static const char *url_told(char *const *environment, const char *service)
+{
+	_cleanup_free_ char *name = xasprintf("AWS_ENDPOINT_URL_%s", service);
+	const char *url;
+
+	if (is_true(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"))
+		return "";
+	for (char *at = name; *at; at++)
+		*at = (char)toupper((unsigned char)*at);
+	url = environment_value(environment, name);
+	return *url ? url : environment_value(environment, "AWS_ENDPOINT_URL");
+}
+
+char *aws_endpoint_told(char *const *environment, const char *service, const char *region,
+			unsigned flags)
+{
+	const char *url = url_told(environment, service);
+
+	if (*url)
+		return xstrdup(url);
+	if (is_true(environment, "AWS_USE_DUALSTACK_ENDPOINT"))
+		flags |= AWS_ENDPOINT_DUAL_STACK;
+	if (is_true(environment, "AWS_USE_FIPS_ENDPOINT"))
+		flags |= AWS_ENDPOINT_FIPS;
+	return aws_endpoint(service, region, flags);
 }
