@@ -70,7 +70,7 @@ static void on_notice(void *data, const struct imds_answer *answer)
 	struct spot_watch *watch = data;
 	const struct ecs_instance *instance = watch->config.instance;
 	_cleanup_free_ char *body = NULL;
-	const char *action;
+	const char *action = "";
 	struct error err = ERROR_INIT;
 
 	watch->question = NULL;
