@@ -30,6 +30,16 @@
 #include "base/web.h"
 #include "netns/device_watch.h"
 
+/* condition.c: what the agent knows of its own health. Times are monotonic. */
+struct condition {
+	int64_t started_ms;
+	bool asked; /* who asked waits for the runtime */
+	bool runtime_checked, runtime_answers;
+	int64_t runtime_checked_ms, runtime_since_ms;
+	int64_t store_tried_ms, store_since_ms;
+	char *store_trouble; /* NULL: it can be written */
+};
+
 /* The wiring: every part of the agent, and who hands what to whom. Only the files beside this one
  * know it. */
 struct agent {
@@ -84,6 +94,8 @@ struct agent {
 
 	struct credentials_store *task_credentials;
 	struct endpoints *endpoints;
+
+	struct condition condition;
 };
 
 /* drive.c: events into the engine, effects out of it. */
@@ -141,6 +153,14 @@ int instance_check(struct agent *agent, struct error *err);
 void instance_register(struct agent *agent);
 void instance_free(struct agent *agent);   /* what is under way */
 void instance_forget(struct agent *agent); /* what is known: the last to go */
+
+/* condition.c: whether the agent is well, for who asks (see health.h). */
+void condition_start(struct agent *agent);
+void condition_ask(void *data);
+/* The runtime was asked. */
+void condition_runtime(struct agent *agent, bool answers);
+/* The state was written; or it was not, because of `trouble`. */
+void condition_store(struct agent *agent, const char *trouble);
 
 /* start.c: from configuration to sessions, and back. */
 void start_sessions(struct agent *agent);

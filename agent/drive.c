@@ -24,16 +24,20 @@ static void save_boot_id(struct agent *agent)
 
 void drive_flush(struct agent *agent)
 {
+	bool writes = outbox_commits(agent->outbox);
 	struct error err = ERROR_INIT;
 
-	if (outbox_commits(agent->outbox))
+	if (writes)
 		crash_point_commit_begins(agent->crash_points);
 	if (outbox_flush(agent->outbox, &err) == 0) {
+		if (writes)
+			condition_store(agent, NULL);
 		crash_point_commit_over(agent->crash_points);
 		loop_timer_stop(agent->retry);
 		save_boot_id(agent);
 		return;
 	}
+	condition_store(agent, err.text);
 	if (!loop_timer_is_running(agent->retry)) {
 		log_error("the state cannot be saved: nothing is acknowledged or done until it "
 			  "can; is the disk full?",

@@ -31,6 +31,7 @@ static const struct flag flag_table[] = {
 	{ "help", true, KIND_ACTION, FLAGS_PRINT_HELP, NULL, NULL },
 	{ "version", false, KIND_ACTION, FLAGS_PRINT_VERSION, NULL, NULL },
 	{ "v", false, KIND_ACTION, FLAGS_PRINT_VERSION, NULL, NULL },
+	{ "healthcheck", false, KIND_ACTION, FLAGS_HEALTHCHECK, NULL, NULL },
 	{ "license", false, KIND_ACTION, FLAGS_PRINT_LICENSE, NULL, NULL },
 	{ "ecs-attributes", false, KIND_ACTION, FLAGS_PRINT_ATTRIBUTES, NULL, NULL },
 	{ "loglevel", false, KIND_LEVEL, FLAGS_RUN, NULL, NULL },
@@ -55,6 +56,9 @@ void flags_print_usage(FILE *out)
 	      "and end\n"
 	      "      --json                  print it for programs\n"
 	      "      --print-config-reference  print every setting as Markdown, and end\n"
+	      "      --healthcheck           ask the agent that runs whether it is well, print what "
+	      "is not,\n"
+	      "                              and end with 0 or 1\n"
 	      "      --ecs-attributes        print what this host offers to the scheduler, and "
 	      "end\n"
 	      "      --loglevel LEVEL        level of what is logged, whatever the settings say\n"

@@ -18,6 +18,7 @@ enum flags_action { /* the first of those that are asked for */
 		    FLAGS_PRINT_VERSION,
 		    FLAGS_PRINT_HELP,
 		    FLAGS_PRINT_REFERENCE,
+		    FLAGS_HEALTHCHECK,
 		    FLAGS_CHECK_CONFIG,
 		    FLAGS_PRINT_ATTRIBUTES,
 		    FLAGS_RUN,

@@ -11,6 +11,7 @@
 
 #include "agent/agent.h"
 #include "agent/flags.h"
+#include "agent/healthcheck.h"
 #include "agent/host_facts.h"
 #include "agent/license.h"
 #include "agent/log_setup.h"
@@ -124,6 +125,8 @@ static int act(const struct flags *flags, const struct config_sources *sources,
 		/* Perhaps the file is only half written: the supervisor may try again. */
 		print_report(&report, stderr);
 		exit_code = ECS_EXIT_ERROR;
+	} else if (flags->action == FLAGS_HEALTHCHECK) {
+		exit_code = healthcheck(config, getenv("ECS_AGENT_HEALTHCHECK_HOST"), stdout);
 	} else if (flags->action == FLAGS_PRINT_ATTRIBUTES) {
 		exit_code = print_attributes(config);
 	} else {
@@ -187,6 +190,7 @@ int main(int argc, char **argv)
 	case FLAGS_PRINT_REFERENCE:
 		config_print_reference(stdout);
 		break;
+	case FLAGS_HEALTHCHECK:
 	case FLAGS_CHECK_CONFIG:
 	case FLAGS_PRINT_ATTRIBUTES:
 	case FLAGS_RUN:

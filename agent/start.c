@@ -174,6 +174,7 @@ static int open_endpoints(struct agent *agent, struct error *err)
 		.credentials = agent->task_credentials,
 		.identity = &agent->identity,
 		.read_stats = read_stats,
+		.ask_health = condition_ask,
 		.data = agent,
 	};
 
@@ -186,6 +187,7 @@ int agent_new(struct agent_config *config, struct agent **ret, struct error *err
 	int r;
 
 	agent->config = config;
+	condition_start(agent);
 	agent->task_credentials = credentials_store_new();
 	r = loop_new(&agent->loop, err);
 	if (r == 0)
@@ -281,7 +283,7 @@ void agent_free(struct agent *agent)
 	if (agent->attachments)
 		attachments_free(agent->attachments);
 	if (agent->endpoints)
-		endpoints_free(agent->endpoints);
+		endpoints_free(TAKE(agent->endpoints));
 	network_free(agent->network);
 	agent->network = NULL;
 	drive_free(agent);
@@ -303,6 +305,7 @@ void agent_free(struct agent *agent)
 		loop_free(agent->loop);
 	instance_forget(agent);
 	host_resources_free(&agent->host);
+	free(agent->condition.store_trouble);
 	config_free(agent->config);
 	free(agent);
 }

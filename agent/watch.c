@@ -168,6 +168,7 @@ static void runtime_answered(void *data, bool healthy)
 			  "address", agent->config->containerd_address);
 	if (agent->telemetry)
 		telemetry_set_runtime_status(agent->telemetry, healthy);
+	condition_runtime(agent, healthy);
 }
 
 void watch_runtime(struct agent *agent)

@@ -152,7 +152,10 @@ struct ws_connect_config {
 	bool insecure;                /* do not verify the certificate */
 	int64_t connect_timeout_ms;   /* name and TCP; 0: 30 s */
 	int64_t handshake_timeout_ms; /* TLS and upgrade; 0: 30 s */
-	size_t message_limit;         /* 0: 4 MiB; longer messages drop the connection */
+	/* What is written and not taken by the peer for so long ends the connection, also when
+	   it goes on sending. 0: no limit. */
+	int64_t send_timeout_ms;
+	size_t message_limit; /* 0: 4 MiB; longer messages drop the connection */
 	size_t queue_limit;           /* bytes waiting to be sent; 0: 4 MiB */
 };
 

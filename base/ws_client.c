@@ -34,6 +34,7 @@ struct ws_handshake {
 	char *request;
 	char *key;
 	int64_t timeout_ms;
+	unsigned send_timeout_ms;
 	struct resolve *resolve;
 	struct addrinfo *addresses;
 	const struct addrinfo *address; /* that is being tried */
@@ -228,6 +229,10 @@ static void begin_stream(struct ws *ws)
 
 	loop_fd_free(TAKE(handshake->connecting));
 	setsockopt(handshake->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* The kernel watches it: also a window that stays closed counts. */
+	if (handshake->send_timeout_ms)
+		setsockopt(handshake->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+			   &handshake->send_timeout_ms, sizeof(handshake->send_timeout_ms));
 	if (handshake->url.tls &&
 	    tls_client_new(ws->web->client_tls, handshake->url.host, &ssl, &err) < 0) {
 		fail(ws, "%s", err.text);
@@ -408,6 +413,7 @@ int ws_connect(struct web *web, const struct ws_connect_config *config,
 	handshake->fd = -1;
 	handshake->timeout_ms =
 		config->handshake_timeout_ms ? config->handshake_timeout_ms : DEFAULT_HANDSHAKE_MS;
+	handshake->send_timeout_ms = (unsigned)config->send_timeout_ms;
 	result = url_parse(config->url, &handshake->url, err);
 	if (result == 0)
 		result = write_request(handshake, config, err);

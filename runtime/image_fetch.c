@@ -18,6 +18,8 @@
 #include "runtime/image_internal.h"
 
 #define STEP_TIMEOUT_MS 60000
+/* Only whether it answers: most of it is the start of the program that asks. */
+#define PING_TIMEOUT_MS 5000
 /* ctr waits for ever for a containerd that has died, and goes on with the next one. */
 #define LOOK_INTERVAL_MS 1000
 #define CONTENT_LIMIT    (8 << 20)
@@ -139,7 +141,9 @@ static void run_step(struct image_fetch *fetch, enum image_step step, const stru
 		.argv = (const char *const *)argv->items,
 		.env = (const char *const *)fetch->store->environment.items,
 		.output_limit = CONTENT_LIMIT,
-		.timeout_ms = is_pull ? fetch->timeout_ms : STEP_TIMEOUT_MS,
+		.timeout_ms = is_pull                   ? fetch->timeout_ms
+			      : step == IMAGE_STEP_PING ? PING_TIMEOUT_MS
+							: STEP_TIMEOUT_MS,
 		.on_line = is_pull ? on_line : NULL,
 	};
 	struct error err = ERROR_INIT;

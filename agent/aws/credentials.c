@@ -20,12 +20,21 @@ struct aws_credentials {
 	int64_t look_at_ms;        /* monotonic: again then; INT64_MAX: never */
 	struct credential_fetch *fetch;
 	bool is_looking;
+	int64_t since_ms; /* monotonic: there are good ones, or there were never any */
 	struct error err; /* why there are none */
 };
 
 int64_t aws_credentials_wall_ms(const struct aws_credentials *credentials)
 {
 	return clock_wall_ms() + credentials->sources.skew_ms;
+}
+
+static bool are_good(const struct aws_credentials *credentials)
+{
+	const struct credential_set *set = &credentials->set;
+
+	return set->access_key &&
+	       (set->expires_ms == 0 || set->expires_ms > aws_credentials_wall_ms(credentials));
 }
 
 static int64_t good_for_ms(const struct aws_credentials *credentials)
@@ -49,6 +58,8 @@ static void looked(void *data, const struct credential_result *result)
 	if (result->set) {
 		bool is_first = !credentials->set.access_key;
 
+		if (!are_good(credentials))
+			credentials->since_ms = clock_monotonic_ms();
 		credential_set_free(&credentials->set);
 		credentials->set = *result->set;
 		*result->set = (struct credential_set){ 0 };
@@ -81,6 +92,7 @@ struct aws_credentials *aws_credentials_new(const struct credential_sources *sou
 	struct aws_credentials *credentials = xcalloc(1, sizeof(*credentials));
 
 	credentials->sources = *sources;
+	credentials->since_ms = clock_monotonic_ms();
 	look(credentials);
 	return credentials;
 }
@@ -102,8 +114,7 @@ int aws_credentials_get(struct aws_credentials *credentials, struct sigv4_creden
 
 	if (clock_monotonic_ms() >= credentials->look_at_ms)
 		look(credentials);
-	if (set->access_key &&
-	    (set->expires_ms == 0 || set->expires_ms > aws_credentials_wall_ms(credentials))) {
+	if (are_good(credentials)) {
 		*ret = (struct sigv4_credentials){ .access_key = set->access_key,
 						   .secret = set->secret,
 						   .token = set->token };
@@ -115,6 +126,24 @@ int aws_credentials_get(struct aws_credentials *credentials, struct sigv4_creden
 		return error_say(err, ENOKEY, "%s", credentials->err.text);
 	return error_say(err, ENOKEY, "the AWS credentials have expired at %s; %s",
 			 format_iso8601(set->expires_ms, time), credentials->err.text);
+}
+
+struct aws_credentials_state aws_credentials_state(struct aws_credentials *credentials,
+						   struct error *err)
+{
+	const struct credential_set *set = &credentials->set;
+	struct sigv4_credentials keys;
+	struct aws_credentials_state state = {
+		.good = aws_credentials_get(credentials, &keys, err) == 0,
+		.since_ms = credentials->since_ms,
+		.ends = set->access_key && set->expires_ms != 0,
+	};
+
+	if (state.ends)
+		state.left_ms = set->expires_ms - aws_credentials_wall_ms(credentials);
+	if (!state.good && state.ends)
+		state.since_ms = clock_monotonic_ms() + state.left_ms;
+	return state;
 }
 
 void aws_credentials_refused(struct aws_credentials *credentials)

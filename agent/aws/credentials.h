@@ -2,6 +2,7 @@
 #ifndef BERTH_AGENT_AWS_CREDENTIALS_H
 #define BERTH_AGENT_AWS_CREDENTIALS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/aws/credential_chain.h"
@@ -31,6 +32,17 @@ void aws_credentials_free(struct aws_credentials *credentials);
  */
 int aws_credentials_get(struct aws_credentials *credentials, struct sigv4_credentials *ret,
 			struct error *err);
+
+/* For who judges whether the agent is well. */
+struct aws_credentials_state {
+	bool good;        /* there are keys now, which have not expired */
+	int64_t since_ms; /* monotonic: good, or not */
+	bool ends;        /* they expire ... */
+	int64_t left_ms;  /* ... after so long */
+};
+/* As aws_credentials_get(), which see for `err`. */
+struct aws_credentials_state aws_credentials_state(struct aws_credentials *credentials,
+						   struct error *err);
 
 /* The control plane does not take these keys (any more): look again before they are used. */
 void aws_credentials_refused(struct aws_credentials *credentials);

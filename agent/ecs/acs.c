@@ -255,6 +255,16 @@ void acs_session_free(struct acs_session *acs)
 	free(acs);
 }
 
+struct session_facts acs_session_facts(const struct acs_session *acs)
+{
+	return session_facts(acs->session);
+}
+
+bool acs_session_is_held(const struct acs_session *acs)
+{
+	return session_is_held(acs->session);
+}
+
 void acs_session_start(struct acs_session *acs)
 {
 	session_start(acs->session);

@@ -9,6 +9,7 @@
 #include "agent/ecs/credentials.h"
 #include "agent/ecs/discover.h"
 #include "agent/ecs/instance.h"
+#include "agent/ecs/session_facts.h"
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/web.h"
@@ -67,6 +68,9 @@ struct acs_context {
 };
 
 struct acs_session *acs_session_new(const struct acs_context *context);
+struct session_facts acs_session_facts(const struct acs_session *acs);
+/* See session_is_held(). */
+bool acs_session_is_held(const struct acs_session *acs);
 void acs_session_start(struct acs_session *session);
 void acs_session_free(struct acs_session *session);
 bool acs_session_is_open(const struct acs_session *session);

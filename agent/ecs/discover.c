@@ -30,6 +30,7 @@ struct discover {
 	struct loop_timer *limit; /* of the call */
 	struct loop_timer *later; /* answers from what is known */
 	struct waiter *waiters;
+	bool answering; /* them, now */
 };
 
 static void answer(struct discover *discover, const struct error *err)
@@ -41,13 +42,15 @@ static void answer(struct discover *discover, const struct error *err)
 	struct waiter *waiter;
 
 	/* One at a time: a callback may ask again or forget another. */
+	discover->answering = true;
 	while ((waiter = discover->waiters)) {
 		discover->waiters = waiter->next;
 		waiter->callback(waiter->owner, err ? NULL : &endpoints, err);
 		free(waiter);
 		if (discover->call) /* it asked again, and the answer is not known any more */
-			return;
+			break;
 	}
+	discover->answering = false;
 }
 
 static void on_later(void *data)
@@ -151,6 +154,18 @@ void discover_get(struct discover *discover, discover_callback *callback, void *
 	ecs_call(discover->client, "DiscoverPollEndpoint", body, ECS_RETRY_STANDARD, on_response,
 		 discover, &discover->call);
 	loop_timer_start(discover->limit, CALL_LIMIT_MS);
+}
+
+bool discover_will_answer(const struct discover *discover, const void *owner)
+{
+	bool will = discover->answering ||
+		    (discover->call && loop_timer_is_running(discover->limit)) ||
+		    loop_timer_is_running(discover->later);
+
+	for (const struct waiter *waiter = discover->waiters; waiter; waiter = waiter->next)
+		if (waiter->owner == owner)
+			return will;
+	return false;
 }
 
 void discover_forget(struct discover *discover, const void *owner)

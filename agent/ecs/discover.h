@@ -2,6 +2,8 @@
 #ifndef BERTH_AGENT_ECS_DISCOVER_H
 #define BERTH_AGENT_ECS_DISCOVER_H
 
+#include <stdbool.h>
+
 #include "agent/ecs/client.h"
 #include "agent/ecs/instance.h"
 #include "base/error.h"
@@ -29,6 +31,8 @@ void discover_free(struct discover *discover);
 /* The callback comes later, also when the answer is known. `owner` names the caller for
  * discover_forget(). */
 void discover_get(struct discover *discover, discover_callback *callback, void *owner);
+/* A callback of this owner is to come. */
+bool discover_will_answer(const struct discover *discover, const void *owner);
 void discover_forget(struct discover *discover, const void *owner);
 
 #endif

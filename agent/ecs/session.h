@@ -9,6 +9,7 @@
 #include "agent/ecs/credentials.h"
 #include "agent/ecs/discover.h"
 #include "agent/ecs/instance.h"
+#include "agent/ecs/session_facts.h"
 #include "base/backoff.h"
 #include "base/loop.h"
 #include "base/strbuf.h"
@@ -62,6 +63,11 @@ struct session *session_new(const struct session_context *context, const struct 
 void session_free(struct session *session);
 void session_start(struct session *session);
 bool session_is_open(const struct session *session);
+/* Valid until the loop turns. */
+struct session_facts session_facts(const struct session *session);
+/* That stands which ends the state it is in: a timer, a connection, a call. It is asserted when
+ * a state is entered; true of one that was not started. */
+bool session_is_held(const struct session *session);
 /* The URL of the connection that is open; "" otherwise. */
 const char *session_url(const struct session *session);
 /* -ENOTCONN, -ENOBUFS. */

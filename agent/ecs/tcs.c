@@ -157,6 +157,16 @@ struct tcs_session *tcs_session_new(const struct tcs_context *context)
 	return tcs;
 }
 
+struct session_facts tcs_session_facts(const struct tcs_session *tcs)
+{
+	return session_facts(tcs->session);
+}
+
+bool tcs_session_is_held(const struct tcs_session *tcs)
+{
+	return session_is_held(tcs->session);
+}
+
 void tcs_session_start(struct tcs_session *tcs)
 {
 	session_start(tcs->session);

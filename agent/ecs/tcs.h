@@ -2,10 +2,13 @@
 #ifndef BERTH_AGENT_ECS_TCS_H
 #define BERTH_AGENT_ECS_TCS_H
 
+#include <stdbool.h>
+
 #include "agent/config/config.h"
 #include "agent/ecs/credentials.h"
 #include "agent/ecs/discover.h"
 #include "agent/ecs/instance.h"
+#include "agent/ecs/session_facts.h"
 #include "agent/ecs/telemetry.h"
 #include "base/loop.h"
 #include "base/web.h"
@@ -28,6 +31,9 @@ struct tcs_context {
 };
 
 struct tcs_session *tcs_session_new(const struct tcs_context *context);
+struct session_facts tcs_session_facts(const struct tcs_session *session);
+/* See session_is_held(). */
+bool tcs_session_is_held(const struct tcs_session *session);
 void tcs_session_start(struct tcs_session *session);
 /* Drops the connection once; the session comes back by its own policy. Called when ACS hears of an
  * inactive instance. */

@@ -2,6 +2,7 @@
 #ifndef BERTH_AGENT_ENDPOINTS_ENDPOINTS_H
 #define BERTH_AGENT_ENDPOINTS_ENDPOINTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/config/config.h"
@@ -15,7 +16,7 @@
 /*
  * What the agent answers: the task metadata endpoint (containers: /v4/<id>...,
  * /v2/credentials/<id>, /v1/credentials?id=<id>) and the introspection API (people, on loopback:
- * /v1/metadata, /v1/tasks).
+ * /v1/metadata, /v1/tasks, /v1/health).
  *
  * A request that comes in on a task's own socket, or from its own address, is answered for that
  * task alone; any other on the host's metadata port (where berth-init's rules lead host-mode
@@ -44,6 +45,8 @@ struct endpoints_config {
 	int (*read_stats)(void *data, const char *task_id, const char *container,
 			  struct container_stats *ret, struct network_stats *ret_network,
 			  struct error *err);
+	/* Whether the agent is well: endpoints_tell_health() is to follow, from within or later. */
+	void (*ask_health)(void *data);
 	void *data;
 };
 
@@ -54,6 +57,9 @@ void endpoints_free(struct endpoints *endpoints);
 /* Where they listen: another port than the one set when that is 0. */
 uint16_t endpoints_introspection_port(const struct endpoints *endpoints);
 uint16_t endpoints_metadata_port(const struct endpoints *endpoints);
+
+/* Answers all who have asked for it: 200, or 503, with this document. */
+void endpoints_tell_health(struct endpoints *endpoints, bool healthy, const char *json);
 
 /* A listening socket inside a namespace of the task, at 169.254.170.2:51679. Taken over in any
  * case. `place` tells those of several namespaces apart: the task's id, or a container's runtime

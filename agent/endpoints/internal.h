@@ -20,7 +20,8 @@ struct endpoints {
 	struct map *addresses;        /* IPv4 address -> struct task_address */
 	struct map
 		*readings; /* runtime id -> struct reading, of containers that were asked about */
-	size_t readings_limit; /* at so many those of tasks that are gone are dropped */
+	struct health_request *health; /* those who wait for the answer */
+	size_t readings_limit;         /* at so many those of tasks that are gone are dropped */
 };
 
 /* ---- routes ---- */

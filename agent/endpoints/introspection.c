@@ -5,6 +5,7 @@
 
 #include "agent/endpoints/internal.h"
 #include "agent/endpoints/path.h"
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
@@ -94,9 +95,55 @@ static void answer_tasks(const struct endpoints *endpoints, struct asking *askin
 	}
 }
 
+/* ---- health ---- */
+
+/* One who waits. The listener bounds how many there are. */
+struct health_request {
+	struct health_request *next, **link;
+	struct web_request *request;
+};
+
+static void leave_queue(struct health_request *waiting)
+{
+	*waiting->link = waiting->next;
+	if (waiting->next)
+		waiting->next->link = waiting->link;
+	free(waiting);
+}
+
+static void on_cancel(void *data, struct web_request *request)
+{
+	(void)request;
+	leave_queue(data);
+}
+
+static void ask_health(struct endpoints *endpoints, struct web_request *request)
+{
+	struct health_request *waiting = xcalloc(1, sizeof(*waiting));
+
+	waiting->request = request;
+	waiting->next = endpoints->health;
+	waiting->link = &endpoints->health;
+	if (waiting->next)
+		waiting->next->link = &waiting->next;
+	endpoints->health = waiting;
+	web_request_on_cancel(request, on_cancel, waiting);
+	endpoints->config.ask_health(endpoints->config.data);
+}
+
+void endpoints_tell_health(struct endpoints *endpoints, bool healthy, const char *json)
+{
+	while (endpoints->health) {
+		struct web_request *request = endpoints->health->request;
+
+		leave_queue(endpoints->health);
+		web_respond_text(request, healthy ? 200 : 503, ANSWER_JSON, json);
+	}
+}
+
 void introspection_request(void *data, struct web_request *request)
 {
-	const struct endpoints *endpoints = data;
+	struct endpoints *endpoints = data;
 	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
 	struct asking asking;
 
@@ -107,12 +154,14 @@ void introspection_request(void *data, struct web_request *request)
 		answer_json(&asking, 200, strbuf_text(&body));
 	} else if (str_eq(asking.path, "/v1/tasks")) {
 		answer_tasks(endpoints, &asking, document_introspected_task);
+	} else if (str_eq(asking.path, "/v1/health")) {
+		ask_health(endpoints, request);
 	} else if (str_eq(asking.path, "/berth/v1/tasks")) {
 		answer_tasks(endpoints, &asking, document_why);
 	} else {
 		web_respond_text(request, 200, "text/plain; charset=utf-8",
-				 "{\"AvailableCommands\":[\"/v1/metadata\",\"/v1/tasks\",\"/berth/"
-				 "v1/tasks\"]}");
+				 "{\"AvailableCommands\":[\"/v1/metadata\",\"/v1/tasks\",\"/v1/"
+				 "health\",\"/berth/v1/tasks\"]}");
 	}
 	asking_end(&asking);
 }

@@ -137,6 +137,17 @@ static void remember(struct sim_task *task)
 		task->containers[i].remembered = task->containers[i].answered;
 }
 
+/* A session that is down comes back: something is there that ends each state. */
+static void check_sessions(struct sim *sim)
+{
+	const struct agent *agent = sim->agent;
+
+	if (agent->acs && !acs_session_is_held(agent->acs))
+		sim_fail(sim, "nothing ends the state that the ACS session is in");
+	if (agent->tcs && !tcs_session_is_held(agent->tcs))
+		sim_fail(sim, "nothing ends the state that the TCS session is in");
+}
+
 void check_step(struct sim *sim)
 {
 	const struct engine *engine = agent_engine(sim);
@@ -157,6 +168,7 @@ void check_step(struct sim *sim)
 	if (engine) {
 		check_ledger(sim, engine);
 		check_bounds(sim);
+		check_sessions(sim);
 	}
 }
 

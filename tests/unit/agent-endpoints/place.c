@@ -138,6 +138,21 @@ static int read_stats(void *data, const char *task_id, const char *container,
 	return 0;
 }
 
+static void on_health(void *data)
+{
+	struct place *place = data;
+
+	place->health_asked++;
+	endpoints_tell_health(place->endpoints, place->well, "{\"healthy\":0}");
+}
+
+static void ask_health(void *data)
+{
+	const struct place *place = data;
+
+	loop_defer(place->loop, on_health, data);
+}
+
 struct place *place_new(const char *setting)
 {
 	struct place *place = xcalloc(1, sizeof(*place));
@@ -168,6 +183,7 @@ struct place *place_new(const char *setting)
 		.credentials = place->credentials,
 		.identity = &place->identity,
 		.read_stats = read_stats,
+		.ask_health = ask_health,
 		.data = place,
 	};
 

@@ -26,6 +26,8 @@ struct place {
 	const char *held_container; /* NULL: nothing is held back */
 	int stats_result;           /* of reading statistics */
 	bool late;
+	bool well;
+	int health_asked;
 };
 
 /* `setting`: "NAME=value" or NULL. */

@@ -332,7 +332,8 @@ static void any_other_path_of_the_introspection_names_the_commands(void **state)
 		assert_int_equal(answer->head.status, 200);
 		assert_string_equal(header(answer, "Content-Type"), "text/plain; charset=utf-8");
 		assert_json(answer->body,
-			    "{'AvailableCommands':['/v1/metadata','/v1/tasks','/berth/v1/tasks']}");
+			    "{'AvailableCommands':['/v1/metadata','/v1/tasks','/v1/health','/"
+			    "berth/v1/tasks']}");
 	}
 }
 
@@ -395,6 +396,19 @@ static void without_tasks_the_list_is_empty(void **state)
 	place_free(place);
 }
 
+/* Also later: who asks and leaves is forgotten. */
+static void health_is_the_status_of_the_answer(void **state)
+{
+	struct place *place = *state;
+
+	place->well = true;
+	expect(place, place->introspection, "GET /v1/health", 200, "{'healthy':0}");
+	place->well = false;
+	expect(place, place->introspection, "GET /v1/health", 503, "{'healthy':0}");
+	expect(place, place->introspection, "HEAD /v1/health", 503, "");
+	assert_int_equal(place->health_asked, 3);
+}
+
 int main(void)
 {
 #define ROUTE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -415,6 +429,7 @@ int main(void)
 		ROUTE(the_agent_says_who_it_is),
 		ROUTE(tasks_are_found_by_arn_and_by_container),
 		cmocka_unit_test(without_tasks_the_list_is_empty),
+		ROUTE(health_is_the_status_of_the_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
