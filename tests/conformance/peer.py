@@ -80,6 +80,7 @@ class Connection:
         self.pongs = []
         self.closed = None   # Closed, once it is
         self.resetting = False
+        self.deaf = False    # reads nothing any more
         self.close_frame_at = None  # when the agent's close frame came
         self.messages = queue.Queue()
         self.lock = threading.Lock()
@@ -194,6 +195,8 @@ class Connection:
     def _exactly(self, size):
         data = b""
         while len(data) < size:
+            while self.deaf and not self.peer.stopping:
+                time.sleep(0.01)
             while not select.select([self.sock], [], [], 0.01)[0]:
                 if self.resetting:
                     self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

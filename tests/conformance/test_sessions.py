@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connection and session. Times are divided by BERTH_TIME_SCALE where it is set."""
 import json
+import subprocess
 import time
 
 import pytest
@@ -305,3 +306,70 @@ def test_sessions_survive_a_truncated_frame(connected, peer):
     acs.fin()
     peer.acs.next().silent(0.05)
     assert agent.is_running()
+
+
+def wait_again(channel, attempts, timeout):
+    """The next attempt comes within so long; the times of a busy machine are on top."""
+    began = time.monotonic()
+    channel.wait_attempts(attempts + 1, timeout + SLACK)
+    return time.monotonic() - began
+
+
+def test_half_open_connections_are_left(agent, peer):
+    """
+    The host of the peer is gone, without a FIN: nothing is answered, not even by its kernel. ACS is dropped after 300 to 600
+    ms (60 to 120 s), TCS at the latest by the deadline for reading, 900 ms; and both come back when the peer does.
+    """
+    agent.start(BERTH_TIME_SCALE=200)
+    acs, tcs = peer.acs.next(), peer.tcs.next()
+    for connection in (acs, tcs):
+        connection.heartbeat()
+    ports = ", ".join(str(connection.sock.getpeername()[1]) for connection in (acs, tcs))
+    subprocess.run(["nft", "-f", "-"], check=True, text=True, input=(
+        f"table inet half-open {{ chain input {{ type filter hook input priority 0; tcp sport {{ {ports} }} drop; "
+        f"tcp dport {{ {ports} }} drop; }}; }}"))
+    try:
+        assert wait_again(peer.acs, 1, 0.6) >= 0.2
+        assert wait_again(peer.tcs, 1, 0.9) >= 0
+        assert acs.closed is None and tcs.closed is None, "the peer heard nothing of it"
+        for channel in (peer.acs, peer.tcs):
+            channel.next().keep_alive()
+    finally:
+        subprocess.run(["nft", "delete", "table", "inet", "half-open"], check=True)
+
+
+def test_what_does_not_drain_is_left(agent, peer):
+    """The peer sends on, and reads nothing: what the agent has to say does not leave. 180 s are 900 ms; 30 min are 9 s."""
+    agent.start(BERTH_TIME_SCALE=200)
+    peer.tcs.next().keep_alive()
+    acs = peer.acs.next()
+    acs.deaf = True
+    for number in range(250):
+        acs.heartbeat(messageId=f"{number}" * 20000)
+    acs.keep_alive()
+    assert wait_again(peer.acs, 1, 2) < 7, "it is not its lifetime that ends it"
+
+
+@pytest.mark.parametrize("which, scale", [("acs", 600), ("tcs", 200)])
+def test_a_close_frame_that_is_not_answered(agent, peer, which, scale):
+    """
+    The peer does not answer the close frame (of ACS at the end of its lifetime, of TCS after silence), and sends on: it is
+    left 180 s later all the same.
+    """
+    peer.echo_close = False
+    agent.start(BERTH_TIME_SCALE=scale)
+    channel, other = (peer.acs, peer.tcs) if which == "acs" else (peer.tcs, peer.acs)
+    other.next().keep_alive()
+
+    def attempt():
+        connection = channel.next()
+        if which == "acs":
+            connection.keep_alive()
+        while connection.close_frame_at is None and connection.closed is None:
+            time.sleep(0.005)
+        connection.keep_alive()
+        connection.wait_closed()
+        assert connection.close_frame_at is not None
+        assert connection.ended_at - connection.close_frame_at >= 180 / scale - 0.05
+        assert connection.ended_at - connection.close_frame_at <= 180 / scale + SLACK
+    one_of_several(attempt)
