@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/proxy.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/url.h"
@@ -446,8 +448,6 @@ static void set_options(struct http_call *call, const struct http_request *reque
 	}
 	if (client->user_agent)
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent);
-	if (!client->use_proxy)
-		curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	if (request->unix_socket)
 		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -458,6 +458,28 @@ static void set_options(struct http_call *call, const struct http_request *reque
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 }
 
+/* libcurl's own reading of the environment is another. */
+static void set_proxy(CURL *easy, const struct proxy *proxy)
+{
+	static const char *const schemes[] = {
+		[PROXY_HTTP] = "http", [PROXY_HTTPS] = "https", [PROXY_SOCKS5] = "socks5h"
+	};
+	_cleanup_free_ char *text = NULL;
+
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	if (proxy->kind == PROXY_NONE) {
+		curl_easy_setopt(easy, CURLOPT_PROXY, "");
+		return;
+	}
+	text = xasprintf(strchr(proxy->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
+			 schemes[proxy->kind], proxy->host, proxy->port);
+	curl_easy_setopt(easy, CURLOPT_PROXY, text);
+	if (proxy->user) {
+		curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy->user);
+		curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy->password);
+	}
+}
+
 int http_send(struct http_client *client, const struct http_request *request,
 	      void (*callback)(void *data, const struct http_response *response), void *data,
 	      struct http_call **ret_call, struct error *err)
@@ -466,12 +488,15 @@ int http_send(struct http_client *client, const struct http_request *request,
 	const char *method = request->method ? request->method : given_body ? "POST" : "GET";
 	bool has_body = given_body || str_eq(method, "POST") || str_eq(method, "PUT");
 	_cleanup_url_ struct url url = { .scheme = NULL };
+	_cleanup_proxy_ struct proxy proxy = { .kind = PROXY_NONE };
 	struct http_call *call;
 	int result = url_parse(request->url, &url, err);
 
 	if (result == 0 &&
 	    (!*method || strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(method)))
 		result = error_say(err, EINVAL, "\"%.16s\" is not an HTTP method", method);
+	if (result == 0 && client->use_proxy && !request->unix_socket)
+		result = proxy_choose(environ, &url, &proxy, err);
 	if (result == 0)
 		result = start_curl(client, err);
 	if (result < 0)
@@ -490,6 +515,7 @@ int http_send(struct http_client *client, const struct http_request *request,
 		result = error_say(err, ENOMEM, "%s: libcurl gives no handle", call->what);
 	if (result == 0) {
 		set_options(call, request);
+		set_proxy(call->easy, &proxy);
 		set_method(call, request, method, has_body);
 		result = add_headers(call, request, has_body, err);
 	}

@@ -19,7 +19,8 @@ struct http_client_config {
 	int64_t connect_timeout_ms; /* 0: 30 s */
 	bool insecure;              /* do not verify certificates */
 	const char *user_agent;     /* NULL: none sent */
-	bool use_proxy; /* honour HTTP_PROXY, HTTPS_PROXY, NO_PROXY; else never a proxy */
+	bool use_proxy; /* that of the environment, as it is at each request: see proxy.h; else none
+			 */
 };
 
 /* `config` NULL: all defaults. Nothing global is initialised before the first request. */

@@ -150,13 +150,14 @@ struct ws_connect_config {
 	const char *user_agent;       /* NULL: none */
 	const char *ca_file;          /* NULL: the system's */
 	bool insecure;                /* do not verify the certificate */
-	int64_t connect_timeout_ms;   /* name and TCP; 0: 30 s */
+	bool use_proxy;               /* that of the environment, as it is now: see proxy.h */
+	int64_t connect_timeout_ms;   /* name, TCP and proxy; 0: 30 s */
 	int64_t handshake_timeout_ms; /* TLS and upgrade; 0: 30 s */
 	/* What is written and not taken by the peer for so long ends the connection, also when
 	   it goes on sending. 0: no limit. */
 	int64_t send_timeout_ms;
 	size_t message_limit; /* 0: 4 MiB; longer messages drop the connection */
-	size_t queue_limit;           /* bytes waiting to be sent; 0: 4 MiB */
+	size_t queue_limit;   /* bytes waiting to be sent; 0: 4 MiB */
 };
 
 /* Returns at once; on_open or on_close follows. -EINVAL: the URL is none. */

@@ -12,9 +12,12 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/proxy.h"
+#include "base/proxy_tunnel.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "base/tls.h"
+
 #include "base/url.h"
 #include "base/web_private.h"
 
@@ -40,6 +43,8 @@ struct ws_handshake {
 	const struct addrinfo *address; /* that is being tried */
 	int fd;
 	struct loop_fd *connecting;
+	struct proxy proxy; /* the connection is one to it */
+	struct proxy_tunnel *tunnel;
 	char *problem; /* of the address before */
 	struct strbuf in;
 	bool refused;
@@ -55,8 +60,10 @@ void ws_handshake_free(struct ws_handshake *handshake)
 		uv_cancel((uv_req_t *)&handshake->resolve->uv);
 	}
 	loop_fd_free(handshake->connecting);
+	proxy_tunnel_free(handshake->tunnel);
 	if (handshake->fd >= 0)
 		close(handshake->fd);
+	proxy_free(&handshake->proxy);
 	if (handshake->addresses)
 		freeaddrinfo(handshake->addresses);
 	url_free(&handshake->url);
@@ -80,8 +87,10 @@ static void fail(struct ws *ws, const char *format, ...)
 	va_start(args, format);
 	text = xvasprintf(format, args);
 	va_end(args);
-	reason = xasprintf("connect to %s://%s: %s", ws->handshake->url.scheme,
-			   ws->handshake->url.authority, text);
+	reason = xasprintf("connect to %s://%s%s%s: %s", ws->handshake->url.scheme,
+			   ws->handshake->url.authority,
+			   ws->handshake->proxy.host ? " through the proxy " : "",
+			   ws->handshake->proxy.host ? ws->handshake->proxy.host : "", text);
 	ws_end(ws,
 	       &(struct ws_close){ .code = WS_CLOSE_ABNORMAL, .reset = true, .reason = reason });
 }
@@ -244,6 +253,28 @@ static void begin_stream(struct ws *ws)
 		fail(ws, "%s", err.text);
 }
 
+static void on_tunnel(void *data, const struct error *err)
+{
+	struct ws *ws = data;
+
+	proxy_tunnel_free(TAKE(ws->handshake->tunnel));
+	if (err)
+		fail(ws, "%s", err->text);
+	else
+		begin_stream(ws);
+}
+
+static void begin_tunnel(struct ws *ws)
+{
+	struct ws_handshake *handshake = ws->handshake;
+	struct error err = ERROR_INIT;
+
+	loop_fd_free(TAKE(handshake->connecting));
+	if (proxy_tunnel_new(ws->loop, handshake->fd, &handshake->proxy, handshake->url.host,
+			     handshake->url.port, on_tunnel, ws, &handshake->tunnel, &err) < 0)
+		fail(ws, "%s", err.text);
+}
+
 static void try_address(struct ws *ws);
 
 static void try_next(struct ws *ws, int code)
@@ -270,6 +301,8 @@ static void on_connected(void *data, int events)
 		code = errno;
 	if (code)
 		try_next(ws, code);
+	else if (ws->handshake->proxy.kind != PROXY_NONE)
+		begin_tunnel(ws);
 	else
 		begin_stream(ws);
 }
@@ -299,6 +332,12 @@ static void try_address(struct ws *ws)
 		fail(ws, "%s", err.text);
 }
 
+/* Where the connection goes. */
+static const char *first_host(const struct ws_handshake *handshake)
+{
+	return handshake->proxy.host ? handshake->proxy.host : handshake->url.host;
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
 {
 	struct resolve *resolve = (struct resolve *)request;
@@ -311,7 +350,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 	}
 	ws->handshake->resolve = NULL;
 	if (status < 0) {
-		fail(ws, "look up the name %s: %s", ws->handshake->url.host, uv_strerror(status));
+		fail(ws, "look up the name %s: %s", first_host(ws->handshake), uv_strerror(status));
 		return;
 	}
 	ws->handshake->addresses = addresses;
@@ -334,9 +373,10 @@ static void begin(void *data)
 
 	if (ws->ended)
 		return;
-	snprintf(port, sizeof(port), "%u", handshake->url.port);
+	snprintf(port, sizeof(port), "%u",
+		 handshake->proxy.host ? handshake->proxy.port : handshake->url.port);
 	/* an address needs no thread of the pool */
-	if (getaddrinfo(handshake->url.host, port, &numeric, &handshake->addresses) == 0) {
+	if (getaddrinfo(first_host(handshake), port, &numeric, &handshake->addresses) == 0) {
 		handshake->address = handshake->addresses;
 		try_address(ws);
 		return;
@@ -345,10 +385,10 @@ static void begin(void *data)
 	handshake->resolve = xcalloc(1, sizeof(*handshake->resolve));
 	handshake->resolve->ws = ws;
 	result = uv_getaddrinfo(loop_uv(ws->loop), &handshake->resolve->uv, on_resolved,
-				handshake->url.host, port, &hints);
+				first_host(handshake), port, &hints);
 	if (result < 0) {
 		free(TAKE(handshake->resolve));
-		fail(ws, "look up the name %s: %s", handshake->url.host, uv_strerror(result));
+		fail(ws, "look up the name %s: %s", first_host(handshake), uv_strerror(result));
 	}
 }
 
@@ -417,6 +457,8 @@ int ws_connect(struct web *web, const struct ws_connect_config *config,
 	result = url_parse(config->url, &handshake->url, err);
 	if (result == 0)
 		result = write_request(handshake, config, err);
+	if (result == 0 && config->use_proxy)
+		result = proxy_choose(environ, &handshake->url, &handshake->proxy, err);
 	if (result == 0 && handshake->url.tls)
 		result = prepare_tls(web, config, err);
 	if (result < 0) {

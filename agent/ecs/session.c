@@ -294,6 +294,7 @@ static int connect_to(struct session *session, const char *endpoint, struct erro
 				  .user_agent = session->user_agent,
 				  .ca_file = *config->ca_file ? config->ca_file : NULL,
 				  .insecure = config->accept_insecure_certs,
+				  .use_proxy = true,
 				  .connect_timeout_ms = CONNECT_MS,
 				  .handshake_timeout_ms = CONNECT_MS,
 				  .send_timeout_ms = scaled(session, WRITE_DEADLINE_MS),

@@ -120,6 +120,13 @@ class Agent:
     def is_running(self):
         return self.process.poll() is None
 
+    def wait_text(self, *parts):
+        """A line of its log has all of these."""
+        until = time.monotonic() + peers.DEADLINE
+        while not any(all(part in line for part in parts) for line in self.text().splitlines()):
+            assert time.monotonic() < until, f"the agent did not say {parts}"
+            time.sleep(0.02)
+
     def text(self):
         with open(self.log, errors="replace") as log:
             return log.read()

@@ -197,7 +197,7 @@ class Connection:
         while len(data) < size:
             while self.deaf and not self.peer.stopping:
                 time.sleep(0.01)
-            while not select.select([self.sock], [], [], 0.01)[0]:
+            while not (getattr(self.sock, "pending", int)() or select.select([self.sock], [], [], 0.01)[0]):
                 if self.resetting:
                     self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     raise Closed(reset=True)
@@ -305,6 +305,7 @@ class Peer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.acs, self.tcs = Channel(), Channel()
         self.endpoint_path = ""
+        self.tls = None      # a context: connections are TLS
         self.calls = []      # (time, operation, body, headers)
         self.answers = {}    # operation -> list of (status, body) to come, or a function of the body
         self.bad_signatures = []
@@ -371,12 +372,19 @@ class Peer:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
+        if self.tls:
+            try:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+            except OSError:
+                return
         stream = sock.makefile("rb")
         try:
             while True:
                 request = stream.readline().decode().split()
                 if not request:
                     return
+                if request[1].startswith("http://"):  # through a proxy
+                    request[1] = "/" + request[1].split("/", 3)[3]
                 headers = {}
                 while (line := stream.readline().decode().strip()):
                     name, _, value = line.partition(":")
