@@ -33,8 +33,10 @@ struct rates {
 
 struct metrics {
 	int64_t cpus;
-	int64_t samples; /* ever */
-	struct metrics_sample previous;
+	int64_t samples;                /* ever */
+	struct metrics_sample as_read;  /* the last, as it was read */
+	struct metrics_sample base;     /* of its counters: what the runs before had counted */
+	struct metrics_sample previous; /* the last, with the base */
 	struct rates previous_rates;
 	uint64_t restarts_sent; /* at the newest sample that was sent, else at the first one */
 
@@ -132,10 +134,47 @@ static void add_network(struct metrics *metrics, const struct metrics_sample *sa
 		add_counter(&metrics->network[i], values[i]);
 }
 
-void metrics_add(struct metrics *metrics, const struct metrics_sample *sample)
+/* A counter that went back belongs to another run of the container. */
+static void go_on(uint64_t before, uint64_t *base, uint64_t *value)
 {
-	struct rates rates = rates_of(metrics, sample);
+	if (*value < before)
+		*base += before;
+	*value += *base;
+}
 
+/* With a restart policy the counters of all runs are one. */
+static void make_continuous(struct metrics *metrics, struct metrics_sample *sample)
+{
+	const struct metrics_sample now = *sample, *before = &metrics->as_read;
+	struct metrics_sample *base = &metrics->base;
+
+	go_on(before->cpu_total_ns, &base->cpu_total_ns, &sample->cpu_total_ns);
+	if (sample->has_storage) {
+		go_on(before->read_bytes, &base->read_bytes, &sample->read_bytes);
+		go_on(before->write_bytes, &base->write_bytes, &sample->write_bytes);
+	}
+	if (sample->has_network) {
+		go_on(before->rx_bytes, &base->rx_bytes, &sample->rx_bytes);
+		go_on(before->rx_packets, &base->rx_packets, &sample->rx_packets);
+		go_on(before->rx_dropped, &base->rx_dropped, &sample->rx_dropped);
+		go_on(before->rx_errors, &base->rx_errors, &sample->rx_errors);
+		go_on(before->tx_bytes, &base->tx_bytes, &sample->tx_bytes);
+		go_on(before->tx_packets, &base->tx_packets, &sample->tx_packets);
+		go_on(before->tx_dropped, &base->tx_dropped, &sample->tx_dropped);
+		go_on(before->tx_errors, &base->tx_errors, &sample->tx_errors);
+	}
+	metrics->as_read = now;
+}
+
+void metrics_add(struct metrics *metrics, const struct metrics_sample *read)
+{
+	struct metrics_sample continuous = *read;
+	const struct metrics_sample *sample = &continuous;
+	struct rates rates;
+
+	if (read->has_restarts)
+		make_continuous(metrics, &continuous);
+	rates = rates_of(metrics, sample);
 	add_double(&metrics->cpu, rates.cpu_percent);
 	add_double(&metrics->memory, memory_mib(sample));
 	if (sample->has_storage) {

@@ -41,7 +41,8 @@ void metrics_free(struct metrics *metrics);
 
 /*
  * A sample whose counters went back (the container's cgroup is a new one) gives no CPU figure and
- * no rates; one whose time did not advance repeats those of the sample before it.
+ * no rates; but with a restart policy they go on from where the run before left them. One whose
+ * time did not advance repeats the figures of the sample before it.
  */
 void metrics_add(struct metrics *metrics, const struct metrics_sample *sample);
 

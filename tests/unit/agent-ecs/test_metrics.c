@@ -157,17 +157,51 @@ static void what_a_sample_does_not_have_is_left_out(void **state)
 
 static void a_counter_that_goes_back_gives_no_figure(void **state)
 {
-	struct metrics *metrics = fed(2);
-	struct metrics_sample next = vector[2];
+	struct metrics *metrics = metrics_new(CPUS);
 	struct tcs_container_metric got = { 0 };
 
-	next.cpu_total_ns = 5;
-	next.rx_bytes = 0;
-	metrics_add(metrics, &next);
+	for (size_t i = 0; i < 3; i++) {
+		struct metrics_sample next = vector[i];
+
+		next.has_restarts = false;
+		if (i == 2) {
+			next.cpu_total_ns = 5;
+			next.rx_bytes = 0;
+		}
+		metrics_add(metrics, &next);
+	}
 	assert_true(metrics_collect(metrics, &got));
 	assert_doubles(&got.cpu, 12.5, 12.5, 1, 12.5);
 	assert_doubles(&got.network.rx_bytes_per_second, 2000, 2000, 1, 2000);
 	assert_int_equal(got.network.tx_bytes_per_second.sample_count, 2);
+	metrics_free(metrics);
+}
+
+/* Each counter by itself: of what did not go back (the network of the task) nothing is added. */
+static void with_a_restart_policy_the_counters_of_all_runs_are_one(void **state)
+{
+	struct metrics *metrics = fed(2);
+	struct metrics_sample next = vector[1];
+	struct tcs_container_metric got = { 0 };
+
+	next.time_ns = 2 * SECOND;
+	next.restarts = 1;
+	next.cpu_total_ns = 400000000; /* of a new control group */
+	next.read_bytes = 100;
+	next.rx_bytes = 4001; /* of the same namespace */
+	metrics_add(metrics, &next);
+	next.time_ns = 3 * SECOND;
+	next.restarts = 2;
+	next.cpu_total_ns = 800000000;
+	next.read_bytes = 50;
+	metrics_add(metrics, &next);
+	assert_true(metrics_collect(metrics, &got));
+	/* 0.5 s, 0.4 s and 0.4 s of four CPUs in a second each */
+	assert_doubles(&got.cpu, 12.5, 10, 3, 32.5);
+	assert_counters(&got.read_size_bytes, 8192 + 100 + 50, 4096, 4,
+			4096 + 8192 + (8192 + 100) + (8192 + 100 + 50));
+	assert_counters(&got.network.rx_bytes, 4001, 1001, 4, 1001 + 3001 + 4001 + 4001);
+	assert_int_equal(got.restart_count, 2);
 	metrics_free(metrics);
 }
 
@@ -228,6 +262,7 @@ int main(void)
 		cmocka_unit_test(one_sample_is_not_enough),
 		cmocka_unit_test(what_a_sample_does_not_have_is_left_out),
 		cmocka_unit_test(a_counter_that_goes_back_gives_no_figure),
+		cmocka_unit_test(with_a_restart_policy_the_counters_of_all_runs_are_one),
 		cmocka_unit_test(a_time_that_stands_still_repeats_the_figures),
 		cmocka_unit_test(cache_larger_than_the_usage_is_not_taken_off),
 		cmocka_unit_test(counters_beyond_63_bits_overflow_by_the_rules),

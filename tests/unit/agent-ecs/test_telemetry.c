@@ -127,6 +127,55 @@ static void without_containers_the_instance_is_idle(void **state)
 	tear_down(&f);
 }
 
+/* acs-T17: two restarts within an interval, each with counters that begin at nothing. What is sent
+ * has the two, and counters that only grow; the next interval has none. */
+static void restarts_are_counted_and_counters_go_on(void **state)
+{
+	static const struct metrics_sample samples[] = {
+		{ .cpu_total_ns = 500000000, .read_bytes = 4096, .rx_bytes = 1000, .restarts = 0 },
+		{ .cpu_total_ns = 900000000, .read_bytes = 8192, .rx_bytes = 3000, .restarts = 0 },
+		{ .cpu_total_ns = 100000000, .read_bytes = 512, .rx_bytes = 10, .restarts = 1 },
+		{ .cpu_total_ns = 50000000, .read_bytes = 256, .rx_bytes = 5, .restarts = 2 },
+		{ .cpu_total_ns = 90000000, .read_bytes = 256, .rx_bytes = 5, .restarts = 2 },
+	};
+	const struct tcs_container_metric *sent;
+	struct tcs_message *message[1];
+	struct fixture f;
+
+	set_up(&f, NULL);
+	watch(&f, "arn:1", "app", false);
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		struct metrics_sample next = samples[i];
+
+		if (i == 4) { /* of the next interval */
+			telemetry_start(f.telemetry);
+			assert_int_equal(take(&f, message, 1), 1);
+			sent = &message[0]->metrics.tasks[0].containers[0];
+			assert_true(sent->has_restarts);
+			assert_int_equal(sent->restart_count, 2);
+			assert_int_equal(sent->cpu.sample_count, 3);
+			assert_true(sent->cpu.min > 0);
+			assert_int_equal(sent->read_size_bytes.min, 4096);
+			assert_int_equal(sent->read_size_bytes.max, 8192 + 512 + 256);
+			assert_int_equal(sent->network.rx_bytes.max, 3000 + 10 + 5);
+			assert_true(sent->network.rx_bytes_per_second.min > 0);
+			tcs_message_free(message[0]);
+		}
+		next.time_ns = (int64_t)(i + 1) * SECOND;
+		next.has_storage = next.has_network = next.has_restarts = true;
+		telemetry_add_sample(f.telemetry, "arn:1", "app", &next);
+	}
+	pass(&f, 1);
+	assert_int_equal(take(&f, message, 1), 1);
+	sent = &message[0]->metrics.tasks[0].containers[0];
+	assert_true(sent->has_restarts);
+	assert_int_equal(sent->restart_count, 0);
+	assert_int_equal(sent->read_size_bytes.min, 8192 + 512 + 256);
+	assert_int_equal(sent->cpu.sample_count, 1);
+	tcs_message_free(message[0]);
+	tear_down(&f);
+}
+
 /* acs-T8 */
 static void a_container_with_one_sample_is_neither_idle_nor_reported(void **state)
 {
@@ -362,6 +411,7 @@ static void the_runtime_is_reported_once_for_each_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(restarts_are_counted_and_counters_go_on),
 		cmocka_unit_test(without_containers_the_instance_is_idle),
 		cmocka_unit_test(a_container_with_one_sample_is_neither_idle_nor_reported),
 		cmocka_unit_test(tasks_leave_ten_at_a_time_under_one_id),
