@@ -167,6 +167,8 @@ static void connection(void *data, bool open)
 
 	if (open && agent->network)
 		network_begin(agent->network);
+	if (open)
+		reporter_hurry(agent->reporter);
 	log_info(open ? "connected to the control plane" : "not connected to the control plane");
 }
 

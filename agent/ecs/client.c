@@ -17,6 +17,8 @@
 #define ROUND_TRIP_MS 42000
 #define SERVICE       "ecs"
 #define KEYS_MS       100
+#define HURRY_MS      1000  /* within so long */
+#define CALM_MS       30000 /* between two hurries */
 
 struct ecs_call {
 	struct ecs_client *client;
@@ -29,6 +31,8 @@ struct ecs_call {
 	int last_cost;          /* tokens that the last retry took */
 	struct http_call *http; /* NULL between attempts */
 	struct loop_timer *timer;
+	bool hurries;        /* the attempt under way began before the control plane was heard of */
+	int64_t due_ms;      /* the next attempt is, between attempts; monotonic */
 	struct error failed; /* of an attempt that could not be sent */
 	ecs_call_callback *callback;
 	void *data;
@@ -43,6 +47,8 @@ struct ecs_client {
 	char *user_agent;
 	struct retry_quota quota[3]; /* by enum ecs_retry */
 	struct ecs_call *calls;
+	bool has_hurried;
+	int64_t hurried_ms;
 };
 
 struct ecs_client *ecs_client_new(struct loop *loop, struct http_client *http,
@@ -201,6 +207,7 @@ static void on_http(void *data, const struct http_response *http)
 	bool was_wrong = aws_credentials_heard_date(call->client->credentials,
 						    http_response_header(http, "date"));
 	enum retry_kind kind;
+	int64_t wait_ms;
 
 	call->http = NULL;
 	if (http->error) {
@@ -232,10 +239,36 @@ static void on_http(void *data, const struct http_response *http)
 	}
 	log_debug("A call of the ECS API is repeated", "operation", call->operation, "attempt",
 		  LOG_NUM(call->attempt), "cause", response.err.text);
-	loop_timer_start(call->timer, config_scaled_ms(call->client->config,
-						       retry_wait_ms(call->retry, call->attempt,
-								     random_unit())));
+	wait_ms = config_scaled_ms(call->client->config,
+				   retry_wait_ms(call->retry, call->attempt, random_unit()));
+	if (call->hurries && wait_ms > HURRY_MS)
+		wait_ms = (int64_t)(random_unit() * HURRY_MS);
+	call->hurries = false;
+	call->due_ms = clock_monotonic_ms() + wait_ms;
+	loop_timer_start(call->timer, wait_ms);
 	call->attempt++;
+}
+
+bool ecs_client_hurry(struct ecs_client *client)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (client->has_hurried &&
+	    now - client->hurried_ms < config_scaled_ms(client->config, CALM_MS))
+		return false;
+	client->has_hurried = true;
+	client->hurried_ms = now;
+	for (struct ecs_call *call = client->calls; call; call = call->next) {
+		int64_t wait_ms = (int64_t)(random_unit() * HURRY_MS);
+
+		call->hurries = call->retry == ECS_RETRY_SUBMIT && call->http;
+		if (call->retry != ECS_RETRY_SUBMIT || call->http ||
+		    !loop_timer_is_running(call->timer) || call->due_ms - now <= wait_ms)
+			continue;
+		call->due_ms = now + wait_ms;
+		loop_timer_start(call->timer, wait_ms);
+	}
+	return true;
 }
 
 void ecs_call(struct ecs_client *client, const char *operation, const char *body,

@@ -56,6 +56,13 @@ void ecs_call(struct ecs_client *client, const char *operation, const char *body
 	      struct ecs_call **ret_call);
 void ecs_call_cancel(struct ecs_call *call); /* NULL does nothing */
 
+/*
+ * The control plane has been heard of: calls of ECS_RETRY_SUBMIT that wait for their next attempt
+ * make it within a second, each at a time of its own, in place of up to five minutes. At most every
+ * 30 s; false: it was not long enough ago.
+ */
+bool ecs_client_hurry(struct ecs_client *client);
+
 /* What the agent calls itself to the control plane. The caller frees it. */
 char *ecs_user_agent(const struct agent_config *config);
 

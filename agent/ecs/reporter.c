@@ -12,6 +12,9 @@
 #include "base/random.h"
 
 #define IN_FLIGHT_MAX 10
+#define HURRY_MS      1000
+/* Of a container with a range of ports: the control plane takes no more. */
+#define BINDINGS_MAX 100
 
 static const struct backoff_policy policy = {
 	.min_ms = 1000, .max_ms = 30000, .multiplier = 1.3, .jitter = 0.2
@@ -32,7 +35,8 @@ struct task_queue {
 	struct backoff backoff;
 	struct ecs_call *call;
 	struct loop_timer *timer;
-	bool busy; /* not idle: in one of the three places */
+	bool busy;       /* not idle: in one of the three places */
+	bool unanswered; /* why it waits */
 };
 
 struct reporter {
@@ -126,10 +130,12 @@ static void on_response(void *data, const struct ecs_response *response)
 	if (response->error && !refused) {
 		log_warn("A status change could not be reported and is tried again", "task",
 			 queue->arn, "error", response->err.text);
+		queue->unanswered = response->error != -EPROTO || response->quota_exhausted;
 		wait_a_step(queue);
 		pump(reporter);
 		return;
 	}
+	queue->unanswered = false;
 	report = take_first(queue);
 	if (refused) {
 		log_error("The control plane refuses a status change for good; it is left out",
@@ -230,6 +236,7 @@ static void set_bindings(const struct reporter *reporter, struct arena *arena,
 		arena_calloc(arena, from->binding_count * 2 + 1, sizeof(*bindings));
 	bool ipv6_only = reporter->host->ipv6_only;
 	bool with_ipv6 = ipv6_only || !reporter->config->exclude_ipv6_port_bindings;
+	bool has_range = false;
 
 	change->bindings = bindings;
 	for (size_t i = 0; i < from->binding_count; i++) {
@@ -239,6 +246,13 @@ static void set_bindings(const struct reporter *reporter, struct arena *arena,
 		if (from->has_ipv6 && with_ipv6)
 			bindings[change->binding_count++] =
 				binding_of(arena, &from->bindings[i], "::");
+		has_range = has_range || from->bindings[i].is_range;
+	}
+	if (has_range && change->binding_count > BINDINGS_MAX) {
+		log_warn("A container has more ports than can be reported; the first ones are",
+			 "container", from->name, "ports", LOG_NUM(change->binding_count),
+			 "reported", LOG_NUM(BINDINGS_MAX));
+		change->binding_count = BINDINGS_MAX;
 	}
 }
 
@@ -297,6 +311,18 @@ void reporter_submit(struct reporter *reporter, const struct engine_report *repo
 	if (!queue->busy)
 		make_ready(queue);
 	pump(reporter);
+}
+
+void reporter_hurry(struct reporter *reporter)
+{
+	const struct task_queue *queue;
+	size_t cursor = 0;
+
+	if (!ecs_client_hurry(reporter->client))
+		return;
+	while ((queue = map_next(reporter->queues, &cursor, NULL)))
+		if (queue->unanswered && loop_timer_is_running(queue->timer))
+			loop_timer_start(queue->timer, (int64_t)(random_unit() * HURRY_MS));
 }
 
 size_t reporter_pending(const struct reporter *reporter)

@@ -34,6 +34,10 @@ void reporter_free(struct reporter *reporter);
 /* Copies what it needs. The callback comes once for each report, later. */
 void reporter_submit(struct reporter *reporter, const struct engine_report *report);
 
+/* The control plane has been heard of: what waits because it did not answer is tried within a
+ * second. See ecs_client_hurry(). */
+void reporter_hurry(struct reporter *reporter);
+
 /* Reports that wait or are under way. */
 size_t reporter_pending(const struct reporter *reporter);
 

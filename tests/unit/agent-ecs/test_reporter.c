@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "fake_control_plane.h"
 
 #define SUBMIT        "SubmitTaskStateChange"
@@ -292,10 +291,73 @@ static void a_failing_control_plane_is_asked_again_within_the_call(void **state)
 	tear_down(&f);
 }
 
+/* After so many failures the next attempt is minutes away: not when the control plane is heard of.
+ */
+static void what_waits_is_tried_when_the_control_plane_is_heard_of(void **state)
+{
+	struct fixture f;
+
+	set_up(&f, "BERTH_TIME_SCALE=1");
+	for (int i = 0; i < 6; i++)
+		fake_answer(&f.fake, SUBMIT, 500, FAILURE("ServerException"));
+	submit(&f, "arn:t1", 1, TASK_STATUS_RUNNING);
+	fake_run_until_count(&f.fake, SUBMIT, 6);
+	fake_run_for(&f.fake, 100);
+	reporter_hurry(f.reporter);
+	run_until_outcomes(&f, 1);
+	assert_true(f.outcomes[0].accepted);
+	assert_int_equal(fake_count(&f.fake, SUBMIT), 7);
+	/* else it would be 2^6 * 30 ms or more after the sixth */
+	assert_true(fake_nth(&f.fake, SUBMIT, 6)->at_ms - fake_nth(&f.fake, SUBMIT, 5)->at_ms <
+		    1920);
+
+	/* Once in 30 s. */
+	assert_false(ecs_client_hurry(f.fake.client));
+	tear_down(&f);
+}
+
+/* What could not be sent at all is cut to what can, and blocks nothing. */
+static void a_range_among_too_many_ports_is_cut(void **state)
+{
+	struct port_binding bindings[101];
+	const struct engine_report_container container = {
+		.name = "app",
+		.status = CONTAINER_STATUS_RUNNING,
+		.bindings = bindings,
+		.binding_count = 101,
+	};
+	struct fixture f;
+	size_t count = 0;
+
+	for (size_t i = 0; i < 101; i++)
+		bindings[i] = (struct port_binding){ .container_port = (uint16_t)(i + 1),
+						     .host_port = (uint16_t)(50000 + 2 * i),
+						     .count = 1 };
+	for (int range = 0; range < 2; range++) {
+		bindings[0].is_range = range == 1;
+		set_up(&f, FAST);
+		reporter_submit(f.reporter, &(struct engine_report){ .serial = 1,
+								     .task_arn = "arn:t1",
+								     .status = TASK_STATUS_RUNNING,
+								     .reason = "",
+								     .containers = &container,
+								     .container_count = 1 });
+		run_until_outcomes(&f, 1);
+		count = 0;
+		for (const char *at = fake_nth(&f.fake, SUBMIT, 0)->body;
+		     (at = strstr(at, "bindIP")); at++)
+			count++;
+		assert_int_equal(count, range ? 100 : 101);
+		tear_down(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_has_the_form_of_the_protocol),
+		cmocka_unit_test(what_waits_is_tried_when_the_control_plane_is_heard_of),
+		cmocka_unit_test(a_range_among_too_many_ports_is_cut),
 		cmocka_unit_test(bindings_of_ipv6_are_left_out_unless_asked_for),
 		cmocka_unit_test(a_task_is_reported_in_order_and_one_at_a_time),
 		cmocka_unit_test(at_most_ten_calls_are_under_way),
