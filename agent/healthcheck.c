@@ -25,7 +25,7 @@ struct check {
 
 static int write_part(const struct json_at *part, FILE *out, struct error *err)
 {
-	const char *name, *state, *since, *text;
+	const char *name = "", *state = "", *since = "", *text = "";
 	int r = json_expect_object(part, err);
 
 	if (r == 0)

@@ -338,6 +338,11 @@ static const char *first_host(const struct ws_handshake *handshake)
 	return handshake->proxy.host ? handshake->proxy.host : handshake->url.host;
 }
 
+static uint16_t first_port(const struct ws_handshake *handshake)
+{
+	return handshake->proxy.host ? handshake->proxy.port : handshake->url.port;
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
 {
 	struct resolve *resolve = (struct resolve *)request;
@@ -373,8 +378,7 @@ static void begin(void *data)
 
 	if (ws->ended)
 		return;
-	snprintf(port, sizeof(port), "%u",
-		 handshake->proxy.host ? handshake->proxy.port : handshake->url.port);
+	snprintf(port, sizeof(port), "%u", first_port(handshake));
 	/* an address needs no thread of the pool */
 	if (getaddrinfo(first_host(handshake), port, &numeric, &handshake->addresses) == 0) {
 		handshake->address = handshake->addresses;

@@ -83,8 +83,8 @@ void store_tasks_free(struct store_tasks *tasks);
 #define STORE_AVAILABILITY_ZONE  "availability-zone"
 #define STORE_EC2_INSTANCE       "ec2-instance-id"
 #define STORE_AGENT_VERSION      "agent-version"
-#define STORE_BOOT_ID            "boot-id" /* of the host, when the agent ran last */
-#define STORE_TRIED_AT          "tried-at" /* when it was last tried whether this can be written */
+#define STORE_BOOT_ID            "boot-id"  /* of the host, when the agent ran last */
+#define STORE_TRIED_AT           "tried-at" /* when it was last tried whether this can be written */
 
 /* *ret is NULL when there is none; the caller frees it. */
 int store_get_fact(struct store *store, const char *name, char **ret, struct error *err);
