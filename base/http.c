@@ -42,6 +42,8 @@ struct http_call {
 struct http_client {
 	struct loop *loop;
 	char *ca_file;
+	char *cert_file;
+	char *key_file;
 	char *user_agent;
 	int64_t connect_timeout_ms;
 	bool insecure;
@@ -141,6 +143,8 @@ int http_client_new(struct loop *loop, const struct http_client_config *config,
 		config = &defaults;
 	client->loop = loop;
 	client->ca_file = xstrdup_null(config->ca_file);
+	client->cert_file = xstrdup_null(config->cert_file);
+	client->key_file = xstrdup_null(config->key_file);
 	client->user_agent = xstrdup_null(config->user_agent);
 	client->connect_timeout_ms = config->connect_timeout_ms ? config->connect_timeout_ms
 								: DEFAULT_CONNECT_TIMEOUT_MS;
@@ -201,6 +205,8 @@ static void free_client(struct http_client *client)
 		curl_global_cleanup();
 	}
 	free(client->ca_file);
+	free(client->cert_file);
+	free(client->key_file);
 	free(client->user_agent);
 	free(client);
 }
@@ -291,6 +297,7 @@ static int errno_of(const struct http_call *call, CURLcode code)
 		return ECONNRESET;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
 		return EKEYREJECTED;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_WEIRD_SERVER_REPLY:
@@ -442,6 +449,10 @@ static void set_options(struct http_call *call, const struct http_request *reque
 			 (long)(request->timeout_ms ? request->timeout_ms : DEFAULT_TIMEOUT_MS));
 	if (client->ca_file)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+	if (client->cert_file) {
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, client->cert_file);
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, client->key_file);
+	}
 	if (client->insecure) {
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);

@@ -15,7 +15,9 @@ struct http_client;
 struct http_call;
 
 struct http_client_config {
-	const char *ca_file;        /* NULL: the system's */
+	const char *ca_file;   /* NULL: the system's */
+	const char *cert_file; /* PEM, shown to a server that asks; NULL: none. Both are read */
+	const char *key_file;  /* when a connection is made. */
 	int64_t connect_timeout_ms; /* 0: 30 s */
 	bool insecure;              /* do not verify certificates */
 	const char *user_agent;     /* NULL: none sent */

@@ -520,3 +520,8 @@ void stream_set_callbacks(struct stream *stream, const struct stream_callbacks *
 	stream->callbacks = callbacks;
 	stream->data = data;
 }
+
+const SSL *stream_tls(const struct stream *stream)
+{
+	return stream->ssl;
+}

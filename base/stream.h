@@ -39,6 +39,9 @@ int stream_new(struct transport *transport, int fd, SSL *ssl,
 void stream_set_callbacks(struct stream *stream, const struct stream_callbacks *callbacks,
 			  void *data);
 
+/* NULL: without TLS. */
+const SSL *stream_tls(const struct stream *stream);
+
 /* Sends what the socket takes and queues the rest. Nothing is sent any more when the peer is gone.
  */
 void stream_write(struct stream *stream, const void *bytes, size_t size);

@@ -34,20 +34,49 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
 	return context;
 }
 
-int tls_server_context(const char *cert_file, const char *key_file, SSL_CTX **ret,
-		       struct error *err)
+static int use_certificate(SSL_CTX *context, const char *cert_file, const char *key_file,
+			   struct error *err)
+{
+	if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
+		return fail(err, EINVAL, "read the certificate", cert_file);
+	if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
+		return fail(err, EINVAL, "read the key", key_file);
+	if (SSL_CTX_check_private_key(context) != 1)
+		return fail(err, EINVAL, "use the key", key_file);
+	return 0;
+}
+
+/*
+ * Who shows no certificate is let in, as nobody. There are no tickets: who resumes a session would
+ * be whom he was then, when his certificate is over too.
+ */
+static int ask_clients(SSL_CTX *context, const char *ca_file, struct error *err)
+{
+	STACK_OF(X509_NAME) * names;
+
+	if (SSL_CTX_load_verify_file(context, ca_file) != 1)
+		return fail(err, EINVAL, "read the authorities", ca_file);
+	names = SSL_load_client_CA_file(ca_file);
+	if (!names)
+		return fail(err, EINVAL, "read the authorities", ca_file);
+	SSL_CTX_set_client_CA_list(context, names);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(context, 0);
+	return 0;
+}
+
+int tls_server_context(const char *cert_file, const char *key_file, const char *client_ca_file,
+		       SSL_CTX **ret, struct error *err)
 {
 	SSL_CTX *context = new_context(TLS_server_method());
-	int result = 0;
+	int result;
 
 	if (!context)
 		return error_say(err, ENOMEM, "TLS: OpenSSL gives no context");
-	if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
-		result = fail(err, EINVAL, "read the certificate", cert_file);
-	else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
-		result = fail(err, EINVAL, "read the key", key_file);
-	else if (SSL_CTX_check_private_key(context) != 1)
-		result = fail(err, EINVAL, "use the key", key_file);
+	result = use_certificate(context, cert_file, key_file, err);
+	if (result == 0 && client_ca_file)
+		result = ask_clients(context, client_ca_file, err);
 	if (result < 0) {
 		SSL_CTX_free(context);
 		return result;
@@ -56,22 +85,29 @@ int tls_server_context(const char *cert_file, const char *key_file, SSL_CTX **re
 	return 0;
 }
 
-int tls_client_context(const char *ca_file, bool insecure, SSL_CTX **ret, struct error *err)
+static int trust(SSL_CTX *context, const char *ca_file, struct error *err)
+{
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	if (ca_file && SSL_CTX_load_verify_file(context, ca_file) != 1)
+		return fail(err, EINVAL, "read the authorities", ca_file);
+	if (!ca_file && SSL_CTX_set_default_verify_paths(context) != 1)
+		return fail(err, EINVAL, "read the authorities", "of the system");
+	return 0;
+}
+
+int tls_client_context(const struct tls_client_config *config, SSL_CTX **ret, struct error *err)
 {
 	SSL_CTX *context = new_context(TLS_client_method());
 	int result = 0;
 
 	if (!context)
 		return error_say(err, ENOMEM, "TLS: OpenSSL gives no context");
-	if (insecure) {
+	if (config->insecure)
 		SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-	} else {
-		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-		if (ca_file && SSL_CTX_load_verify_file(context, ca_file) != 1)
-			result = fail(err, EINVAL, "read the authorities", ca_file);
-		else if (!ca_file && SSL_CTX_set_default_verify_paths(context) != 1)
-			result = fail(err, EINVAL, "read the authorities", "of the system");
-	}
+	else
+		result = trust(context, config->ca_file, err);
+	if (result == 0 && config->cert_file)
+		result = use_certificate(context, config->cert_file, config->key_file, err);
 	if (result < 0) {
 		SSL_CTX_free(context);
 		return result;
@@ -110,4 +146,12 @@ int tls_client_new(SSL_CTX *context, const char *host, SSL **ret, struct error *
 	SSL_set_connect_state(ssl);
 	*ret = ssl;
 	return 0;
+}
+
+bool tls_peer_identity(const SSL *ssl, char out[IDENTITY_SIZE])
+{
+	const X509 *certificate = SSL_get0_peer_certificate(ssl);
+
+	return certificate && SSL_get_verify_result(ssl) == X509_V_OK &&
+	       certificate_identity(certificate, out);
 }

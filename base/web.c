@@ -81,7 +81,7 @@ void web_free(struct web *web)
 		ws_abort(web->clients);
 	transport_free(web->transport);
 	SSL_CTX_free(web->client_tls);
-	free(web->client_ca_file);
+	free(web->client_tls_key);
 	free(web);
 }
 
@@ -216,8 +216,8 @@ int web_listen(struct web *web, const struct web_listener_config *config, struct
 	web->listeners = listener;
 
 	if (config->cert_file)
-		result = tls_server_context(config->cert_file, config->key_file, &listener->tls,
-					    err);
+		result = tls_server_context(config->cert_file, config->key_file,
+					    config->client_ca_file, &listener->tls, err);
 	if (result == 0)
 		result = start_listening(listener, config, err);
 	if (result < 0) {

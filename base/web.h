@@ -47,6 +47,9 @@ struct web_listener_config {
 
 	const char *cert_file; /* PEM chain and key: TLS; NULL: plain */
 	const char *key_file;
+	const char *client_ca_file; /* with TLS: clients may show a certificate of these
+				       authorities, see web_request_identity(); NULL: they are not
+				       asked */
 
 	size_t body_limit;        /* bytes, else 413; 0: 1 MiB */
 	unsigned max_connections; /* of this listener, more are closed at once; 0: the web's bound
@@ -91,6 +94,8 @@ const char *web_request_header(struct web_request *request, const char *name);
 /* "127.0.0.1", "::1", or "unix" */
 const char *web_request_peer(const struct web_request *request);
 uint16_t web_request_peer_port(const struct web_request *request);
+/* The identity in the client's certificate (base/certificate.h), which was verified; NULL: none. */
+const char *web_request_identity(struct web_request *request);
 void *web_request_tag(const struct web_request *request);
 /* For the handler's own use. */
 void web_request_set_data(struct web_request *request, void *data);
@@ -147,8 +152,10 @@ struct ws_connect_config {
 	const char *url;              /* ws, wss, http or https */
 	const struct header *headers; /* added to the handshake (Authorization, ...); copied */
 	size_t header_count;
-	const char *user_agent;       /* NULL: none */
-	const char *ca_file;          /* NULL: the system's */
+	const char *user_agent; /* NULL: none */
+	const char *ca_file;    /* NULL: the system's */
+	const char *cert_file;  /* PEM, shown to a server that asks; NULL: none */
+	const char *key_file;
 	bool insecure;                /* do not verify the certificate */
 	bool use_proxy;               /* that of the environment, as it is now: see proxy.h */
 	int64_t connect_timeout_ms;   /* name, TCP and proxy; 0: 30 s */

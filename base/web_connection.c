@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/tls.h"
 #include "base/url.h"
 #include "base/web_private.h"
 
@@ -37,6 +38,7 @@ struct web_connection {
 	void *tag;
 	char peer[INET6_ADDRSTRLEN];
 	uint16_t peer_port;
+	char identity[IDENTITY_SIZE]; /* "": none that was verified */
 	enum phase phase;
 	bool keep_alive; /* as the present request has it */
 	bool is_old;     /* it is of HTTP/1.0, where keeping is not the rule */
@@ -518,6 +520,16 @@ const char *web_request_header(struct web_request *request, const char *name)
 const char *web_request_peer(const struct web_request *request)
 {
 	return request->connection->peer;
+}
+
+const char *web_request_identity(struct web_request *request)
+{
+	struct web_connection *connection = request->connection;
+	const SSL *ssl = connection->stream ? stream_tls(connection->stream) : NULL;
+
+	if (!*connection->identity && ssl)
+		tls_peer_identity(ssl, connection->identity);
+	return *connection->identity ? connection->identity : NULL;
 }
 
 uint16_t web_request_peer_port(const struct web_request *request)

@@ -19,9 +19,8 @@ struct web {
 	unsigned connection_count; /* of listeners */
 	struct web_listener *listeners;
 	struct ws *clients;
-	SSL_CTX *client_tls; /* the last one used, for the same authorities */
-	char *client_ca_file;
-	bool client_insecure;
+	SSL_CTX *client_tls;  /* the last one used */
+	char *client_tls_key; /* of what it was made */
 };
 
 struct web_listener {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -428,22 +429,41 @@ static int write_request(struct ws_handshake *handshake, const struct ws_connect
 	return 0;
 }
 
+/* A certificate that has been renewed is another file of the same name. */
+static char *tls_key(const struct ws_connect_config *config)
+{
+	struct stat file = { .st_ino = 0 };
+
+	if (config->cert_file)
+		stat(config->cert_file, &file);
+	return xasprintf("%d %s %s %s %ju %jd.%09ld", config->insecure,
+			 config->ca_file ? config->ca_file : "-",
+			 config->cert_file ? config->cert_file : "-",
+			 config->key_file ? config->key_file : "-", (uintmax_t)file.st_ino,
+			 (intmax_t)file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+}
+
 /* One context serves all connections to the same kind of peer; most processes have one kind. */
 static int prepare_tls(struct web *web, const struct ws_connect_config *config, struct error *err)
 {
+	const struct tls_client_config tls = {
+		.ca_file = config->ca_file,
+		.cert_file = config->cert_file,
+		.key_file = config->key_file,
+		.insecure = config->insecure,
+	};
+	_cleanup_free_ char *key = tls_key(config);
 	SSL_CTX *context;
 	int result;
 
-	if (web->client_tls && str_eq(web->client_ca_file, config->ca_file) &&
-	    web->client_insecure == config->insecure)
+	if (web->client_tls && str_eq(web->client_tls_key, key))
 		return 0;
-	result = tls_client_context(config->ca_file, config->insecure, &context, err);
+	result = tls_client_context(&tls, &context, err);
 	if (result < 0)
 		return result;
 	SSL_CTX_free(web->client_tls);
 	web->client_tls = context;
-	web->client_insecure = config->insecure;
-	str_replace(&web->client_ca_file, config->ca_file);
+	str_replace(&web->client_tls_key, key);
 	return 0;
 }
 
