@@ -20,17 +20,21 @@
 #include "base/web.h"
 #include "control-plane/api/dispatch.h"
 #include "control-plane/api/http.h"
+#include "control-plane/identity/command.h"
+#include "control-plane/identity/identity.h"
 #include "control-plane/services/services.h"
 #include "control-plane/sessions/sessions.h"
 #include "control-plane/store/clusters.h"
 #include "control-plane/store/store.h"
 
-#define DEFAULT_LISTEN  "127.0.0.1:4510"
-#define DEFAULT_REGION  "us-east-1"
-#define DEFAULT_ACCOUNT "000000000000"
-#define DEFAULT_SUBNET  "10.99.0.0/24"
-#define SUBNETS_MAX     16
-#define KEY_FILE_MAX    ((size_t)16 * 1024)
+#define DEFAULT_LISTEN          "127.0.0.1:4510"
+#define DEFAULT_REGION          "us-east-1"
+#define DEFAULT_ACCOUNT         "000000000000"
+#define DEFAULT_SUBNET          "10.99.0.0/24"
+#define SUBNETS_MAX             16
+#define CERTIFICATE_LIFE_MIN_MS (INT64_C(10) * 1000)
+#define CERTIFICATE_LIFE_MAX_MS (INT64_C(3650) * 24 * 3600 * 1000)
+#define KEY_FILE_MAX            ((size_t)16 * 1024)
 /* More than the API takes, so that it can say so in its own words. */
 #define BODY_LIMIT (4 * API_BODY_LIMIT)
 
@@ -51,8 +55,12 @@ struct options {
 	struct services_subnet subnets[SUBNETS_MAX];
 	char *subnet_texts[SUBNETS_MAX]; /* what the strings of subnets point into */
 	size_t subnet_count;
-	struct keys caller; /* who may call; without: everybody */
-	struct keys role;   /* what tasks get */
+	struct keys caller;        /* who may call; without: everybody */
+	struct keys role;          /* what tasks get */
+	const char *identity;      /* directory; NULL: agents have none, and there is no TLS */
+	struct str_list tls_names; /* of the server, beside those that are seen */
+	int64_t certificate_life_ms;
+	bool require_identity;
 	double time_scale;
 	struct log_config log;
 };
@@ -65,6 +73,7 @@ struct control {
 	struct sessions *sessions;
 	struct web *web;
 	struct web_listener *listener;
+	struct identity *identity; /* NULL: without */
 	struct api api;
 	struct loop_signal *signals[2];
 	bool stopping;
@@ -72,6 +81,8 @@ struct control {
 
 static const char usage[] =
 	"Usage: berth-control [OPTION]...\n"
+	"       berth-control token|identity COMMAND --identity DIR (see berth-control token "
+	"--help)\n"
 	"A local Amazon ECS: the API for clients and the sessions of agents, on one port.\n"
 	"\n"
 	"      --listen ADDRESS:PORT  where to listen; port 0 takes a free one (" DEFAULT_LISTEN
@@ -90,6 +101,13 @@ static const char usage[] =
 	"      --keys FILE            take only calls signed with this key pair\n"
 	"      --role-credentials FILE|environment\n"
 	"                             credentials that tasks with a role get (made up)\n"
+	"      --identity DIR         serve TLS, and give agents identities of their own by "
+	"tokens; DIR\n"
+	"                             holds a certificate authority, made when there is none\n"
+	"      --tls-name NAME        a further DNS name or address of this server; may be "
+	"repeated\n"
+	"      --certificate-life TIME  of agents' certificates, which they renew (90d)\n"
+	"      --require-identity     refuse agents without an identity\n"
 	"      --time-scale NUMBER    multiply every timer: for tests (1)\n"
 	"      --log-level LEVEL      debug, info, warn, error, critical or none (info)\n"
 	"      --json                 write the log as JSON\n"
@@ -239,6 +257,10 @@ enum option_value {
 	OPTION_ADVERTISE,
 	OPTION_KEYS,
 	OPTION_ROLE,
+	OPTION_IDENTITY,
+	OPTION_TLS_NAME,
+	OPTION_CERTIFICATE_LIFE,
+	OPTION_REQUIRE_IDENTITY,
 	OPTION_TIME_SCALE,
 	OPTION_LOG_LEVEL,
 	OPTION_JSON,
@@ -255,6 +277,10 @@ static const struct option long_options[] = {
 	{ "advertise", required_argument, NULL, OPTION_ADVERTISE },
 	{ "keys", required_argument, NULL, OPTION_KEYS },
 	{ "role-credentials", required_argument, NULL, OPTION_ROLE },
+	{ "identity", required_argument, NULL, OPTION_IDENTITY },
+	{ "tls-name", required_argument, NULL, OPTION_TLS_NAME },
+	{ "certificate-life", required_argument, NULL, OPTION_CERTIFICATE_LIFE },
+	{ "require-identity", no_argument, NULL, OPTION_REQUIRE_IDENTITY },
 	{ "time-scale", required_argument, NULL, OPTION_TIME_SCALE },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "json", no_argument, NULL, OPTION_JSON },
@@ -262,6 +288,16 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
+
+static int set_certificate_life(struct options *options, const char *value, struct error *err)
+{
+	int r = command_parse_life(value, CERTIFICATE_LIFE_MIN_MS, CERTIFICATE_LIFE_MAX_MS,
+				   &options->certificate_life_ms, err);
+
+	if (r < 0)
+		error_prefix(err, "--certificate-life");
+	return r;
+}
 
 static int set_option(struct options *options, int option, const char *value, struct error *err)
 {
@@ -297,6 +333,21 @@ static int set_option(struct options *options, int option, const char *value, st
 		return keys_read(value, &options->caller, err);
 	case OPTION_ROLE:
 		return role_keys_read(value, &options->role, err);
+	case OPTION_IDENTITY:
+		options->identity = value;
+		return 0;
+	case OPTION_TLS_NAME:
+		str_list_add(&options->tls_names, value);
+		return identity_is_name(value)
+			       ? 0
+			       : error_say(err, EINVAL,
+					   "--tls-name %s: must be a DNS name or an address",
+					   value);
+	case OPTION_CERTIFICATE_LIFE:
+		return set_certificate_life(options, value, err);
+	case OPTION_REQUIRE_IDENTITY:
+		options->require_identity = true;
+		return 0;
 	case OPTION_TIME_SCALE:
 		if (number_parse_double(value, 0.001, 1000, &options->time_scale, NULL) < 0)
 			return error_say(err, EINVAL,
@@ -341,6 +392,9 @@ static int read_options(int argc, char **argv, struct options *options, struct e
 	if (optind < argc)
 		return error_say(err, EINVAL, "%s: berth-control takes options only, see --help",
 				 argv[optind]);
+	if (options->require_identity && !options->identity)
+		return error_say(err, EINVAL,
+				 "--require-identity: agents get one with --identity DIR only");
 	return options->subnet_count > 0 ? 0 : add_subnet(options, DEFAULT_SUBNET, err);
 }
 
@@ -413,7 +467,8 @@ static void on_request(void *data, struct web_request *request)
 {
 	struct control *control = data;
 
-	api_http_request(&control->api, request);
+	if (!control->identity || !identity_http_request(control->identity, request))
+		api_http_request(&control->api, request);
 }
 
 static void on_upgrade(void *data, struct web_request *request)
@@ -421,6 +476,36 @@ static void on_upgrade(void *data, struct web_request *request)
 	struct control *control = data;
 
 	sessions_upgrade(control->sessions, request);
+}
+
+static void on_revoked(void *data, const char *identity)
+{
+	struct control *control = data;
+
+	sessions_identity_revoked(control->sessions, identity);
+}
+
+static int open_identity(struct control *control, const char *address, struct error *err)
+{
+	const struct options *options = &control->options;
+	const struct identity_config config = {
+		.directory = options->identity,
+		.listen = address,
+		.advertise = options->advertise,
+		.names = &options->tls_names,
+		.life_ms = options->certificate_life_ms,
+		.store = control->store,
+		.web = control->web,
+		.revoked = on_revoked,
+		.data = control,
+	};
+
+	if (!options->identity)
+		return 0;
+	if (str_eq(options->data, ":memory:"))
+		log_warn("agents are forgotten at the end, and have to be enrolled again: use "
+			 "--data FILE");
+	return identity_new(&config, &control->identity, err);
 }
 
 static int listen_on(struct control *control, struct error *err)
@@ -439,6 +524,11 @@ static int listen_on(struct control *control, struct error *err)
 	if (r < 0)
 		return r;
 	config.address = address;
+	r = open_identity(control, address, err);
+	if (r < 0)
+		return r;
+	if (control->identity)
+		identity_listener(control->identity, &config);
 	r = web_listen(control->web, &config, &control->listener, err);
 	if (r < 0)
 		return r;
@@ -472,6 +562,7 @@ static int start(struct control *control, struct error *err)
 	const struct sessions_config sessions = {
 		.access_key = options->caller.access_key,
 		.secret_key = options->caller.secret_key,
+		.require_identity = options->require_identity,
 		.time_scale = options->time_scale,
 	};
 
@@ -485,6 +576,8 @@ static int start(struct control *control, struct error *err)
 		.store = control->store,
 		.services = control->services,
 		.config = { .endpoint = options->advertise,
+			    .tls = options->identity != NULL,
+			    .require_identity = options->require_identity,
 			    .access_key = options->caller.access_key,
 			    .secret_key = options->caller.secret_key,
 			    .default_zone = options->zone },
@@ -505,6 +598,7 @@ static void finish(struct control *control)
 	for (size_t i = 0; i < 2; i++)
 		if (control->signals[i])
 			loop_signal_free(control->signals[i]);
+	identity_free(control->identity);
 	if (control->sessions)
 		sessions_free(control->sessions);
 	if (control->services)
@@ -516,6 +610,7 @@ static void finish(struct control *control)
 	store_close(control->store);
 	for (size_t i = 0; i < SUBNETS_MAX; i++)
 		free(control->options.subnet_texts[i]);
+	str_list_free(&control->options.tls_names);
 	keys_clear(&control->options.caller);
 	keys_clear(&control->options.role);
 	log_close();
@@ -530,6 +625,7 @@ int main(int argc, char **argv)
 			.region = DEFAULT_REGION,
 			.account = DEFAULT_ACCOUNT,
 			.cluster = "default",
+			.certificate_life_ms = IDENTITY_LIFE_DEFAULT_MS,
 			.time_scale = 1,
 			.log = { .level = LOG_INFO, .file_level = LOG_NONE, .console_fd = 2 },
 		},
@@ -537,6 +633,8 @@ int main(int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int r;
 
+	if (argc > 1 && command_is(argv[1]))
+		return command_run(argc, argv);
 	r = read_options(argc, argv, &control.options, &err);
 	if (r != 0) {
 		if (r < 0)

@@ -24,6 +24,7 @@ struct services; /* control-plane/services */
 #define API_BODY_LIMIT    ((size_t)1024 * 1024)
 
 /* error types, `__type` on the wire */
+#define API_ACCESS_DENIED     "AccessDeniedException"
 #define API_CLIENT            "ClientException"
 #define API_INVALID           "InvalidParameterException"
 #define API_SERVER            "ServerException"
@@ -33,8 +34,12 @@ struct services; /* control-plane/services */
 #define API_UNKNOWN_OPERATION "UnknownOperationException"
 
 struct api_config {
-	/* What DiscoverPollEndpoint says; NULL: http://<Host header of the request>/ */
+	/* What DiscoverPollEndpoint says; NULL: http://<Host header of the request>/, https with
+	 * TLS */
 	const char *endpoint;
+	bool tls;
+	/* Agents without an identity of their own are refused. */
+	bool require_identity;
 	/* With secret_key: every call must be signed by this pair; NULL: signatures are not read.
 	 */
 	const char *access_key;
@@ -75,10 +80,11 @@ struct api_call {
 	struct api *api;
 	struct store *store;
 	const struct api_operation *operation;
-	json_t *input;       /* an object in shape, borrowed */
-	const char *host;    /* Host header, may be NULL */
-	int64_t now_ms;      /* wall clock */
-	char request_id[37]; /* x-amzn-RequestId */
+	json_t *input;        /* an object in shape, borrowed */
+	const char *host;     /* Host header, may be NULL */
+	const char *identity; /* of the agent that calls, as TLS has verified it; NULL: none */
+	int64_t now_ms;       /* wall clock */
+	char request_id[37];  /* x-amzn-RequestId */
 	/* the error, when the call failed */
 	const char *error_type;
 	char *error_message;
@@ -97,6 +103,15 @@ void api_error_member(struct api_call *call, const char *name, json_t *value);
 /* The store or something else inside failed: logs `err` with the request id and answers
  * ServerException. Returns -EIO. */
 int api_server_error(struct api_call *call, const struct error *err);
+
+/* ---- who calls: control-plane/identity/guard.h ---- */
+
+/* AccessDeniedException unless the caller may speak for the container instance, or join the
+ * cluster. An ARN that is NULL: unless it may call as an agent at all. */
+struct container_instance_row;
+int api_guard_cluster(struct api_call *call, const char *cluster);
+int api_guard_instance(struct api_call *call, const struct container_instance_row *row);
+int api_guard_instance_arn(struct api_call *call, const char *arn);
 
 /* ---- input ---- */
 

@@ -200,6 +200,9 @@ static int update_container_instances_state(struct api_call *call, json_t **ret_
 		int r;
 
 		r = find_or_fail(call, cluster.name, json_string_value(reference), &row, failures);
+		/* People change any, agents their own. */
+		if (r == 1 && call->identity && api_guard_instance(call, &row) < 0)
+			return -EACCES;
 		if (r == 1)
 			r = update_one(call, &row, status, instances, failures);
 		if (r < 0)

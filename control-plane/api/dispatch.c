@@ -118,6 +118,7 @@ void api_dispatch(struct api *api, const struct api_request *request,
 		.api = api,
 		.store = api->store,
 		.host = request->host,
+		.identity = request->identity,
 		.now_ms = clock_wall_ms(),
 	};
 	_cleanup_json_ json_t *output = NULL;

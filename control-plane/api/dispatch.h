@@ -10,7 +10,8 @@
 struct api_request {
 	const char *target; /* X-Amz-Target, may be NULL */
 	const char *host;
-	const char *body; /* may be NULL when size is 0 */
+	const char *identity; /* see struct api_call */
+	const char *body;     /* may be NULL when size is 0 */
 	size_t size;
 };
 

@@ -159,6 +159,25 @@ static bool is_authentic(struct api *api, struct web_request *request, const str
 	return proof == PROOF_GOOD;
 }
 
+/* What an agent does is proved by its certificate; everything else is people's, and signed. */
+static bool is_by_identity(struct web_request *request)
+{
+	static const char *const operations[] = {
+		"RegisterContainerInstance",    "DiscoverPollEndpoint",
+		"SubmitTaskStateChange",        "SubmitContainerStateChange",
+		"SubmitAttachmentStateChanges", "UpdateContainerInstancesState",
+	};
+	const char *target = web_request_header(request, "x-amz-target");
+
+	if (!target || !str_starts_with(target, API_TARGET_PREFIX) ||
+	    !web_request_identity(request))
+		return false;
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (str_eq(target + strlen(API_TARGET_PREFIX), operations[i]))
+			return true;
+	return false;
+}
+
 /* A form is a call of EC2; ECS's calls name their operation in a header. */
 static bool is_ec2(struct web_request *request)
 {
@@ -198,6 +217,7 @@ static void call(struct api *api, struct web_request *request)
 	struct api_request call_request = {
 		.target = web_request_header(request, "x-amz-target"),
 		.host = web_request_header(request, "host"),
+		.identity = web_request_identity(request),
 	};
 
 	call_request.body = web_request_body(request, &call_request.size);
@@ -235,7 +255,7 @@ void api_http_request(void *data, struct web_request *request)
 		if (!is_from_page(request) && is_authentic(api, request, &ec2_face))
 			call_ec2(api, request);
 	} else if (str_eq(method, "POST") && str_eq(path, "/")) {
-		if (is_authentic(api, request, &ecs_face))
+		if (is_by_identity(request) || is_authentic(api, request, &ecs_face))
 			call(api, request);
 	} else if (str_eq(method, "GET") && str_eq(path, "/berth/v1/metrics")) {
 		if (is_authentic(api, request, &ecs_face))

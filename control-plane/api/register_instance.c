@@ -90,6 +90,7 @@ static int register_new(struct api_call *call, const char *cluster,
 	row->client_token = xstrdup_null(api_input_string(call, "clientToken"));
 	row->version = 1;
 	row->registered_at_ms = call->now_ms;
+	row->identity = xstrdup_null(call->identity);
 	if (read_row(call, row) < 0)
 		return -EINVAL;
 	/* A host that is none of Amazon's gets an id that looks like theirs: clients count on one.
@@ -137,6 +138,21 @@ static int find_known(struct api_call *call, const char *cluster,
 	return r < 0 && r != -ENOENT ? api_server_error(call, &err) : r;
 }
 
+/* One that nobody is bound to is the caller's from now on. */
+static int guard_known(struct api_call *call, struct container_instance_row *row)
+{
+	struct error err = ERROR_INIT;
+
+	if (row->identity || !call->identity)
+		return api_guard_instance(call, row);
+	if (container_instance_bind(call->store, row->cluster, row->id, call->identity, &err) < 0)
+		return api_server_error(call, &err);
+	row->identity = xstrdup(call->identity);
+	log_info("a container instance is bound to an identity", "cluster", row->cluster,
+		 "instance", row->id, "identity", call->identity);
+	return 0;
+}
+
 int register_container_instance(struct api_call *call, json_t **ret_output)
 {
 	_cleanup_(container_instance_row_clear) struct container_instance_row row = { 0 };
@@ -150,6 +166,8 @@ int register_container_instance(struct api_call *call, json_t **ret_output)
 	r = find_known(call, cluster.name, &row);
 	if (r < 0 && r != -ENOENT)
 		return r;
+	if (api_guard_cluster(call, cluster.name) < 0 || (r == 0 && guard_known(call, &row) < 0))
+		return -EACCES;
 	r = r == 0 ? register_again(call, &row) : register_new(call, cluster.name, &row);
 	if (r < 0)
 		return r;
@@ -157,7 +175,8 @@ int register_container_instance(struct api_call *call, json_t **ret_output)
 	if (r < 0)
 		return r;
 	log_info("container instance registered", "cluster", cluster.name, "instance", row.id,
-		 "ec2InstanceId", row.ec2_instance_id, "version", LOG_NUM(row.version));
+		 "ec2InstanceId", row.ec2_instance_id, "version", LOG_NUM(row.version), "identity",
+		 row.identity);
 	/* Other instances are told its address. */
 	if (call->api->services)
 		services_network_changed(call->api->services);

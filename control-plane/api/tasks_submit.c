@@ -152,7 +152,7 @@ static int find_task(struct api_call *call, struct task **ret_task)
 	/* An agent gives this report up, and goes on with the next. */
 	if (r == -ENOENT)
 		return api_error(call, API_INVALID, "The referenced task was not found.");
-	return r;
+	return r < 0 ? r : api_guard_instance_arn(call, (*ret_task)->instance_arn);
 }
 
 static int submit(struct api_call *call, const struct report *report, json_t **ret_output)
@@ -231,6 +231,13 @@ static int submit_container_state_change(struct api_call *call, json_t **ret_out
 	return r;
 }
 
+static int guard_attachment(struct api_call *call, const char *arn)
+{
+	const struct task *task = services_find_attachment(call->api->services, arn);
+
+	return api_guard_instance_arn(call, task ? task->instance_arn : NULL);
+}
+
 static int submit_attachment_state_changes(struct api_call *call, json_t **ret_output)
 {
 	_cleanup_(cluster_row_clear) struct cluster_row cluster = { 0 };
@@ -246,6 +253,9 @@ static int submit_attachment_state_changes(struct api_call *call, json_t **ret_o
 		return r;
 	given = xcalloc(json_array_size(list), sizeof(*given));
 	read_attachments(list, given);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (guard_attachment(call, given[i].arn) < 0)
+			return -EACCES;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		r = services_report_attachment(call->api->services, &given[i], &err);
 		if (r == -ENOENT)

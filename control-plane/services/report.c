@@ -233,16 +233,19 @@ int services_report(struct services *services, struct task *task, const struct r
 	return services_write_task(services, task, err);
 }
 
+struct task *services_find_attachment(const struct services *services, const char *arn)
+{
+	for (size_t i = 0; arn && i < services->task_count; i++)
+		if (services->tasks[i]->eni && str_eq(services->tasks[i]->eni->arn, arn))
+			return services->tasks[i];
+	return NULL;
+}
+
 int services_report_attachment(struct services *services,
 			       const struct report_attachment *attachment, struct error *err)
 {
 	const struct report report = { .attachments = attachment, .attachment_count = 1 };
+	struct task *task = services_find_attachment(services, attachment->arn);
 
-	for (size_t i = 0; i < services->task_count; i++) {
-		struct task *task = services->tasks[i];
-
-		if (task->eni && str_eq(task->eni->arn, attachment->arn))
-			return services_report(services, task, &report, err);
-	}
-	return -ENOENT;
+	return task ? services_report(services, task, &report, err) : -ENOENT;
 }

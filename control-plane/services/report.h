@@ -46,6 +46,9 @@ struct report {
 	int64_t execution_stopped_ms;
 };
 
+/* The task whose interface has this ARN, or NULL. */
+struct task *services_find_attachment(const struct services *services, const char *arn);
+
 /* Applies it and writes the task, inside the caller's transaction. -EINVAL: a status that nobody
  * knows. */
 int services_report(struct services *services, struct task *task, const struct report *report,

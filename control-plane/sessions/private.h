@@ -10,6 +10,7 @@ struct sessions {
 	struct store *store;
 	struct services *services;
 
+	bool require_identity;
 	char *access_key; /* NULL: nothing is verified */
 	char *secret_key;
 	int64_t heartbeat_ms; /* scaled, as the next */
@@ -48,6 +49,7 @@ struct session {
 	bool open;
 	bool closing;
 	char *instance_arn;
+	char *identity; /* of the agent; NULL: it signs */
 	char *cluster_arn;
 	char *path; /* of the handshake: what frames are signed with */
 	char *query;

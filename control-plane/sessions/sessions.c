@@ -72,6 +72,14 @@ static void instance_gone(void *data, const char *instance_arn)
 			session_close(s, 1000, "the container instance is deregistered");
 }
 
+void sessions_identity_revoked(struct sessions *sessions, const char *identity)
+{
+	/* No close frame: nothing that is still under way from it is listened to. */
+	for (struct session *s = sessions->first; s; s = s->next)
+		if (str_eq(s->identity, identity))
+			ws_drop(s->ws);
+}
+
 static const struct services_outlet outlet = {
 	.task_changed = task_changed,
 	.network_changed = network_changed,
@@ -133,6 +141,7 @@ int sessions_new(struct loop *loop, struct store *store, struct services *servic
 	sessions->services = services;
 	sessions->access_key = xstrdup_null(config->access_key);
 	sessions->secret_key = xstrdup_null(config->secret_key);
+	sessions->require_identity = config->require_identity;
 	sessions->heartbeat_ms =
 		scaled(config->heartbeat_ms, HEARTBEAT_DEFAULT_MS, config->time_scale);
 	sessions->redeliver_ms =
@@ -193,6 +202,7 @@ static void session_free(struct session *session)
 		session->next->previous = session->previous;
 	acs_clear(session);
 	free(session->instance_arn);
+	free(session->identity);
 	free(session->cluster_arn);
 	free(session->path);
 	free(session->query);
@@ -211,7 +221,7 @@ static void on_open(void *data, struct ws *ws)
 	if (before)
 		session_close(before, 1008, "a newer session of this container instance is open");
 	log_info("agent connected", "session", session->kind == SESSION_ACS ? "ACS" : "TCS",
-		 "instance", session->instance_arn);
+		 "instance", session->instance_arn, "identity", session->identity);
 	if (session->kind == SESSION_ACS)
 		acs_opened(session);
 }

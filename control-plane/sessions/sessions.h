@@ -2,6 +2,7 @@
 #ifndef BERTH_CONTROL_PLANE_SESSIONS_SESSIONS_H
 #define BERTH_CONTROL_PLANE_SESSIONS_SESSIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -26,6 +27,8 @@ struct sessions_config {
 	 * keys. */
 	const char *access_key;
 	const char *secret_key;
+	/* Agents without an identity of their own are refused. */
+	bool require_identity;
 	int64_t heartbeat_ms; /* 0: 30 s. Heartbeats are sent this far apart, */
 	int heartbeats_lost;  /* and the session ends when this many in a row are not acknowledged;
 				 0: 4 */
@@ -47,6 +50,9 @@ void sessions_stop(struct sessions *sessions, void (*done)(void *data), void *da
 /* Drops what is left. Before services_free() and web_free(). */
 void sessions_free(struct sessions *sessions);
 DEFINE_CLEANUP(struct sessions, sessions_free);
+
+/* The identity was revoked: what it has open is dropped. */
+void sessions_identity_revoked(struct sessions *sessions, const char *identity);
 
 /*
  * For the listener's on_upgrade, with every handshake on /ws (`data` is the struct sessions):

@@ -61,7 +61,8 @@ static int check_signature(struct session *session, const struct tcs_frame *fram
 	};
 	int r;
 
-	if (!session->sessions->access_key)
+	/* TLS has proved who it is */
+	if (!session->sessions->access_key || session->identity)
 		return 0;
 	r = sigv4_verify(&incoming, sessions_secret_of, session->sessions, err);
 	for (size_t i = 0; i < headers.count; i++)

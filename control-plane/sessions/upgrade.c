@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sigv4.h"
 #include "base/str.h"
+#include "control-plane/identity/guard.h"
 #include "control-plane/sessions/private.h"
 #include "control-plane/store/container_instances.h"
 #include "wire/acs.h"
@@ -26,7 +27,7 @@ static void refuse(struct web_request *request, int status, enum acs_type type, 
 	_cleanup_free_ char *dump = json_dump_compact(body);
 
 	log_warn("agent session refused", "exception", acs_type_name(type), "reason", text, "peer",
-		 web_request_peer(request));
+		 web_request_peer(request), "identity", web_request_identity(request));
 	web_respond_text(request, status, "application/json", dump);
 }
 
@@ -50,7 +51,7 @@ static int check_signature(struct sessions *sessions, struct web_request *reques
 		.max_skew_ms = CLOCK_SKEW_MS,
 	};
 
-	if (!sessions->access_key)
+	if (!sessions->access_key || web_request_identity(request))
 		return 0;
 	return sigv4_verify(&incoming, sessions_secret_of, sessions, err);
 }
@@ -77,8 +78,10 @@ static int check_instance(struct sessions *sessions, struct web_request *request
 	struct container_instance_row row = { 0 };
 	_cleanup_(arn_clear) struct arn arn = { 0 };
 	struct error err = ERROR_INIT;
+	const struct guard guard = { .store = sessions->store,
+				     .required = sessions->require_identity };
 	bool inactive;
-	int r;
+	int r, allowed = 0;
 
 	if (arn_parse(instance_arn, &arn, NULL) < 0 || arn.type != ARN_CONTAINER_INSTANCE ||
 	    !arn.cluster || !arn_in_scope(&arn, scope)) {
@@ -97,8 +100,16 @@ static int check_instance(struct sessions *sessions, struct web_request *request
 		refuse(request, 500, ACS_SERVER_EXCEPTION, "Try again later.");
 		return -EACCES;
 	}
+	if (r == 0)
+		allowed = guard_instance(&guard, web_request_identity(request), &row, &err);
 	inactive = r == -ENOENT || str_eq(row.status, CONTAINER_INSTANCE_INACTIVE);
 	container_instance_row_clear(&row);
+	if (allowed < 0) {
+		refuse(request, allowed == -EACCES ? 403 : 500,
+		       allowed == -EACCES ? ACS_ACCESS_DENIED_EXCEPTION : ACS_SERVER_EXCEPTION,
+		       allowed == -EACCES ? err.text : "Try again later.");
+		return -EACCES;
+	}
 	if (inactive) {
 		refuse(request, 400, ACS_INACTIVE_INSTANCE_EXCEPTION,
 		       r == -ENOENT ? "This control plane has no such container instance."
@@ -118,6 +129,7 @@ static void open_session(struct sessions *sessions, struct web_request *request,
 	session->sessions = sessions;
 	session->kind = kind;
 	session->instance_arn = xstrdup(instance_arn);
+	session->identity = xstrdup_null(web_request_identity(request));
 	session->cluster_arn = cluster_arn;
 	session->path = xstrdup(web_request_path(request));
 	session->query = xstrdup(web_request_query(request));

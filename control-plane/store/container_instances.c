@@ -9,7 +9,7 @@
 
 #define COLUMNS                                                                                    \
 	"cluster, id, status, status_reason, ec2_instance_id, client_token, version_info,"         \
-	" resources, devices, agent_connected, version, registered_at_ms"
+	" resources, devices, agent_connected, version, registered_at_ms, identity"
 #define SELECT "SELECT " COLUMNS ", health_status, health_details FROM container_instances"
 
 void container_instance_row_clear(struct container_instance_row *row)
@@ -25,6 +25,7 @@ void container_instance_row_clear(struct container_instance_row *row)
 	free(row->devices);
 	free(row->health_status);
 	free(row->health_details);
+	free(row->identity);
 	*row = (struct container_instance_row){ 0 };
 }
 
@@ -51,8 +52,9 @@ static struct container_instance_row read_row(struct stmt *stmt)
 		.agent_connected = stmt_i64(stmt, 9),
 		.version = stmt_i64(stmt, 10),
 		.registered_at_ms = stmt_i64(stmt, 11),
-		.health_status = xstrdup_null(stmt_text(stmt, 12)),
-		.health_details = xstrdup_null(stmt_text(stmt, 13)),
+		.identity = xstrdup_null(stmt_text(stmt, 12)),
+		.health_status = xstrdup_null(stmt_text(stmt, 13)),
+		.health_details = xstrdup_null(stmt_text(stmt, 14)),
 	};
 }
 
@@ -102,7 +104,7 @@ int container_instance_add(struct store *store, const struct container_instance_
 
 	r = db_cached(store_db(store),
 		      "INSERT INTO container_instances (" COLUMNS ")"
-		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		      &stmt, err);
 	if (r < 0)
 		return r;
@@ -118,6 +120,7 @@ int container_instance_add(struct store *store, const struct container_instance_
 	stmt_bind_i64(stmt, 10, row->agent_connected);
 	stmt_bind_i64(stmt, 11, row->version);
 	stmt_bind_i64(stmt, 12, row->registered_at_ms);
+	stmt_bind_text(stmt, 13, row->identity);
 	return stmt_run(stmt, err);
 }
 
@@ -160,6 +163,23 @@ int container_instance_set_status(struct store *store, const char *cluster, cons
 	stmt_bind_text(stmt, 2, reason);
 	stmt_bind_text(stmt, 3, cluster);
 	stmt_bind_text(stmt, 4, id);
+	return stmt_run(stmt, err);
+}
+
+int container_instance_bind(struct store *store, const char *cluster, const char *id,
+			    const char *identity, struct error *err)
+{
+	_cleanup_stmt_reset_ struct stmt *stmt = NULL;
+	int r = db_cached(
+		store_db(store),
+		"UPDATE container_instances SET identity = ? WHERE cluster = ? AND id = ?", &stmt,
+		err);
+
+	if (r < 0)
+		return r;
+	stmt_bind_text(stmt, 1, identity);
+	stmt_bind_text(stmt, 2, cluster);
+	stmt_bind_text(stmt, 3, id);
 	return stmt_run(stmt, err);
 }
 

@@ -26,6 +26,7 @@ struct container_instance_row {
 	char *devices;   /* JSON array: platformDevices; may be NULL */
 	char *health_status;  /* overallStatus of healthStatus; NULL: never published */
 	char *health_details; /* JSON array: its details; NULL with it */
+	char *identity;       /* of the agent that it is bound to; NULL: anybody's */
 	bool agent_connected;
 	int64_t version; /* 1, and one more with each change that a client can see */
 	int64_t registered_at_ms;
@@ -58,6 +59,10 @@ int container_instance_replace(struct store *store, const struct container_insta
 
 int container_instance_set_status(struct store *store, const char *cluster, const char *id,
 				  const char *status, const char *reason, struct error *err);
+
+/* From now on it is this identity's only. */
+int container_instance_bind(struct store *store, const char *cluster, const char *id,
+			    const char *identity, struct error *err);
 
 /* Follows the ACS session. The version grows only when the value changes. */
 int container_instance_set_connected(struct store *store, const char *cluster, const char *id,

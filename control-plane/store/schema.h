@@ -15,8 +15,9 @@ extern const size_t store_schema_step_count;
 extern const char store_schema_core_1[];  /* meta, clusters, task definitions, container instances,
 					     attributes, tags */
 extern const char store_schema_tasks_1[]; /* tasks, client tokens */
-extern const char store_schema_network_1[]; /* VPCs, subnets, security groups */
-extern const char store_schema_network_2[]; /* IPv6 blocks of both */
-extern const char store_schema_core_2[];    /* the health of container instances */
+extern const char store_schema_network_1[];  /* VPCs, subnets, security groups */
+extern const char store_schema_network_2[];  /* IPv6 blocks of both */
+extern const char store_schema_core_2[];     /* the health of container instances */
+extern const char store_schema_identity_1[]; /* tokens, identities, whose an instance is */
 
 #endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control-plane/store/schema.h"
+
+const char store_schema_identity_1[] = "CREATE TABLE enroll_tokens ("
+				       "	id TEXT PRIMARY KEY,"
+				       "	secret_hash TEXT NOT NULL,"
+				       "	cluster TEXT,"
+				       "	uses_left INTEGER NOT NULL,"
+				       "	created_at_ms INTEGER NOT NULL,"
+				       "	expires_at_ms INTEGER NOT NULL,"
+				       "	revoked_at_ms INTEGER NOT NULL"
+				       ") WITHOUT ROWID;"
+				       "CREATE TABLE identities ("
+				       "	id TEXT PRIMARY KEY,"
+				       "	name TEXT NOT NULL,"
+				       "	cluster TEXT,"
+				       "	key_hash TEXT NOT NULL UNIQUE,"
+				       "	token TEXT NOT NULL,"
+				       "	created_at_ms INTEGER NOT NULL,"
+				       "	expires_at_ms INTEGER NOT NULL,"
+				       "	revoked_at_ms INTEGER NOT NULL"
+				       ") WITHOUT ROWID;"
+				       "ALTER TABLE container_instances ADD COLUMN identity TEXT;";
