@@ -11,6 +11,7 @@
 #include "agent/ecs/credentials.h"
 #include "agent/ecs/discover.h"
 #include "agent/ecs/host.h"
+#include "agent/ecs/identity.h"
 #include "agent/ecs/instance_metadata.h"
 #include "agent/ecs/registration.h"
 #include "agent/ecs/reporter.h"
@@ -63,6 +64,7 @@ struct agent {
 	struct executor *executor;
 
 	/* start.c, instance.c */
+	struct ecs_identity *own_identity; /* NULL: the agent signs, as on AWS */
 	struct aws_credentials *credentials;
 	struct ecs_client *client;
 	struct ec2_facts facts; /* nothing is known outside EC2 */

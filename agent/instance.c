@@ -25,6 +25,7 @@ static void set_instance(struct agent *agent, const char *cluster, const char *a
 		.agent_version = berth_version(),
 		.agent_hash = berth_commit(),
 		.engine_version = ENGINE_VERSION,
+		.identity = agent->own_identity ? ecs_identity_files(agent->own_identity) : NULL,
 	};
 	agent->identity = (struct endpoints_identity){
 		.cluster = agent->cluster,
@@ -170,7 +171,7 @@ static void found_out(void *data, enum ecs_exit exit_code, struct ec2_facts *fac
 	register_instance(agent);
 }
 
-void instance_register(struct agent *agent)
+static void look_around(struct agent *agent)
 {
 	const struct ec2_facts_config config = {
 		.loop = agent->loop,
@@ -184,6 +185,26 @@ void instance_register(struct agent *agent)
 		agent->facts_call = ec2_facts_get(&config, found_out, agent);
 	else
 		register_instance(agent);
+}
+
+static void enrolled(void *data, enum ecs_exit exit_code, const struct error *err)
+{
+	struct agent *agent = data;
+
+	if (exit_code == ECS_EXIT_OK) {
+		look_around(agent);
+		return;
+	}
+	log_critical("this host has no identity", "error", err->text);
+	agent_stop(agent, (int)exit_code);
+}
+
+void instance_register(struct agent *agent)
+{
+	if (agent->own_identity)
+		ecs_identity_start(agent->own_identity, enrolled, agent);
+	else
+		look_around(agent);
 }
 
 void instance_free(struct agent *agent)

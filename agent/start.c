@@ -127,9 +127,15 @@ static void open_firewall(struct agent *agent)
 static int open_network(struct agent *agent, struct error *err)
 {
 	const struct agent_config *config = agent->config;
+	const struct ecs_identity_files *own =
+		agent->own_identity ? ecs_identity_files(agent->own_identity) : NULL;
 	const struct http_client_config http = {
-		.ca_file = str_is_empty(config->ca_file) ? NULL : config->ca_file,
-		.insecure = config->accept_insecure_certs,
+		.ca_file = own                             ? own->authority
+			   : str_is_empty(config->ca_file) ? NULL
+							   : config->ca_file,
+		.cert_file = own ? own->certificate : NULL,
+		.key_file = own ? own->key : NULL,
+		.insecure = !own && config->accept_insecure_certs,
 		.use_proxy = true,
 	};
 	int r;
@@ -141,7 +147,9 @@ static int open_network(struct agent *agent, struct error *err)
 		r = ecs_imds_new(agent->loop, config, &agent->imds, err);
 	if (r < 0)
 		return r;
-	agent->credentials = ecs_credentials_new(agent->loop, agent->http, agent->imds, config);
+	agent->credentials =
+		own ? ecs_credentials_of_identity(agent->loop, agent->http, config)
+		    : ecs_credentials_new(agent->loop, agent->http, agent->imds, config);
 	agent->client = ecs_client_new(agent->loop, agent->http, agent->credentials, config,
 				       agent->host.ipv6_only);
 	agent->discover = discover_new(agent->loop, agent->client, config, &agent->instance);
@@ -192,6 +200,8 @@ int agent_new(struct agent_config *config, struct agent **ret, struct error *err
 	r = loop_new(&agent->loop, err);
 	if (r == 0)
 		r = host_resources_read(config, &agent->host, err);
+	if (r == 0)
+		r = ecs_identity_new(agent->loop, config, &agent->own_identity, err);
 	if (r == 0)
 		r = store_open(config->checkpoint ? config->data_dir : NULL, &agent->store, err);
 	if (r == 0)
@@ -272,6 +282,7 @@ void agent_free(struct agent *agent)
 		return;
 	reload_free(agent);
 	instance_free(agent);
+	ecs_identity_free(agent->own_identity);
 	if (agent->acs)
 		acs_session_free(agent->acs);
 	if (agent->tcs)

@@ -103,6 +103,8 @@ struct agent_config {
 	char *secret_access_key; /* secret */
 	char *session_token;     /* secret */
 	enum config_instance_metadata instance_metadata;
+	char *enroll_token; /* secret; "" = none */
+	char *enroll_token_file;
 	bool external; /* outside EC2, by an activation (ECS Anywhere) */
 	char *activation_credentials_file;
 	char *activation_credentials_profile;

@@ -20,3 +20,17 @@ struct aws_credentials *ecs_credentials_new(struct loop *loop, struct http_clien
 		.environment = environ,
 	});
 }
+
+struct aws_credentials *ecs_credentials_of_identity(struct loop *loop, struct http_client *http,
+						    const struct agent_config *config)
+{
+	return aws_credentials_new(&(struct credential_sources){
+		.loop = loop,
+		.http = http,
+		.region = config->region,
+		.access_key = "BERTHIDENTITY",
+		.secret = "certificate",
+		.token = "",
+		.environment = environ,
+	});
+}

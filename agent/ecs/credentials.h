@@ -10,4 +10,9 @@
 struct aws_credentials *ecs_credentials_new(struct loop *loop, struct http_client *http,
 					    struct imds *imds, const struct agent_config *config);
 
+/* Of an agent that proves who it is by a certificate: its calls keep their form, and the signatures
+ * are of a key that is no secret. */
+struct aws_credentials *ecs_credentials_of_identity(struct loop *loop, struct http_client *http,
+						    const struct agent_config *config);
+
 #endif

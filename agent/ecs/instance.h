@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+struct ecs_identity_files;
+
 /* Who this agent is to the control plane: known after registration, the same for every session.
  * Strings are borrowed. */
 struct ecs_instance {
@@ -12,6 +14,8 @@ struct ecs_instance {
 	const char *availability_zone;  /* may be "" */
 	const char *agent_version;
 	const char *agent_hash;
+	/* Of an identity of its own (identity.h); NULL: it signs. */
+	const struct ecs_identity_files *identity;
 	const char *engine_version; /* sent as dockerVersion; "" = unknown, left out */
 };
 

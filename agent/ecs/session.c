@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/ecs/client.h"
+#include "agent/ecs/identity.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -268,6 +269,7 @@ static char *url_of(struct session *session, const char *endpoint)
 static int connect_to(struct session *session, const char *endpoint, struct error *err)
 {
 	const struct agent_config *config = session->context.config;
+	const struct ecs_identity_files *identity = session->context.instance->identity;
 	_cleanup_header_list_ struct header_list headers = HEADER_LIST_INIT;
 	struct sigv4_credentials credentials;
 	int result;
@@ -275,6 +277,11 @@ static int connect_to(struct session *session, const char *endpoint, struct erro
 	if (!str_starts_with(endpoint, "http://") && !str_starts_with(endpoint, "https://"))
 		return error_say(err, EINVAL,
 				 "the endpoint %s begins neither with http:// nor with https://",
+				 endpoint);
+	if (identity && !str_starts_with(endpoint, "https://"))
+		return error_say(err, EINVAL,
+				 "the endpoint %s is not https://, where this host could prove who "
+				 "it is",
 				 endpoint);
 	free(session->url);
 	session->url = url_of(session, endpoint);
@@ -292,8 +299,12 @@ static int connect_to(struct session *session, const char *endpoint, struct erro
 				  .headers = headers.items,
 				  .header_count = headers.count,
 				  .user_agent = session->user_agent,
-				  .ca_file = *config->ca_file ? config->ca_file : NULL,
-				  .insecure = config->accept_insecure_certs,
+				  .ca_file = identity           ? identity->authority
+					     : *config->ca_file ? config->ca_file
+								: NULL,
+				  .cert_file = identity ? identity->certificate : NULL,
+				  .key_file = identity ? identity->key : NULL,
+				  .insecure = !identity && config->accept_insecure_certs,
 				  .use_proxy = true,
 				  .connect_timeout_ms = CONNECT_MS,
 				  .handshake_timeout_ms = CONNECT_MS,
