@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -52,17 +53,30 @@ def environment(**more):
 
 
 class Control:
-    """berth-control on a port of its own."""
+    """
+    berth-control on a port of its own. With `identity` it serves TLS and enrols agents; with `keys` people's calls must be
+    signed.
+    """
 
-    def __init__(self, directory, subnet="10.99.0.0/24", state="memory", arguments=(), scale=1, listen="127.0.0.1"):
+    def __init__(self, directory, subnet="10.99.0.0/24", state="memory", arguments=(), scale=1, listen="127.0.0.1",
+                 identity=False, keys=False):
         self.directory, self.port = directory, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.identity = os.path.join(directory, "identity") if identity else None
+        self.keys = keys
+        self.url = f"{'https' if identity else 'http'}://127.0.0.1:{self.port}"
         self.data = ":memory:" if state == "memory" else os.path.join(directory, "control.db")
         os.makedirs(directory, exist_ok=True)
         argv = [program("berth-control"), "--listen", f"{listen}:{self.port}", "--data", self.data, "--region", REGION,
                 "--subnet", f"{subnet},id=subnet-berth", *arguments]
         if scale != 1:
             argv += ["--time-scale", str(scale)]
+        if identity:
+            argv += ["--identity", self.identity]
+        if keys:
+            path = os.path.join(directory, "keys")
+            with open(path, "w") as file:
+                file.write(f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")
+            argv += ["--keys", path]
         self.daemon = Daemon("berth-control", argv, os.path.join(directory, "control.log"), environment())
 
     def start(self):
@@ -76,13 +90,44 @@ class Control:
         self.call("ListClusters")
         return True
 
-    def call(self, operation, **members):
-        """One API call without the weight of an SDK."""
-        request = urllib.request.Request(self.url, data=json.dumps(members).encode(), headers={
-            "X-Amz-Target": f"AmazonEC2ContainerServiceV20141113.{operation}",
-            "Content-Type": "application/x-amz-json-1.1"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
+    @property
+    def ca(self):
+        return os.path.join(self.identity, "ca.pem")
+
+    def tls(self, certificate=None):
+        """A context that trusts it; `certificate`: the files of one to show, and of its key. None without identities."""
+        if not self.identity:
+            return None
+        context = ssl.create_default_context(cafile=self.ca)
+        if certificate:
+            context.load_cert_chain(*certificate)
+        return context
+
+    def signed(self, method, url, headers, body=None):
+        """The headers with a signature."""
+        from botocore import auth, awsrequest, credentials
+        request = awsrequest.AWSRequest(method, url, headers, body)
+        auth.SigV4Auth(credentials.Credentials(KEY, SECRET), "ecs", REGION).add_auth(request)
+        return dict(request.headers)
+
+    def call(self, operation, certificate=None, **members):
+        """One API call without the weight of an SDK: as an agent with a certificate, or else as a person."""
+        body = json.dumps(members).encode()
+        headers = {"X-Amz-Target": f"AmazonEC2ContainerServiceV20141113.{operation}",
+                   "Content-Type": "application/x-amz-json-1.1"}
+        if self.keys and not certificate:
+            headers = self.signed("POST", self.url + "/", headers, body)
+        request = urllib.request.Request(self.url, data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=60, context=self.tls(certificate)) as answer:
             return json.loads(answer.read())
+
+    def command(self, *words):
+        """`berth-control token ...` and the like; what it prints."""
+        done = subprocess.run([program("berth-control"), *words, "--identity", self.identity], env=environment(),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout.strip()
 
     def metrics(self, task):
         with urllib.request.urlopen(f"{self.url}/berth/v1/metrics?task={task}", timeout=60) as answer:
@@ -92,7 +137,7 @@ class Control:
         import boto3
         from botocore.config import Config
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=KEY,
-                            aws_secret_access_key=SECRET, config=Config(retries={"max_attempts": 1}))
+                            aws_secret_access_key=SECRET, verify=self.ca if self.identity else None, config=Config(retries={"max_attempts": 1}))
 
     def aws(self, *arguments):
         """`aws ecs ...` as a person types it; returns the decoded answer. Debian's aws, not one found first in PATH."""
@@ -130,6 +175,10 @@ class Agent:
             self.settings.update(ECS_BACKEND_HOST=f"http://{hosts.GATEWAY}:{lab.control.port}",
                                  BERTH_NETWORK_ADDRESS=host.address, BERTH_INTROSPECTION_ADDRESS=host.address,
                                  ECS_IMAGE_PULL_BEHAVIOR="prefer-cached", BERTH_CGROUP_PARENT=f"{lab.cgroup}/{host.name}")
+        if lab.control.identity and "BERTH_ENROLL_TOKEN" not in settings:
+            # It has no keys: it is enrolled when it starts for the first time.
+            self.settings.update(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="",
+                                 BERTH_ENROLL_TOKEN=lab.control.command("token", "create"))
         self.settings.update({key: str(value) for key, value in settings.items() if value is not None})
         self.cluster, self.cgroup = self.settings["ECS_CLUSTER"], self.settings["BERTH_CGROUP_PARENT"]
         argv = [*(host.enter() if host else []), program("berth-agent")]
@@ -218,7 +267,7 @@ class Lab:
     """
 
     def __init__(self, keep=False, subnet="10.99.0.0/24", state="memory", control_arguments=(), scale=1,
-                 containerd_size=None, host_count=0, host_mtu=1500):
+                 containerd_size=None, host_count=0, host_mtu=1500, identity=False, keys=False):
         self.turn = Turn()
         self.directory = tempfile.mkdtemp(prefix="berth-lab-")
         self.cgroup = "/" + os.path.basename(self.directory)
@@ -232,7 +281,7 @@ class Lab:
         self.containerd = Containerd(os.path.join(self.directory, "containerd"), containerd_size)
         self.registry = Registry(os.path.join(self.directory, "registry"))
         self.control = Control(os.path.join(self.directory, "control"), subnet, state, control_arguments, scale,
-                               "0.0.0.0" if host_count else "127.0.0.1")
+                               "0.0.0.0" if host_count else "127.0.0.1", identity, keys)
         self.breaks_off_pulls = False  # the test has some run out of time
         self._ecs = None
 
