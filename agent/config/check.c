@@ -74,6 +74,20 @@ static void check_local_routes(const struct agent_config *config, struct config_
 				  config->local_routes.count, CONFIG_MAX_LOCAL_ROUTES));
 }
 
+/* A token is told to whoever answers, unless TLS says who that is; and AWS takes none. */
+static void check_token(const struct agent_config *config, struct config_report *report)
+{
+	const char *name = *config->enroll_token ? "BERTH_ENROLL_TOKEN" : "BERTH_ENROLL_TOKEN_FILE";
+
+	if (!*config->enroll_token && !*config->enroll_token_file)
+		return;
+	if (!*config->backend_host || str_starts_with(config->backend_host, "http://"))
+		str_list_add_owned(&report->mistakes,
+				   xasprintf("%s enrols this host with a berth-control: set "
+					     "ECS_BACKEND_HOST to its https:// address",
+					     name));
+}
+
 void config_check(struct agent_config *config, struct config_report *report)
 {
 	for (size_t i = 0; i < config_setting_count(); i++) {
@@ -112,4 +126,5 @@ void config_check(struct agent_config *config, struct config_report *report)
 	check_network_address(config, report);
 	check_bridge(config, report);
 	check_local_routes(config, report);
+	check_token(config, report);
 }

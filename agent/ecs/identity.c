@@ -268,13 +268,11 @@ int ecs_identity_new(struct loop *loop, const struct agent_config *config,
 		identity_store_clear(&store);
 		return 0;
 	}
-	if (!is_secure || !*config->backend_host) {
+	/* That a token needs it is the configuration's to say (agent/config/load.c). */
+	if (!is_secure) {
 		error_say(err, EINVAL,
-			  is_enrolled
-				  ? "this host is enrolled (%s): ECS_BACKEND_HOST must be the "
-				    "https:// address of its control plane, not %s"
-				  : "BERTH_ENROLL_TOKEN enrols this host with a berth-control "
-				    "(%s): ECS_BACKEND_HOST must be its https:// address, not %s",
+			  "this host is enrolled (%s): ECS_BACKEND_HOST must be the https:// "
+			  "address of its control plane, not %s",
 			  store.directory, endpoint);
 		identity_store_clear(&store);
 		return -EINVAL;

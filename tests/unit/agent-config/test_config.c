@@ -599,6 +599,27 @@ static char *printed(void (*print)(const struct agent_config *, FILE *),
 	return text;
 }
 
+static void a_token_goes_over_tls_to_a_control_plane_of_ones_own(void **state)
+{
+	static const char plain[] = "ECS_BACKEND_HOST=http://127.0.0.1:4510";
+	_loaded_ aws = load("BERTH_ENROLL_TOKEN=berth1-hunter2");
+	_loaded_ open = load("BERTH_ENROLL_TOKEN=berth1-hunter2", (char *)(uintptr_t)plain);
+	_loaded_ file = load("BERTH_ENROLL_TOKEN_FILE=/etc/token", (char *)(uintptr_t)plain);
+	_loaded_ secure = load("BERTH_ENROLL_TOKEN=berth1-hunter2",
+			       "ECS_BACKEND_HOST=https://127.0.0.1:4510");
+	_loaded_ bare = load("BERTH_ENROLL_TOKEN_FILE=/etc/token", "ECS_BACKEND_HOST=control");
+	const struct loaded *const bad[] = { &aws, &open, &file };
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(bad[i]->report.mistakes.count, 1);
+		assert_true(has(&bad[i]->report.mistakes,
+				"set ECS_BACKEND_HOST to its https:// address"));
+		assert_false(has(&bad[i]->report.mistakes, "hunter2"));
+	}
+	assert_int_equal(secure.report.mistakes.count, 0);
+	assert_int_equal(bare.report.mistakes.count, 0);
+}
+
 static void secrets_are_never_printed(void **state)
 {
 	_loaded_ got = load("AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=hunter2",
@@ -749,6 +770,7 @@ int main(void)
 		cmocka_unit_test(a_bad_line_of_the_file_is_named_by_its_number_only),
 		cmocka_unit_test(a_directory_as_file_is_a_mistake),
 		cmocka_unit_test(half_of_a_key_is_a_mistake),
+		cmocka_unit_test(a_token_goes_over_tls_to_a_control_plane_of_ones_own),
 		cmocka_unit_test(secrets_are_never_printed),
 		cmocka_unit_test(the_reference_names_every_setting_with_what_is_allowed),
 		cmocka_unit_test(only_timers_above_a_second_are_scaled),
