@@ -122,7 +122,7 @@ static int read_request(const struct json_at *root, bool with_token, struct enro
 	if (strlen(name) > ENROLL_NAME_MAX || !is_printable(name))
 		return error_say(err, EINVAL, "name: must be at most %d printable characters",
 				 ENROLL_NAME_MAX);
-	if (strlen(text) > CERTIFICATE_REQUEST_LIMIT)
+	if (!text || strlen(text) > CERTIFICATE_REQUEST_LIMIT)
 		return error_say(err, EINVAL, "request: must be at most %zu characters",
 				 CERTIFICATE_REQUEST_LIMIT);
 	request->name = xstrdup(name);

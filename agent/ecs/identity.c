@@ -150,18 +150,14 @@ static void on_enrolled(void *data, int code, const struct error *err)
 	tell(identity, ECS_EXIT_OK, NULL);
 }
 
-/* The token itself, or that of the file; *ret is NULL when there is none. The caller frees and
- * wipes. */
+/* The token itself, or that of the file: there is one of the two. The caller frees and wipes. */
 static int read_token(const struct agent_config *config, char **ret, struct error *err)
 {
-	if (*config->enroll_token) {
-		*ret = xstrdup(config->enroll_token);
-		return 0;
-	}
-	*ret = NULL;
-	if (!*config->enroll_token_file)
-		return 0;
-	return file_read(AT_FDCWD, config->enroll_token_file, TOKEN_FILE_LIMIT, ret, NULL, err);
+	if (!*config->enroll_token)
+		return file_read(AT_FDCWD, config->enroll_token_file, TOKEN_FILE_LIMIT, ret, NULL,
+				 err);
+	*ret = xstrdup(config->enroll_token);
+	return 0;
 }
 
 static void enroll(struct ecs_identity *identity)

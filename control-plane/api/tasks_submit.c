@@ -143,16 +143,20 @@ static int find_task(struct api_call *call, struct task **ret_task)
 {
 	_cleanup_(cluster_row_clear) struct cluster_row cluster = { 0 };
 	const char *reference = NULL;
+	struct task *task = NULL;
 	int r = api_input_required(call, "task", API_INVALID, "Task", &reference);
 
 	if (r == 0)
 		r = api_cluster(call, &cluster);
 	if (r == 0)
-		r = api_task(call, cluster.name, reference, ret_task);
+		r = api_task(call, cluster.name, reference, &task);
 	/* An agent gives this report up, and goes on with the next. */
 	if (r == -ENOENT)
 		return api_error(call, API_INVALID, "The referenced task was not found.");
-	return r < 0 ? r : api_guard_instance_arn(call, (*ret_task)->instance_arn);
+	if (r < 0 || !task)
+		return r;
+	*ret_task = task;
+	return api_guard_instance_arn(call, task->instance_arn);
 }
 
 static int submit(struct api_call *call, const struct report *report, json_t **ret_output)

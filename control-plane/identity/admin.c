@@ -65,7 +65,7 @@ static void create_token(struct admin *admin, struct web_request *request)
 	if (r == 0)
 		r = enroll_token_make(admin->config.enroll, &terms, clock_wall_ms(), &token, &id,
 				      &err);
-	if (r < 0) {
+	if (r < 0 || !token) {
 		refuse(request, r, &err);
 		return;
 	}

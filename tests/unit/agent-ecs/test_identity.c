@@ -213,7 +213,7 @@ static void on_told(void *data, enum ecs_exit exit_code, const struct error *err
 	struct place *place = data;
 
 	place->told = 1 + (int)exit_code;
-	strcpy(place->text, err ? err->text : "");
+	snprintf(place->text, sizeof(place->text), "%s", err ? err->text : "");
 	loop_stop(place->loop);
 }
 

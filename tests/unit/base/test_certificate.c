@@ -88,7 +88,7 @@ static void answer(void *data, struct web_request *request)
 	const char *identity = web_request_identity(request);
 
 	place->arrived++;
-	strcpy(place->seen, identity ? identity : "");
+	snprintf(place->seen, sizeof(place->seen), "%s", identity ? identity : "");
 	web_respond_text(request, 200, "text/plain", "hello");
 }
 
@@ -97,7 +97,7 @@ static void refuse_upgrade(void *data, struct web_request *request)
 	struct place *place = data;
 	const char *identity = web_request_identity(request);
 
-	strcpy(place->seen, identity ? identity : "");
+	snprintf(place->seen, sizeof(place->seen), "%s", identity ? identity : "");
 	web_respond_text(request, 403, "text/plain", "no");
 }
 
