@@ -147,8 +147,9 @@ void strbuf_append_json(struct strbuf *sb, const char *text)
 		strbuf_append(sb, "null");
 }
 
-/* Go's encoding/json: the shortest digits; %e below 1e-6 and from 1e21, with no zero-padded
- * exponent. */
+/* Go's encoding/json: the shortest digits; %e for what is small or large, with no zero-padded
+ * exponent. There it is large from 1e21; here from 2^63, as readers take whole numbers for
+ * integers. */
 void strbuf_append_json_double(struct strbuf *sb, double number)
 {
 	char digits[40];
@@ -169,7 +170,7 @@ void strbuf_append_json_double(struct strbuf *sb, double number)
 	e = strchr(digits, 'e');
 	assert(e);
 	exponent = (int)strtol(e + 1, NULL, 10);
-	if (size >= 1e-6 && size < 1e21) {
+	if (size >= 1e-6 && size < 0x1p63) {
 		int decimals = precision - 1 - exponent;
 
 		strbuf_appendf(sb, "%.*f", decimals > 0 ? decimals : 0, number);
