@@ -33,6 +33,7 @@ struct http_call {
 	struct strbuf body;
 	struct header_list headers;
 	size_t headers_size;
+	bool head_is_whole; /* its empty line was there */
 	bool too_big;
 	char curl_error[CURL_ERROR_SIZE];
 	void (*callback)(void *data, const struct http_response *response);
@@ -254,8 +255,11 @@ static size_t on_header(char *line, size_t one, size_t size, void *call_data)
 	/* an interim answer (100 Continue) came before: what counts is the last */
 	if (size >= 5 && memcmp(line, "HTTP/", 5) == 0) {
 		header_list_free(&call->headers);
+		call->head_is_whole = false;
 		return size;
 	}
+	if (*line == '\r' || *line == '\n')
+		call->head_is_whole = true;
 	colon = memchr(line, ':', size);
 	if (!colon)
 		return size;
@@ -332,6 +336,9 @@ static void finish(struct http_call *call, CURLcode code)
 	long status = 0;
 
 	response->body = "";
+	/* To curl a head that ends in the middle is an answer without a body. */
+	if (code == CURLE_OK && !call->head_is_whole)
+		code = CURLE_PARTIAL_FILE;
 	if (code == CURLE_OK && !call->too_big) {
 		curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 		response->status = (int)status;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net_place.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -200,6 +202,66 @@ static void who_is_cut_off_in_the_middle_is_told(void **state)
 	assert_int_equal(place->status, -ECONNRESET);
 }
 
+/* A server of a few bytes. */
+struct stub {
+	const char *says;
+	int listening, fd;
+	struct loop_fd *watch;
+};
+
+static void on_stub(void *data, int events)
+{
+	struct stub *stub = data;
+
+	(void)events;
+	stub->fd = accept4(stub->listening, NULL, NULL, SOCK_CLOEXEC);
+	assert_int_equal(write(stub->fd, stub->says, strlen(stub->says)), strlen(stub->says));
+	assert_int_equal(shutdown(stub->fd, SHUT_WR), 0);
+}
+
+static int status_of(struct place *place, const char *says)
+{
+	struct stub stub = { .says = says, .fd = -1 };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	_cleanup_free_ char *url = NULL;
+
+	stub.listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(stub.listening, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(stub.listening, 1), 0);
+	assert_int_equal(getsockname(stub.listening, (struct sockaddr *)&address, &size), 0);
+	assert_ok(loop_fd_new(place->net->loop, stub.listening, LOOP_READ, on_stub, &stub,
+			      &stub.watch, why));
+	url = xasprintf("http://127.0.0.1:%u/", ntohs(address.sin_port));
+	place->answered = 0;
+	assert_ok(http_send(place->net->client, &(struct http_request){ .url = url }, on_response,
+			    place, NULL, why));
+	net_wait(place->net, &place->answered);
+	loop_fd_free(stub.watch);
+	close(stub.fd);
+	close(stub.listening);
+	return place->status;
+}
+
+/* An answer that breaks off is none, wherever it does. */
+static void a_part_of_an_answer_is_none(void **state)
+{
+	static const char whole[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+	struct place *place = *state;
+
+	for (size_t size = 0; size < sizeof(whole) - 1; size++) {
+		_cleanup_free_ char *part = xstrndup(whole, size);
+
+		assert_in_range(-status_of(place, part), 1, 4095);
+	}
+	assert_int_equal(status_of(place, whole), 200);
+	/* without a length it is as long as it is */
+	assert_int_equal(status_of(place, "HTTP/1.1 404 x\r\n\r\n"), 404);
+	assert_int_equal(status_of(place, "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 201 x\r\n\r\n"), 201);
+	assert_int_equal(status_of(place, "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 x\r\n"), -ECONNRESET);
+}
+
 static void a_cancelled_call_is_silent(void **state)
 {
 	struct place *place = *state;
@@ -289,6 +351,7 @@ int main(void)
 		on_net(silence_times_out),
 		on_net(nobody_there_is_told),
 		on_net(who_is_cut_off_in_the_middle_is_told),
+		on_net(a_part_of_an_answer_is_none),
 		on_net(a_cancelled_call_is_silent),
 		on_net(callbacks_may_ask_again_or_end_it_all),
 		on_net(many_go_at_once),
