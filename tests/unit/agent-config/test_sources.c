@@ -267,6 +267,13 @@ static void what_is_absent_gives_way_to_the_file(void **state)
 	/* one of three states: false is a value like another */
 	assert_false(place.config->disable_metrics);
 	assert_string_equal(source_of(&place, "ECS_DISABLE_METRICS"), "environment");
+	/* The environment and its file are one: what is worth nothing hides the file all the same.
+	 */
+	put(place.file, "ECS_CHECKPOINT=true\nECS_RESERVED_MEMORY=128\n");
+	read_with(&place, REGION, "ECS_CHECKPOINT=banana", "ECS_RESERVED_MEMORY=0");
+	assert_false(place.config->checkpoint);
+	assert_int_equal(place.config->reserved_memory_mib, 64);
+	unlink(place.file);
 	/* and the file cannot turn it off */
 	put(place.json_file, "{\"GPUSupportEnabled\":false}");
 	read_with(&place, REGION, "ECS_ENABLE_GPU_SUPPORT=true");
