@@ -24,6 +24,7 @@
 #define BACKLOG                 512
 #define ACCEPTS_A_TURN          64
 #define ACCEPT_RETRY_MS         100
+#define FULL_MS                 1000
 
 static bool is_full(const struct web_listener *listener)
 {
@@ -33,11 +34,15 @@ static bool is_full(const struct web_listener *listener)
 	       transport_room(web->transport) <= CLIENT_SOCKETS;
 }
 
-/* At the bound nobody accepts: who comes waits in the kernel's queue. */
+/* At the bound nobody accepts: who comes waits in the kernel's queue, until one of those that are
+ * there has ended, or has said nothing for too long. */
 static void update_watch(struct web_listener *listener)
 {
-	if (listener->watch)
-		loop_fd_set(listener->watch, is_full(listener) ? 0 : LOOP_READ);
+	if (!listener->watch)
+		return;
+	loop_fd_set(listener->watch, is_full(listener) ? 0 : LOOP_READ);
+	if (is_full(listener))
+		loop_timer_start(listener->retry, FULL_MS);
 }
 
 static void update_all_watches(struct web *web)
@@ -114,13 +119,19 @@ int web_adopt(struct web_listener *listener, int fd, void *tag, struct error *er
 	if (result < 0)
 		return result;
 	if (is_full(listener))
+		web_connection_evict(listener->web);
+	if (is_full(listener))
 		update_all_watches(listener->web);
 	return 0;
 }
 
 static void on_retry(void *data)
 {
-	update_watch(data);
+	struct web_listener *listener = data;
+
+	if (is_full(listener))
+		web_connection_evict(listener->web);
+	update_watch(listener);
 }
 
 static void on_accept(void *data, int events)

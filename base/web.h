@@ -23,7 +23,8 @@ struct web_request;
 struct ws;
 
 struct web_config {
-	unsigned max_connections; /* of all listeners together; more wait in the kernel; 0: 512 */
+	unsigned max_connections; /* of all listeners together; more wait in the kernel, until
+				     one ends or has let its request be waited for; 0: 512 */
 };
 
 /* `config` NULL: the defaults. */

@@ -14,12 +14,14 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/tls.h"
 #include "base/url.h"
 #include "base/web_private.h"
 
 #define AHEAD_LIMIT (64 * 1024UL) /* bytes taken while a request is worked on */
+#define PATIENCE_MS 1000          /* for a request, when others wait */
 
 enum phase {
 	READING_HEAD,
@@ -35,6 +37,7 @@ struct web_connection {
 	struct loop *loop;
 	struct stream *stream;
 	struct loop_timer *idle;
+	int64_t waiting_since_ms; /* for the present request */
 	void *tag;
 	char peer[INET6_ADDRSTRLEN];
 	uint16_t peer_port;
@@ -111,6 +114,26 @@ void web_connection_drop(struct web_connection *connection)
 		ws_abort(connection->ws);
 	else
 		end(connection, false);
+}
+
+static bool is_waiting(const struct web_connection *connection)
+{
+	return !connection->freed &&
+	       (connection->phase == READING_HEAD || connection->phase == READING_BODY);
+}
+
+void web_connection_evict(struct web *web)
+{
+	int64_t before_ms = clock_monotonic_ms() - PATIENCE_MS;
+	struct web_connection *longest = NULL;
+
+	for (struct web_listener *listener = web->listeners; listener; listener = listener->next)
+		for (struct web_connection *one = listener->connections; one; one = one->next)
+			if (is_waiting(one) && one->waiting_since_ms <= before_ms &&
+			    (!longest || one->waiting_since_ms <= longest->waiting_since_ms))
+				longest = one;
+	if (longest)
+		end(longest, false);
 }
 
 void web_connection_forget(struct web_connection *connection)
@@ -338,8 +361,7 @@ static void process(struct web_connection *connection)
 
 static void restart_idle(struct web_connection *connection)
 {
-	if (!connection->freed &&
-	    (connection->phase == READING_HEAD || connection->phase == READING_BODY))
+	if (is_waiting(connection))
 		loop_timer_start(connection->idle, connection->listener->idle_timeout_ms);
 }
 
@@ -425,6 +447,7 @@ int web_connection_new(struct web_listener *listener, int fd, void *tag, struct 
 	listener->connections = connection;
 	listener->connection_count++;
 	listener->web->connection_count++;
+	connection->waiting_since_ms = clock_monotonic_ms();
 	restart_idle(connection);
 	return 0;
 }
@@ -454,6 +477,7 @@ void web_respond(struct web_request *request, int status, const char *content_ty
 		return;
 	}
 	connection->phase = READING_HEAD;
+	connection->waiting_since_ms = clock_monotonic_ms();
 	restart_idle(connection);
 	/* what came ahead: by the loop in process(), or when the handler has answered later */
 	if (!connection->processing)

@@ -28,7 +28,8 @@ struct web_listener {
 	struct web_listener *previous, *next;
 	int fd; /* -1: only web_adopt() */
 	struct loop_fd *watch;
-	struct loop_timer *retry; /* after accept() failed for want of descriptors */
+	struct loop_timer
+		*retry; /* after accept() failed for want of descriptors, and at the bound */
 	SSL_CTX *tls;
 	size_t body_limit;
 	unsigned max_connections;
@@ -54,6 +55,11 @@ struct web_request {
 int web_connection_new(struct web_listener *listener, int fd, void *tag, struct error *err);
 /* Ends it at once, with the callbacks of what was going on. */
 void web_connection_drop(struct web_connection *connection);
+/*
+ * Ends the connection whose request has been waited for longest, if that is a second or more: who
+ * says nothing, or little at a time, does not keep others out.
+ */
+void web_connection_evict(struct web *web);
 /* The websocket of a connection has ended: its place is free. */
 void web_connection_forget(struct web_connection *connection);
 /* One connection less: listeners that were waiting accept again. */

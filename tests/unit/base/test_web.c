@@ -431,6 +431,45 @@ static void over_all_listeners_more_wait(void **state)
 	web_free(other.web);
 }
 
+/* Who says nothing, or a byte of a body now and then, is not at work. */
+static void who_is_waited_for_makes_room(void **state)
+{
+	static const char *const idle[] = {
+		"", "GET /pe", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx"
+	};
+	struct place *place = *state;
+	struct web_config bound = { .max_connections = 3 };
+	struct net_place other = *place->net;
+	struct web_listener_config config = { .on_request = answer,
+					      .data = place,
+					      .address = "127.0.0.1" };
+	int peers[3];
+
+	assert_ok(web_new(place->net->loop, &bound, &other.web, why));
+	assert_ok(web_listen(other.web, &config, &other.listener, why));
+	for (size_t i = 0; i < 3; i++) {
+		peers[i] = raw_connect(&other);
+		raw_send(peers[i], idle[i]);
+		net_settle(place->net);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		int peer = raw_connect(&other);
+		_cleanup_free_ char *served = NULL, *nothing = NULL;
+
+		raw_send(peer, "GET /peer HTTP/1.1\r\nHost: h\r\n\r\n");
+		served = raw_read(&other, peer, "127.0.0.1");
+		assert_true(str_ends_with(served, "127.0.0.1"));
+		/* in the order in which they came */
+		nothing = raw_read(&other, peers[i], NULL);
+		assert_string_equal(nothing, "");
+		close(peers[i]);
+		peers[i] = peer;
+	}
+	for (size_t i = 0; i < 3; i++)
+		close(peers[i]);
+	web_free(other.web);
+}
+
 /* Connections that are closed politely stay for a moment, until the peer has ended too. Peers that
  * do not end them do not keep others out: who comes waits until there is room. */
 static void closed_connections_leave_room(void **state)
@@ -600,6 +639,7 @@ int main(void)
 		on_net(idle_connections_are_ended),
 		on_net(connections_are_bounded),
 		on_net(over_all_listeners_more_wait),
+		on_net(who_is_waited_for_makes_room),
 		on_net(closed_connections_leave_room),
 		on_net(sockets_made_elsewhere_are_served),
 		on_net(freeing_a_listener_cancels_what_it_served),
