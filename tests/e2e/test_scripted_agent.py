@@ -253,6 +253,16 @@ def test_idle_and_slow_connections(plane, sturdy):
         session.drop()
 
 
+def test_more_connections_than_there_is_room_for(plane, sturdy):
+    """Who says nothing makes room for who comes after him; the sessions stay."""
+    lines = [raw(plane) for _ in range(700)]
+    begun = time.monotonic()
+    plane.call("ListClusters")  # over a connection of its own
+    assert time.monotonic() - begun < 50, "they would be closed after a minute anyway"
+    for sock in lines:
+        sock.close()
+
+
 def test_unsigned_sessions_and_frames(make_plane, tmp_path):
     """acs-C3: with keys, neither a session nor a frame counts that is unsigned, wrongly signed, or signed long ago."""
     keys = tmp_path / "keys"
