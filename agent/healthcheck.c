@@ -73,8 +73,10 @@ static void answered(void *data, const struct http_response *response)
 			response->status, err.text);
 }
 
-static char *url_of(const struct agent_config *config, const char *host)
+static char *url_of(const struct agent_config *config)
 {
+	const char *host = config->healthcheck_host;
+
 	if (str_is_empty(host))
 		host = config->introspection_address;
 	if (str_eq(host, "0.0.0.0") || str_eq(host, "::")) /* on all of them */
@@ -84,10 +86,10 @@ static char *url_of(const struct agent_config *config, const char *host)
 			 host, (long long)config->introspection_port);
 }
 
-int healthcheck(const struct agent_config *config, const char *host, FILE *out)
+int healthcheck(const struct agent_config *config, FILE *out)
 {
 	_cleanup_loop_ struct loop *loop = NULL;
-	_cleanup_free_ char *url = url_of(config, host);
+	_cleanup_free_ char *url = url_of(config);
 	struct http_client *client = NULL;
 	struct check check = { .out = out, .url = url, .code = 1 };
 	const struct http_request request = { .url = url,

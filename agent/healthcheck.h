@@ -8,9 +8,8 @@
 
 /*
  * Asks the agent that runs with this configuration whether it is well, for 25 s at most, and
- * writes a line for each part that is not. `host` NULL or "": where it listens. Returns the exit
- * code: 0 when all is well, else 1.
+ * writes a line for each part that is not. Returns the exit code: 0 when all is well, else 1.
  */
-int healthcheck(const struct agent_config *config, const char *host, FILE *out);
+int healthcheck(const struct agent_config *config, FILE *out);
 
 #endif

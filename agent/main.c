@@ -54,21 +54,12 @@ static int check_config(const struct agent_config *config, const struct config_r
 
 static int print_attributes(const struct agent_config *config)
 {
-	struct host_resources host = { 0 };
-	struct ecs_attributes attributes = { 0 };
 	struct error err = ERROR_INIT;
 
-	if (host_resources_read(config, &host, &err) < 0) {
-		fprintf(stderr, "berth-agent: %s\n", err.text);
-		return ECS_EXIT_ERROR;
-	}
-	capabilities_list(config, &host, &attributes);
-	for (size_t i = 0; i < attributes.count; i++)
-		printf("%s\t%s\n", attributes.items[i].name,
-		       attributes.items[i].value ? attributes.items[i].value : "");
-	ecs_attributes_free(&attributes);
-	host_resources_free(&host);
-	return ECS_EXIT_OK;
+	if (capabilities_print(config, stdout, &err) == 0)
+		return ECS_EXIT_OK;
+	fprintf(stderr, "berth-agent: %s\n", err.text);
+	return ECS_EXIT_ERROR;
 }
 
 static void log_report(const struct config_report *report)
@@ -126,7 +117,7 @@ static int act(const struct flags *flags, const struct config_sources *sources,
 		print_report(&report, stderr);
 		exit_code = ECS_EXIT_ERROR;
 	} else if (flags->action == FLAGS_HEALTHCHECK) {
-		exit_code = healthcheck(config, getenv("ECS_AGENT_HEALTHCHECK_HOST"), stdout);
+		exit_code = healthcheck(config, stdout);
 	} else if (flags->action == FLAGS_PRINT_ATTRIBUTES) {
 		exit_code = print_attributes(config);
 	} else {

@@ -112,6 +112,7 @@ struct agent_config {
 	char *ca_file; /* "" = the system's */
 	char *detailed_os_family;
 	enum config_tag_source tag_source; /* beside instance_tags */
+	bool no_identity_document;
 	bool warm_pools_check;
 	bool spot_draining;
 
@@ -175,6 +176,7 @@ struct agent_config {
 	int64_t metadata_steady_rps;
 	int64_t metadata_burst_rps; /* follows the other: one setting */
 	bool disable_metadata_az;
+	char *healthcheck_host; /* "": where the agent listens */
 	char *introspection_address;
 	int64_t introspection_port; /* 0 = any free port */
 	char *metadata_address;

@@ -195,7 +195,7 @@ static void call_register(struct registration *registration)
 {
 	const struct registration_input *input = &registration->input;
 
-	if (input->imds)
+	if (input->imds && !input->config->no_identity_document)
 		registration->identity = identity_document_get(
 			input->loop, input->imds, input->config, on_identity, registration);
 	else
