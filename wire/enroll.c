@@ -28,7 +28,7 @@ static bool take_hex(const char **at, char end, char *out, size_t size)
 int enroll_token_parse(const char *text, struct enroll_token *ret, struct error *err)
 {
 	_cleanup_free_ char *copy = NULL;
-	struct enroll_token token;
+	struct enroll_token token = { .id = "" };
 	const char *at;
 	size_t length;
 	bool ok;

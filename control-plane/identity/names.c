@@ -22,11 +22,14 @@ static bool is_address(const char *text)
 
 bool identity_is_name(const char *text)
 {
-	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "0123456789-._");
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-._";
+	size_t length = strlen(text);
 
-	return is_address(text) || (length > 0 && length <= NAME_MAX_LENGTH &&
-				    text[length] == '\0' && text[0] != '.' && text[0] != '-');
+	if (is_address(text))
+		return true;
+	return length > 0 && length <= NAME_MAX_LENGTH && strspn(text, letters) == length &&
+	       text[0] != '.' && text[0] != '-';
 }
 
 static void add(struct str_list *names, const char *name)
