@@ -240,6 +240,30 @@ static void the_network_is_not_told_without_task_networking(void **state)
 	end(&place);
 }
 
+static void the_document_can_be_left_out(void **state)
+{
+	static const struct fake_imds_file files[] = {
+		{ DOCUMENT, 200, "{}", 0 },
+		{ SIGNATURE, 200, "s", 0 },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct place place;
+	json_t *body;
+
+	begin(&place, files,
+	      (char *[]){ "BERTH_NO_IDENTITY_DOCUMENT=true", "ECS_CNI_PLUGINS_PATH=/nowhere",
+			  "ECS_CLUSTER=demo", NULL });
+	fake_answer(&place.fake, RCI, 200, GOOD);
+	do_register(&place);
+	assert_int_equal(place.exit_code, ECS_EXIT_OK);
+	assert_int_equal(place.imds.used[0], 0);
+	assert_int_equal(place.imds.used[1], 0);
+	body = body_of(&place, 0);
+	assert_string_equal(text_of(body, "instanceIdentityDocument"), "");
+	json_decref(body);
+	end(&place);
+}
+
 /* cfg-R23, twenty times as fast */
 static void without_a_document_it_registers_after_a_minute(void **state)
 {
@@ -402,6 +426,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_identity_document_goes_along),
 		cmocka_unit_test(the_network_is_not_told_without_task_networking),
+		cmocka_unit_test(the_document_can_be_left_out),
 		cmocka_unit_test(without_a_document_it_registers_after_a_minute),
 		cmocka_unit_test(tags_of_the_instance_come_along),
 		cmocka_unit_test(without_the_tags_that_are_wanted_it_ends),
