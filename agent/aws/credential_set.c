@@ -48,7 +48,7 @@ int credential_document_parse(const char *text, size_t size, struct credential_s
 	static const struct json_limits limits = { .size = DOCUMENT_LIMIT, .depth = 8 };
 	const unsigned wanted = JSON_REQUIRED | JSON_NOT_EMPTY | JSON_ANY_CASE;
 	const unsigned optional = JSON_NULLABLE | JSON_ANY_CASE;
-	const char *code = "Success", *key, *secret, *token = NULL, *expiration = NULL;
+	const char *code = "Success", *key = "", *secret = "", *token = NULL, *expiration = NULL;
 	_cleanup_json_ json_t *value = NULL;
 	struct json_at root;
 	int64_t expires_ms = 0;
