@@ -15,6 +15,7 @@
 #include <openssl/err.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/strbuf.h"
 
 #define READ_SIZE     (16 * 1024UL)
@@ -34,8 +35,9 @@ struct stream {
 	bool handshaking;
 	struct strbuf early; /* of the owner, until TLS is up */
 	struct strbuf out;
-	size_t sent;     /* of out */
-	int write_errno; /* nothing can be sent; what the peer has sent is still read */
+	size_t sent;         /* of out */
+	int64_t moved_at_ms; /* when the socket took of it last; while there is some */
+	int write_errno;     /* nothing can be sent; what the peer has sent is still read */
 	bool paused;
 	bool ended;     /* on_end was called, or is not wanted */
 	bool closed;    /* by the owner */
@@ -147,10 +149,15 @@ static void begin_linger(struct stream *stream)
 /* Sends what is queued as far as the socket takes it. */
 static void flush(struct stream *stream)
 {
+	size_t taken;
+
 	if (!stream->wsi)
 		return;
-	stream->sent += send_now(stream, stream->out.data + stream->sent,
-				 stream->out.length - stream->sent);
+	taken = send_now(stream, stream->out.data + stream->sent,
+			 stream->out.length - stream->sent);
+	if (taken > 0)
+		stream->moved_at_ms = clock_monotonic_ms();
+	stream->sent += taken;
 	if (stream->sent == stream->out.length) {
 		stream->sent = 0;
 		/* a connection that once sent much does not keep the memory */
@@ -179,6 +186,7 @@ static void send_bytes(struct stream *stream, const char *bytes, size_t size)
 		sent = send_now(stream, bytes, size);
 		if (sent == size)
 			return;
+		stream->moved_at_ms = clock_monotonic_ms();
 	}
 	strbuf_append_n(&stream->out, bytes + sent, size - sent);
 	lws_callback_on_writable(stream->wsi);
@@ -230,6 +238,11 @@ void stream_write(struct stream *stream, const void *bytes, size_t size)
 size_t stream_queued(const struct stream *stream)
 {
 	return stream->early.length + stream->out.length - stream->sent;
+}
+
+int64_t stream_stalled_ms(const struct stream *stream)
+{
+	return stream->out.length == 0 ? 0 : clock_monotonic_ms() - stream->moved_at_ms;
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ const SSL *stream_tls(const struct stream *stream);
 void stream_write(struct stream *stream, const void *bytes, size_t size);
 /* Bytes that wait to be sent. */
 size_t stream_queued(const struct stream *stream);
+/* How long the peer has taken none of them; 0: there are none. */
+int64_t stream_stalled_ms(const struct stream *stream);
 /* Reading stops (and with it the notice of the peer's end), or goes on. */
 void stream_pause(struct stream *stream, bool pause);
 

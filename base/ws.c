@@ -275,6 +275,11 @@ int ws_send(struct ws *ws, const char *text, size_t size)
 	return 0;
 }
 
+int64_t ws_stalled_ms(const struct ws *ws)
+{
+	return ws->stream ? stream_stalled_ms(ws->stream) : 0;
+}
+
 int ws_ping(struct ws *ws)
 {
 	if (!ws->is_open || ws->close_sent)

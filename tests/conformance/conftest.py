@@ -31,7 +31,7 @@ class Agent:
         self.directory, self.process = directory, None
         self.cgroup = f"/berth-conformance-{os.getpid()}"
         self.code = None  # the exit code of the last life
-        self.arguments = ["--config", ""]
+        self.program, self.arguments = AGENT, ["--config", ""]
         self.settings = {
             "PATH": os.environ["PATH"],
             "AWS_DEFAULT_REGION": peers.REGION,
@@ -87,7 +87,7 @@ class Agent:
         self.settings.update(settings)
         environment = {name: str(value) for name, value in self.settings.items() if value is not None}
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([AGENT, *self.arguments], env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.program, *self.arguments], env=environment, stdout=log, stderr=log)
         return self
 
     def stop(self, sig=signal.SIGTERM):

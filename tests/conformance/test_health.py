@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import time
@@ -12,15 +11,10 @@ import urllib.request
 
 import pytest
 
-from conftest import AGENT
+from tests.lab.processes import free_port
 
 SCALE = 200
 PARTS = ("acs-session", "tcs-session", "credentials", "container-runtime", "state-store")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @pytest.fixture
@@ -61,7 +55,7 @@ def wait_failing(port, names, timeout=60):
 def healthcheck(agent, *flags, **settings):
     """Exit code and output of the program that asks."""
     environment = {**{name: str(value) for name, value in agent.settings.items()}, **settings}
-    done = subprocess.run([AGENT, "--config", "", *flags], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([agent.program, *agent.arguments, *flags], env=environment, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout
 
 
