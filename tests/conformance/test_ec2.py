@@ -8,6 +8,7 @@ import time
 import pytest
 
 import imds as metadata
+import messages
 import peer as peers
 
 RCI = "RegisterContainerInstance"
@@ -40,6 +41,11 @@ def fact(agent, name):
         return (state.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone() or [None])[0]
 
 
+def tasks(agent):
+    with sqlite3.connect(f"file:{agent.settings['ECS_DATADIR']}/agent.db?mode=ro", uri=True) as state:
+        return [row[0] for row in state.execute("SELECT id FROM task")]
+
+
 def test_identity_and_network(agent, peer, imds):
     """cfg-R1 for what an instance of EC2 adds"""
     body = registered(agent, peer)
@@ -57,15 +63,19 @@ def test_identity_and_network(agent, peer, imds):
 
 def test_another_instance(agent, peer, imds):
     """cfg-R14: with the state of another instance, of another cluster too, this one registers as a new one."""
-    registered(agent, peer)
+    agent.start()
+    acs = peer.acs.next()
+    messages.payload(acs, "m1", messages.task("of-the-other"))
+    messages.expect_ack(acs, "m1")
     agent.stop()
+    assert tasks(agent) == ["of-the-other"]
     imds.files["/latest/meta-data/instance-id"] = "i-08"
     agent.settings["ECS_CLUSTER"] = "elsewhere"
     agent.settings["ECS_INSTANCE_ATTRIBUTES"] = '{"stack":"prod"}'
     body = registered(agent, peer)
     assert "containerInstanceArn" not in body and body["cluster"] == "elsewhere"
     assert attributes_of(body)["stack"] == "prod"
-    assert "of another EC2 instance" in agent.text()
+    assert "of another EC2 instance" in agent.text() and tasks(agent) == []
     assert fact(agent, "ec2-instance-id") == "i-08"
     agent.stop()
     # The same one again is the same one, also when nobody says so.
