@@ -179,8 +179,6 @@ int ws_connect(struct web *web, const struct ws_connect_config *config,
  */
 int ws_send(struct ws *ws, const char *text, size_t size);
 int ws_ping(struct ws *ws);
-/* How long the peer has taken nothing of what waits to be sent; 0: nothing waits. */
-int64_t ws_stalled_ms(const struct ws *ws);
 /*
  * Sends a close frame (after what is queued), then goes on reading and giving messages until the
  * peer closes; nothing can be sent any more.

@@ -87,6 +87,7 @@ struct ws {
 	struct ws_handshake *handshake; /* of a client, until it is open */
 	struct ws_decoder decoder;
 	size_t queue_limit;
+	int64_t send_timeout_ms; /* 0: none */
 	bool is_open;
 	bool close_sent;
 	bool ended;     /* on_close was called or is due */

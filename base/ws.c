@@ -196,6 +196,12 @@ static void on_data(void *data, const char *bytes, size_t size)
 	struct ws *ws = data;
 	struct ws_event event;
 
+	/* The kernel asks a peer whose window is closed, and puts that off with each of its
+	 * packets: one that goes on sending, and reads nothing, is left by us. */
+	if (ws->send_timeout_ms > 0 && stream_stalled_ms(ws->stream) > ws->send_timeout_ms) {
+		end_locally(ws, "the peer does not read");
+		return;
+	}
 	do {
 		size_t used;
 
@@ -273,11 +279,6 @@ int ws_send(struct ws *ws, const char *text, size_t size)
 	ws_message_append(&out, ws->is_server, text, size);
 	stream_write(ws->stream, out.data, out.length);
 	return 0;
-}
-
-int64_t ws_stalled_ms(const struct ws *ws)
-{
-	return ws->stream ? stream_stalled_ms(ws->stream) : 0;
 }
 
 int ws_ping(struct ws *ws)

@@ -38,7 +38,6 @@ struct ws_handshake {
 	char *request;
 	char *key;
 	int64_t timeout_ms;
-	unsigned send_timeout_ms;
 	struct resolve *resolve;
 	struct addrinfo *addresses;
 	const struct addrinfo *address; /* that is being tried */
@@ -234,15 +233,16 @@ static void begin_stream(struct ws *ws)
 {
 	struct ws_handshake *handshake = ws->handshake;
 	struct error err = ERROR_INIT;
+	unsigned timeout_ms = (unsigned)ws->send_timeout_ms;
 	SSL *ssl = NULL;
 	int on = 1;
 
 	loop_fd_free(TAKE(handshake->connecting));
 	setsockopt(handshake->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	/* The kernel watches it: also a window that stays closed counts. */
-	if (handshake->send_timeout_ms)
-		setsockopt(handshake->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-			   &handshake->send_timeout_ms, sizeof(handshake->send_timeout_ms));
+	/* Of a peer that is silent; one that sends on is watched in ws.c. */
+	if (timeout_ms)
+		setsockopt(handshake->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
+			   sizeof(timeout_ms));
 	if (handshake->url.tls &&
 	    tls_client_new(ws->web->client_tls, handshake->url.host, &ssl, &err) < 0) {
 		fail(ws, "%s", err.text);
@@ -477,7 +477,6 @@ int ws_connect(struct web *web, const struct ws_connect_config *config,
 	handshake->fd = -1;
 	handshake->timeout_ms =
 		config->handshake_timeout_ms ? config->handshake_timeout_ms : DEFAULT_HANDSHAKE_MS;
-	handshake->send_timeout_ms = (unsigned)config->send_timeout_ms;
 	result = url_parse(config->url, &handshake->url, err);
 	if (result == 0)
 		result = write_request(handshake, config, err);
@@ -494,6 +493,7 @@ int ws_connect(struct web *web, const struct ws_connect_config *config,
 		    callbacks, data);
 	if (config->queue_limit)
 		ws->queue_limit = config->queue_limit;
+	ws->send_timeout_ms = config->send_timeout_ms;
 	ws->handshake = handshake;
 	ws->web = web;
 	ws->next = web->clients;

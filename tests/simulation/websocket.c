@@ -320,13 +320,6 @@ void ws_close(struct ws *ws, int code, const char *reason)
 		schedule(sim_world, ws, sim_between(sim_world, 0, 20), close_frame);
 }
 
-/* Peers of the simulation read everything. */
-int64_t ws_stalled_ms(const struct ws *ws)
-{
-	(void)ws;
-	return 0;
-}
-
 void ws_drop(struct ws *ws)
 {
 	if (!agent_reaches_out(sim_world) || ws->over)
