@@ -101,6 +101,18 @@ static struct ended wait_for_end(pid_t pid, const sigset_t *set)
 	}
 }
 
+/* To stop, until `end`. There is no agent: to read its settings again is what it does at its start,
+ * and who has ended is known. */
+static bool told_meanwhile(const sigset_t *set, int64_t end)
+{
+	int signum;
+
+	do
+		signum = next_signal(set, end);
+	while (signum == SIGHUP || signum == SIGCHLD);
+	return signum > 0;
+}
+
 static void log_end(int status)
 {
 	if (WIFSIGNALED(status))
@@ -117,8 +129,7 @@ int supervise(const char *program)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set,
-		  SIGHUP); /* the agent's; to one that is to be started again it says nothing */
+	sigaddset(&set, SIGHUP); /* the agent's */
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, &before);
 	backoff_reset(&backoff, &supervise_backoff);
@@ -127,7 +138,6 @@ int supervise(const char *program)
 		pid_t pid = start(program, &before);
 		struct ended ended = { .status = 1 << 8 };
 		int64_t wait_ms;
-		int signum;
 
 		if (pid < 0) {
 			log_error("the agent cannot be started", "program", program, "error",
@@ -153,12 +163,7 @@ int supervise(const char *program)
 		}
 		wait_ms = backoff_next_ms(&backoff, random_unit());
 		log_warn("the agent is started again after a while", "wait_ms", LOG_NUM(wait_ms));
-		sigdelset(&set, SIGCHLD);
-		sigdelset(&set, SIGHUP);
-		signum = next_signal(&set, clock_monotonic_ms() + wait_ms);
-		sigaddset(&set, SIGCHLD);
-		sigaddset(&set, SIGHUP);
-		if (signum > 0)
+		if (told_meanwhile(&set, clock_monotonic_ms() + wait_ms))
 			return 0;
 	}
 }

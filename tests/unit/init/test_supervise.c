@@ -194,6 +194,26 @@ static void to_be_told_to_reload_is_for_the_agent(void **state)
 	forget(path);
 }
 
+/* One that came while there was no agent is not for the next one. */
+static void to_be_told_to_reload_between_two_agents_is_for_none(void **state)
+{
+	char *path = script("1 wait 7");
+	pid_t pid = supervise_in_child(path);
+	_cleanup_free_ char *text = NULL;
+
+	wait_for_lines(path, 1);
+	usleep(200000); /* of a wait of half a second */
+	kill(pid, SIGHUP);
+	wait_for_lines(path, 2);
+	usleep(50000);
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_code_of(pid), 0);
+	text = notes(path);
+	assert_null(strstr(text, "reload"));
+	assert_non_null(strstr(text, "told"));
+	forget(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +222,7 @@ int main(void)
 		cmocka_unit_test(a_terminal_agent_is_not),
 		cmocka_unit_test(to_be_told_to_stop_ends_both),
 		cmocka_unit_test(to_be_told_to_reload_is_for_the_agent),
+		cmocka_unit_test(to_be_told_to_reload_between_two_agents_is_for_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
