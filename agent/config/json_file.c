@@ -200,7 +200,8 @@ static void keep(const struct setting *setting, bool other, const char *text,
 		str_list_add_owned(reading->warnings,
 				   xasprintf("%s: %s is an old name of %s", reading->where,
 					     setting->json_other, setting->json));
-	if (!other || str_is_empty(given))
+	/* What says nothing leaves what the other name says. */
+	if (str_is_empty(given) || (!other && (*text || setting->empty_counts)))
 		config_map_set(reading->texts, setting->name, text);
 }
 

@@ -44,12 +44,15 @@ static void warn_of_open_secrets(const char *file, const struct config_map *text
 		return;
 	for (size_t i = 0; i < config_setting_count(); i++) {
 		const struct setting *setting = config_setting_at(i);
+		const char *const names[] = { setting->name, setting->other_name };
 
-		if (setting->secret && config_map_get(texts, setting->name))
-			str_list_add_owned(&report->warnings,
-					   xasprintf("%s holds %s and everybody on this host can "
-						     "read it: chmod 600 %s",
-						     file, setting->name, file));
+		for (size_t n = 0; setting->secret && n < 2 && names[n]; n++)
+			if (config_map_get(texts, names[n]))
+				str_list_add_owned(
+					&report->warnings,
+					xasprintf("%s holds %s and everybody on this host can "
+						  "read it: chmod 600 %s",
+						  file, names[n], file));
 	}
 }
 

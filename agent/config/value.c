@@ -339,6 +339,9 @@ bool config_value_is_absent(const struct setting *setting, const char *text,
 		return setting->plain && !*(const bool *)place;
 	case SETTING_INTEGER:
 		return setting->json && *(const int64_t *)place == 0;
+	case SETTING_TRIMMED:
+		/* What must be given is not looked for further down. */
+		return *word == '\0' && !setting->empty_counts && !setting->required;
 	default:
 		return false;
 	}

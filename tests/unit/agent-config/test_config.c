@@ -550,7 +550,7 @@ static void a_bad_line_of_the_file_is_named_by_its_number_only(void **state)
 					       "ECS_LOGFILE=\"open\n"
 					       "ECS_CLUSTRE=x\n"
 					       "AWS_ACCESS_KEY_ID=AKID\n"
-					       "AWS_SECRET_ACCESS_KEY=hunter2\n",
+					       "AWS_SECRET_KEY=hunter2\n",
 					       0644);
 	_loaded_ got = load_file(file, (char *[]){ REGION, "BERTH_TYME_SCALE=2", NULL });
 
@@ -561,7 +561,8 @@ static void a_bad_line_of_the_file_is_named_by_its_number_only(void **state)
 	assert_true(has(&got.report.warnings, "line 4: the quotes of ECS_LOGFILE"));
 	assert_true(has(&got.report.warnings, "no setting ECS_CLUSTRE"));
 	assert_true(has(&got.report.warnings, "no setting BERTH_TYME_SCALE"));
-	assert_true(has(&got.report.warnings, "everybody on this host can read it"));
+	assert_true(
+		has(&got.report.warnings, "AWS_SECRET_KEY and everybody on this host can read it"));
 	assert_false(has(&got.report.warnings, "hunter2"));
 	unlink(file);
 }

@@ -245,6 +245,19 @@ static void an_unknown_field_is_told_and_an_old_one_is_taken(void **state)
 	put(place.json_file, "{\"ClusterArn\":\"old\",\"Cluster\":\"new\"}");
 	read_with(&place, REGION);
 	assert_string_equal(place.config->cluster, "new");
+	put(place.json_file, "{\"ClusterArn\":\"old\",\"Cluster\":\"\"}");
+	read_with(&place, REGION);
+	assert_string_equal(place.config->cluster, "old");
+}
+
+static void blanks_are_nothing(void **state)
+{
+	_place_ place = new_place();
+
+	put(place.json_file, "{\"Cluster\":\"of-file\"}");
+	read_with(&place, REGION, "ECS_CLUSTER= \t", "BERTH_RUN_DIR= ");
+	assert_string_equal(place.config->cluster, "of-file");
+	assert_string_equal(place.config->run_dir, "/run/berth");
 }
 
 /* cfg-C25, and the same of all else that counts as absent. */
@@ -466,6 +479,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_field_is_told_and_an_old_one_is_taken),
 		cmocka_unit_test(what_is_absent_gives_way_to_the_file),
 		cmocka_unit_test(the_file_cannot_set_the_cpu_period),
+		cmocka_unit_test(blanks_are_nothing),
 		cmocka_unit_test(an_external_instance_is_told_its_region_in_its_environment),
 		cmocka_unit_test(the_host_tells_the_region_that_nobody_else_does),
 		cmocka_unit_test(user_data_are_never_a_mistake),
