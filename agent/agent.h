@@ -49,8 +49,10 @@ struct agent {
 	struct host_resources host;           /* as it was when the agent started */
 	struct loop *loop;
 	struct web *web;
-	struct http_client *http;
-	struct imds *imds; /* NULL: there is none to ask */
+	struct http_client *http;     /* of the control plane: its certificate, this agent's own */
+	struct http_client *aws_http; /* of AWS's other services: STS, EC2 */
+	struct http_client *direct_http; /* of this host, never by a proxy */
+	struct imds *imds;               /* NULL: there is none to ask */
 	struct store *store;
 	struct crash_points *crash_points; /* NULL but in tests; borrowed */
 

@@ -147,7 +147,7 @@ static void register_instance(struct agent *agent)
 		.enforces_network = agent->acs_handler.network != NULL,
 		.imds = agent->imds,
 		.facts = agent->imds ? &agent->facts : NULL,
-		.http = agent->http,
+		.http = agent->aws_http,
 		.credentials = agent->credentials,
 	};
 

@@ -149,7 +149,6 @@ static int with_configuration(const struct flags *flags)
 	mallopt(M_ARENA_MAX, 2);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN); /* until there is an agent that reads its settings again */
 	crash_points = crash_points_take();
 	sources.environment = environment;
 	exit_code = act(flags, &sources, crash_points);
@@ -163,6 +162,7 @@ int main(int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int exit_code = ECS_EXIT_OK;
 
+	signal(SIGHUP, SIG_IGN); /* until there is an agent that reads its settings again */
 	if (flags_parse(argc, argv, &flags, &err) < 0) {
 		fprintf(stderr, "berth-agent: %s\n", err.text);
 		flags_print_usage(stderr);

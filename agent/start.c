@@ -138,18 +138,23 @@ static int open_network(struct agent *agent, struct error *err)
 		.insecure = !own && config->accept_insecure_certs,
 		.use_proxy = true,
 	};
+	const struct http_client_config aws = { .use_proxy = true };
 	int r;
 
 	r = web_new(agent->loop, NULL, &agent->web, err);
 	if (r == 0)
 		r = http_client_new(agent->loop, &http, &agent->http, err);
 	if (r == 0)
+		r = http_client_new(agent->loop, &aws, &agent->aws_http, err);
+	if (r == 0)
+		r = http_client_new(agent->loop, NULL, &agent->direct_http, err);
+	if (r == 0)
 		r = ecs_imds_new(agent->loop, config, &agent->imds, err);
 	if (r < 0)
 		return r;
-	agent->credentials =
-		own ? ecs_credentials_of_identity(agent->loop, agent->http, config)
-		    : ecs_credentials_new(agent->loop, agent->http, agent->imds, config);
+	agent->credentials = own ? ecs_credentials_of_identity(agent->loop, config)
+				 : ecs_credentials_new(agent->loop, agent->aws_http,
+						       agent->direct_http, agent->imds, config);
 	agent->client = ecs_client_new(agent->loop, agent->http, agent->credentials, config,
 				       agent->host.ipv6_only);
 	agent->discover = discover_new(agent->loop, agent->client, config, &agent->instance);
@@ -308,6 +313,10 @@ void agent_free(struct agent *agent)
 	imds_free(agent->imds);
 	if (agent->http)
 		http_client_free(agent->http);
+	if (agent->aws_http)
+		http_client_free(agent->aws_http);
+	if (agent->direct_http)
+		http_client_free(agent->direct_http);
 	if (agent->web)
 		web_free(agent->web);
 	if (agent->store)

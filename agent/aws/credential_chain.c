@@ -102,14 +102,14 @@ static void ask(struct credential_fetch *fetch, void (*send)(struct credential_f
 	send(fetch);
 }
 
-static void send_request(struct credential_fetch *fetch, const struct http_request *request)
+static void send_request(struct credential_fetch *fetch, struct http_client *http,
+			 const struct http_request *request)
 {
 	struct http_request bounded = *request;
 
 	bounded.timeout_ms = REQUEST_MS;
 	bounded.response_limit = RESPONSE_LIMIT;
-	if (http_send(fetch->sources->http, &bounded, on_http, fetch, &fetch->http, &fetch->err) <
-	    0)
+	if (http_send(http, &bounded, on_http, fetch, &fetch->http, &fetch->err) < 0)
 		next(fetch);
 }
 
@@ -182,12 +182,13 @@ static void send_sts(struct credential_fetch *fetch, char *body, bool is_signed)
 							    fetch->sources->skew_ms },
 			&headers, &fetch->err);
 	if (result == 0)
-		send_request(fetch, &(struct http_request){ .method = "POST",
-							    .url = url,
-							    .headers = headers.items,
-							    .header_count = headers.count,
-							    .body = body,
-							    .body_size = strlen(body) });
+		send_request(fetch, fetch->sources->http,
+			     &(struct http_request){ .method = "POST",
+						     .url = url,
+						     .headers = headers.items,
+						     .header_count = headers.count,
+						     .body = body,
+						     .body_size = strlen(body) });
 	else
 		next(fetch);
 	secret_free(body);
@@ -455,9 +456,11 @@ static void send_container(struct credential_fetch *fetch)
 		return;
 	}
 	header.value = token;
-	send_request(fetch, &(struct http_request){ .url = url,
-						    .headers = &header,
-						    .header_count = *token ? 1 : 0 });
+	send_request(fetch,
+		     str_starts_with(url, "http://") ? fetch->sources->direct
+						     : fetch->sources->http,
+		     &(struct http_request){
+			     .url = url, .headers = &header, .header_count = *token ? 1 : 0 });
 	secret_free(token);
 }
 

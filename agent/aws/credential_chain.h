@@ -26,8 +26,9 @@
  */
 struct credential_sources {
 	struct loop *loop;
-	struct http_client *http;
-	struct imds *imds; /* NULL: no instance metadata */
+	struct http_client *http;   /* to AWS: by a proxy, if there is one */
+	struct http_client *direct; /* to this host, and what stands for it: never by a proxy */
+	struct imds *imds;          /* NULL: no instance metadata */
 	bool external;
 	const char *region;
 	const char *access_key, *secret, *token; /* "": not configured */

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 struct aws_credentials *ecs_credentials_new(struct loop *loop, struct http_client *http,
-					    struct imds *imds, const struct agent_config *config)
+					    struct http_client *direct, struct imds *imds,
+					    const struct agent_config *config)
 {
 	return aws_credentials_new(&(struct credential_sources){
 		.loop = loop,
 		.http = http,
+		.direct = direct,
 		.imds = imds,
 		.external = config->external,
 		.region = config->region,
@@ -21,12 +23,11 @@ struct aws_credentials *ecs_credentials_new(struct loop *loop, struct http_clien
 	});
 }
 
-struct aws_credentials *ecs_credentials_of_identity(struct loop *loop, struct http_client *http,
+struct aws_credentials *ecs_credentials_of_identity(struct loop *loop,
 						    const struct agent_config *config)
 {
 	return aws_credentials_new(&(struct credential_sources){
 		.loop = loop,
-		.http = http,
 		.region = config->region,
 		.access_key = "BERTHIDENTITY",
 		.secret = "certificate",

@@ -244,7 +244,8 @@ void fake_start(struct fake *fake, char *const *settings)
 		environment[count++] = *settings;
 	assert_int_equal(config_load(environment, NULL, &fake->config, NULL, &err), 0);
 	assert_int_equal(http_client_new(fake->loop, NULL, &fake->http, &err), 0);
-	fake->credentials = ecs_credentials_new(fake->loop, fake->http, NULL, fake->config);
+	fake->credentials =
+		ecs_credentials_new(fake->loop, fake->http, fake->http, NULL, fake->config);
 	fake->client =
 		ecs_client_new(fake->loop, fake->http, fake->credentials, fake->config, false);
 	fake->instance = (struct ecs_instance){

@@ -206,7 +206,7 @@ static void nobody_there_is_an_error_that_names_the_call(void **state)
 
 	fake_start(&fake, NULL);
 	assert_int_equal(config_load(environment, NULL, &config, NULL, NULL), 0);
-	credentials = ecs_credentials_new(fake.loop, fake.http, NULL, config);
+	credentials = ecs_credentials_new(fake.loop, fake.http, fake.http, NULL, config);
 	client = ecs_client_new(fake.loop, fake.http, credentials, config, false);
 	ecs_call(client, "X", "{}", ECS_RETRY_STANDARD, keep, &got, NULL);
 	fake_run_until(&fake, answered, &got);
@@ -230,7 +230,7 @@ static void without_keys_the_call_fails_later_and_says_why(void **state)
 	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent", 1);
 	fake_start(&fake, NULL);
 	assert_int_equal(config_load(environment, NULL, &config, NULL, NULL), 0);
-	credentials = ecs_credentials_new(fake.loop, fake.http, NULL, config);
+	credentials = ecs_credentials_new(fake.loop, fake.http, fake.http, NULL, config);
 	client = ecs_client_new(fake.loop, fake.http, credentials, config, false);
 	ecs_call(client, "X", "{}", ECS_RETRY_STANDARD, keep, &got, NULL);
 	assert_int_equal(got.times, 0);
