@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/ip.h"
 #include "base/str.h"
 
 #define CURVE      "prime256v1"
@@ -347,23 +348,13 @@ static bool push_name(GENERAL_NAMES *names, int type, const char *text)
 	return false;
 }
 
-static bool is_address(const char *text)
-{
-	ASN1_OCTET_STRING *address = a2i_IPADDRESS(text);
-	bool is = address != NULL;
-
-	ASN1_OCTET_STRING_free(address);
-	ERR_clear_error();
-	return is;
-}
-
 static bool add_names(X509 *certificate, const struct certificate_terms *terms)
 {
 	GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
 	bool ok = names != NULL;
 
 	for (size_t i = 0; ok && i < terms->name_count; i++)
-		ok = push_name(names, is_address(terms->names[i]) ? GEN_IPADD : GEN_DNS,
+		ok = push_name(names, ip_is_address(terms->names[i]) ? GEN_IPADD : GEN_DNS,
 			       terms->names[i]);
 	if (ok && terms->identity) {
 		_cleanup_free_ char *uri = xasprintf(URI_PREFIX "%s", terms->identity);

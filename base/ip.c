@@ -130,6 +130,13 @@ bool ifname_is_valid(const char *name)
 	       strcmp(name, "..") != 0 && strpbrk(name, "/: \t\n\v\f\r") == NULL;
 }
 
+bool ip_is_address(const char *text)
+{
+	struct ip_address address;
+
+	return ip_parse(text, &address, NULL) == 0;
+}
+
 bool ip_is_unicast(const struct ip_address *address)
 {
 	static const unsigned char none[16], all[4] = { 255, 255, 255, 255 };

@@ -51,6 +51,9 @@ bool mac_equal(const struct mac_address *a, const struct mac_address *b);
 /* As Linux has it: 1 to 15 bytes, not "." or "..", without "/", ":" and white space. */
 bool ifname_is_valid(const char *name);
 
+/* Whether `text` is an address of either family. */
+bool ip_is_address(const char *text);
+
 /* Whether one interface can have it: not 0.0.0.0 or ::, not multicast, not 255.255.255.255. */
 bool ip_is_unicast(const struct ip_address *address);
 /* 127.0.0.0/8 or ::1. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/proxy.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,26 +14,16 @@
 /* Of the instance, and of tasks: nobody's proxy has them. */
 #define NEVER "169.254.169.254,169.254.170.2"
 
-static const char *value_of(char *const *environment, const char *name)
-{
-	size_t size = strlen(name);
-
-	for (; environment && *environment; environment++)
-		if (strncmp(*environment, name, size) == 0 && (*environment)[size] == '=')
-			return *environment + size + 1;
-	return NULL;
-}
-
 /* By its name, else by its name in lower case; NULL: not set, or empty. *ret_name: as it is set. */
 static const char *variable(char *const *environment, const char *name, const char *lower,
 			    const char **ret_name)
 {
-	const char *value = value_of(environment, name);
+	const char *value = environment_get(environment, name);
 
 	*ret_name = name;
 	if (str_is_empty(value)) {
 		*ret_name = lower;
-		value = value_of(environment, lower);
+		value = environment_get(environment, lower);
 	}
 	return str_is_empty(value) ? NULL : value;
 }
@@ -100,19 +89,14 @@ static bool matches(const char *entry, const struct url *url)
 
 static bool is_excepted(const char *list, const struct url *url)
 {
-	while (*list) {
-		size_t size = strcspn(list, ",");
-		const char *end = list + size, *begin = list;
-		_cleanup_free_ char *entry = NULL;
+	_cleanup_str_list_ struct str_list entries = STR_LIST_INIT;
 
-		while (begin < end && isspace((unsigned char)*begin))
-			begin++;
-		while (end > begin && isspace((unsigned char)end[-1]))
-			end--;
-		entry = xstrndup(begin, (size_t)(end - begin));
+	str_list_split(&entries, list, ',', false);
+	for (size_t i = 0; i < entries.count; i++) {
+		const char *entry = str_trim_in_place(entries.items[i]);
+
 		if (*entry && matches(entry, url))
 			return true;
-		list += size + (list[size] == ',');
 	}
 	return false;
 }

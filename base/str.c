@@ -154,3 +154,13 @@ void str_list_free(struct str_list *list)
 	list->items = NULL;
 	list->count = 0;
 }
+
+const char *environment_get(char *const *environment, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (; environment && *environment; environment++)
+		if (strncmp(*environment, name, size) == 0 && (*environment)[size] == '=')
+			return *environment + size + 1;
+	return NULL;
+}

@@ -25,6 +25,9 @@ char *str_trim_in_place(char *text);
 /* Replaces *pointer (freed) with a copy of `text` (NULL allowed). */
 void str_replace(char **pointer, const char *text);
 
+/* The value of a variable in NULL-terminated "NAME=value", such as environ; NULL: not set. */
+const char *environment_get(char *const *environment, const char *name);
+
 struct str_list {
 	char **items; /* `count` strings and a final NULL; NULL while empty and fresh */
 	size_t count;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/tls.h"
+#include "base/ip.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -116,13 +117,6 @@ int tls_client_context(const struct tls_client_config *config, SSL_CTX **ret, st
 	return 0;
 }
 
-static bool is_address(const char *host)
-{
-	unsigned char buffer[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, host, buffer) == 1 || inet_pton(AF_INET6, host, buffer) == 1;
-}
-
 int tls_client_new(SSL_CTX *context, const char *host, SSL **ret, struct error *err)
 {
 	SSL *ssl = SSL_new(context);
@@ -132,7 +126,7 @@ int tls_client_new(SSL_CTX *context, const char *host, SSL **ret, struct error *
 	if (!ssl)
 		return error_say(err, ENOMEM, "TLS: OpenSSL gives no connection");
 	param = SSL_get0_param(ssl);
-	if (is_address(host)) {
+	if (ip_is_address(host)) {
 		ok = X509_VERIFY_PARAM_set1_ip_asc(param, host);
 	} else {
 		X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -62,7 +62,9 @@ static void next(struct credential_fetch *fetch);
 
 static const char *environment_of(const struct credential_fetch *fetch, const char *name)
 {
-	return environment_value(fetch->sources->environment, name);
+	const char *value = environment_get(fetch->sources->environment, name);
+
+	return value ? value : "";
 }
 
 /* ---- what is asked over HTTP ---- */

@@ -4,8 +4,8 @@
 
 #include "agent/config/settings.h"
 #include "base/alloc.h"
+#include "base/str.h"
 
-#define BLANKS    " \t\r\v\f"
 #define LINES_MAX 10000
 
 static bool is_name(const char *text)
@@ -16,18 +16,6 @@ static bool is_name(const char *text)
 	return text[strspn(text,
 			   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789")] ==
 	       '\0';
-}
-
-static char *cut(char *text)
-{
-	size_t length;
-
-	text += strspn(text, BLANKS);
-	length = strlen(text);
-	while (length > 0 && strchr(BLANKS, text[length - 1]))
-		length--;
-	text[length] = '\0';
-	return text;
 }
 
 /* Takes the quotes off in place. False when they are not closed, or something follows them. */
@@ -56,7 +44,7 @@ void config_file_parse(const char *text, const char *file, struct config_map *re
 	while (*text && number < LINES_MAX) {
 		size_t length = strcspn(text, "\n");
 		_cleanup_free_ char *copy = xstrndup(text, length);
-		char *line = cut(copy), *equals, *name, *value;
+		char *line = str_trim_in_place(copy), *equals, *name, *value;
 
 		text += length + (text[length] == '\n');
 		number++;
@@ -72,8 +60,8 @@ void config_file_parse(const char *text, const char *file, struct config_map *re
 			continue;
 		}
 		*equals = '\0';
-		name = cut(line);
-		value = cut(equals + 1);
+		name = str_trim_in_place(line);
+		value = str_trim_in_place(equals + 1);
 		if (!is_name(name)) {
 			str_list_add_owned(
 				warnings,

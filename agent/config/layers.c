@@ -7,16 +7,6 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
-const char *config_environment_get(char *const *environment, const char *name)
-{
-	size_t length = strlen(name);
-
-	for (; *environment; environment++)
-		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
-			return *environment + length + 1;
-	return NULL;
-}
-
 static const char *text_of(const struct config_layers *layers, const struct setting *setting,
 			   unsigned origin)
 {
@@ -24,7 +14,7 @@ static const char *text_of(const struct config_layers *layers, const struct sett
 
 	for (size_t i = 0; i < 2 && names[i]; i++) {
 		const char *text = origin == ORIGIN_ENVIRONMENT
-					   ? config_environment_get(layers->environment, names[i])
+					   ? environment_get(layers->environment, names[i])
 					   : config_map_get(&layers->texts[origin], names[i]);
 
 		if (text && (*text || (setting->empty_counts && origin >= ORIGIN_VENDOR_FILE)))

@@ -211,7 +211,7 @@ static void load_settings(const struct config_layers *layers, struct agent_confi
  * whoever runs it to say so. */
 static void resolve_program(char **program, char *const *environment)
 {
-	const char *path = config_environment_get(environment, "PATH");
+	const char *path = environment_get(environment, "PATH");
 	_cleanup_str_list_ struct str_list folders = STR_LIST_INIT;
 
 	if (**program == '\0' || strchr(*program, '/'))
@@ -371,7 +371,7 @@ char **config_environment_own(char *const *environment, const char *file, const 
 
 		if (!text)
 			text = config_map_get(&layers.texts[ORIGIN_VENDOR_FILE], name);
-		if (!text || !str_eq(config_environment_get(environment, name), text))
+		if (!text || !str_eq(environment_get(environment, name), text))
 			own[kept++] = environment[i];
 	}
 	config_layers_free(&layers);

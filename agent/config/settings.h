@@ -101,7 +101,6 @@ struct config_layers {
 const char *config_layers_next(const struct config_layers *layers, const struct setting *setting,
 			       unsigned *origin);
 void config_layers_free(struct config_layers *layers);
-const char *config_environment_get(char *const *environment, const char *name);
 
 /*
  * The JSON file: fields of an object into texts, by the names of environment variables. A field

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/ip.h"
 #include "base/url.h"
 #include "control-plane/identity/identity.h"
 
@@ -13,20 +14,13 @@
 #define HOST_NAME_SIZE  256
 #define ADDRESSES_MAX   256
 
-static bool is_address(const char *text)
-{
-	unsigned char buffer[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, text, buffer) == 1 || inet_pton(AF_INET6, text, buffer) == 1;
-}
-
 bool identity_is_name(const char *text)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789-._";
 	size_t length = strlen(text);
 
-	if (is_address(text))
+	if (ip_is_address(text))
 		return true;
 	return length > 0 && length <= NAME_MAX_LENGTH && strspn(text, letters) == length &&
 	       text[0] != '.' && text[0] != '-';
